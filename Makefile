@@ -1,0 +1,67 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMPS := $(VENV)/.stamps
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMPS)/uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, but '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "==> creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: $(STAMPS)/uv requirements/run.txt pyproject.toml xds/pyproject.toml
+	@echo "==> installing what the mesh runs on"
+	@$(UV) pip install --require-hashes -r requirements/run.txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e ./xds -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/run requirements/dev.txt
+	@echo "==> installing what the tests need"
+	@$(UV) pip install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMPS)/run ## set up .venv
+
+.PHONY: demo
+demo: $(STAMPS)/run ## run the walkthrough of traffic lanes on this machine
+	@$(BIN)/python -m mesh demo
+
+.PHONY: up
+up: $(STAMPS)/run ## start the mesh and stay (page at http://localhost:9080/productpage)
+	@$(BIN)/python -m mesh up
+
+.PHONY: test
+test: $(STAMPS)/dev ## run the tests
+	@$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(STAMPS)/dev ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(STAMPS)/dev ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
+	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(COMPILE) xds/pyproject.toml pyproject.toml requirements/build.in --no-emit-package proxyless-xds -o requirements/run.txt
+	@$(COMPILE) --group dev -c requirements/run.txt -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .mesh .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
