@@ -56,6 +56,10 @@ format: $(STAMPS)/dev ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: proto
+proto: $(STAMPS)/dev ## generate the stubs in bookinfo_pb from proto/
+	@$(BIN)/python -m bookinfo_pb.generate
+
 .PHONY: lock
 lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt

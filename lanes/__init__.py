@@ -1,0 +1,1 @@
+"""The lane of a request: read from baggage, kept through a process, carried to the next service."""

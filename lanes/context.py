@@ -1,0 +1,114 @@
+"""What a request carries through this process: its lane, and the metadata it takes along to the next hop.
+
+Held in a context variable, so it follows `await`, `gather` and `create_task`, and never reaches another request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field, replace
+
+from opentelemetry import baggage as otel_baggage
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from lanes import baggage
+
+BASE = "base"
+"""How the absence of a lane is written where a name is wanted."""
+
+END_USER = "end-user"
+REQUEST_ID = "x-request-id"
+TRACE_HEADERS = ("traceparent", "tracestate")
+DEFAULT_HEADERS = frozenset({baggage.HEADER, END_USER, REQUEST_ID, *TRACE_HEADERS})
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """Which baggage member names the lane, and which headers go on to the next hop."""
+
+    key: str = "env"
+    headers: frozenset[str] = DEFAULT_HEADERS
+
+    def also(self, names: Iterable[str]) -> Forwarding:
+        """The same, with more headers forwarded."""
+        return replace(self, headers=self.headers | {name.lower() for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The lane of a request (None: base) and the metadata forwarded with every call made for it."""
+
+    lane: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    members: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def lane_name(self) -> str:
+        """The lane, or `base`."""
+        return self.lane or BASE
+
+    def get(self, name: str) -> str | None:
+        """The first forwarded value of a header."""
+        return next((value for key, value in self.metadata if key == name), None)
+
+
+NOTHING = Carried()
+_current: ContextVar[Carried] = ContextVar("lanes.carried", default=NOTHING)
+
+
+def carry(metadata: Iterable[tuple[str, str | bytes]], forwarding: Forwarding) -> Carried:
+    """What a request with this metadata carries on; values that cannot travel are left behind. Never raises."""
+    baggages: list[str] = []
+    others: list[tuple[str, str]] = []
+    for raw_key, value in metadata:
+        key = raw_key.lower()
+        if key not in forwarding.headers or not isinstance(value, str):
+            continue
+        if key == baggage.HEADER:
+            baggages.append(value)
+        elif (clean := value.strip()) and clean.isascii() and clean.isprintable():
+            others.append((key, clean))
+    received = baggage.receive(baggages, forwarding.key)
+    if received.header:
+        others.append((baggage.HEADER, received.header))
+    members = tuple((m.key, m.value) for m in baggage.parse(received.header) if m.key)
+    return Carried(received.lane, tuple(others), members)
+
+
+def current() -> Carried:
+    """What the request being served carries; NOTHING outside of one."""
+    return _current.get()
+
+
+def current_lane() -> str | None:
+    """The lane of the request being served; None for base."""
+    return _current.get().lane
+
+
+def adopt(carried: Carried) -> None:
+    """Make this the request of the running task from here on, in OpenTelemetry's context as well.
+
+    For tasks that serve one request and end with it; elsewhere `use` takes it back again.
+    """
+    _attach(carried)
+
+
+@contextmanager
+def use(carried: Carried) -> Iterator[Carried]:
+    """Make this the request being served for the length of the block."""
+    token, otel_token = _attach(carried)
+    try:
+        yield carried
+    finally:
+        otel_context.detach(otel_token)
+        _current.reset(token)
+
+
+def _attach(carried: Carried) -> tuple[Token[Carried], Token[Context]]:
+    context = otel_baggage.clear()
+    for key, value in carried.members:
+        context = otel_baggage.set_baggage(key, value, context)
+    return _current.set(carried), otel_context.attach(context)

@@ -1,0 +1,41 @@
+"""Channels to other services: through the mesh for `xds:` targets, straight to the address for all others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import proxyless
+
+from lanes import grpc_client
+
+# Baggage alone may have 8192 bytes, which is all the metadata that grpc admits by default.
+METADATA_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_metadata_size", 32 * 1024),
+    ("grpc.absolute_max_metadata_size", 64 * 1024),
+)
+
+
+@asynccontextmanager
+async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
+    """A channel for each target, by the same names; calls on them carry what the current request carries.
+
+    All `xds:` targets share one client, set up from the environment, for which a lane without a usable
+    version of a service falls through to the next route. Raises XdsError when that set-up is not usable.
+    """
+    async with AsyncExitStack() as stack:
+        mesh: proxyless.Client | None = None
+        channels: dict[str, grpc.aio.Channel] = {}
+        for name, target in targets.items():
+            interceptors = grpc_client.interceptors()
+            channel: grpc.aio.Channel
+            if target.startswith("xds:"):
+                if mesh is None:
+                    client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
+                    mesh = await stack.enter_async_context(client)
+                channel = mesh.channel(target, interceptors=interceptors)
+            else:
+                channel = grpc.aio.insecure_channel(target, interceptors=interceptors)
+            channels[name] = await stack.enter_async_context(channel)
+        yield channels
