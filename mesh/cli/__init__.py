@@ -1,0 +1,5 @@
+"""The command line: thin shells over `Mesh` and `Remote`."""
+
+from mesh.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,61 @@
+"""Options that several commands take, and how a command runs its coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from mesh.remote import Remote
+from mesh.state import StateFolder
+
+T = TypeVar("T")
+Command = Callable[..., Any]
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
+
+
+def duration(text: str) -> float:
+    """A time as kubectl takes it, in seconds: `10s`, `500ms`, `2m`; a number alone is seconds."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no duration; write 10s, 500ms or 2m.")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def state_option(command: Command) -> Command:
+    """`--state`, the folder in which the mesh lives."""
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False),
+        default=".mesh",
+        show_default=True,
+        envvar="MESH_STATE",
+        show_envvar=True,
+        help="The folder in which the mesh keeps its rules, logs and socket.",
+    )(command)
+
+
+def timeout_option(command: Command) -> Command:
+    """`--timeout`, how long to wait for clients."""
+    return click.option(
+        "--timeout",
+        type=duration,
+        metavar="DURATION",
+        default="10s",
+        show_default=True,
+        help="How long to wait for the clients that are affected.",
+    )(command)
+
+
+def ask(state: str, question: Callable[[Remote], Awaitable[T]]) -> T:
+    """Put a question to the running mesh."""
+
+    async def run() -> T:
+        async with Remote(StateFolder(state)) as remote:
+            return await question(remote)
+
+    return asyncio.run(run())

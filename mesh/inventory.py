@@ -1,0 +1,87 @@
+"""What the mesh consists of: the bookinfo services and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mesh.errors import NotFound
+
+NAMESPACE = "default"
+SERVICE_PORT = 9080
+CONTROL_PLANE = "controlplane"
+
+
+@dataclass(frozen=True, order=True)
+class Instance:
+    """One version of one service, running as a process of its own."""
+
+    service: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.version}"
+
+    @property
+    def pod(self) -> str:
+        """The name a pod would have in a cluster."""
+        return f"{self.service}-{self.version}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The workload labels by which rules select this instance."""
+        return {"app": self.service, "version": self.version}
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service: the port name tells the protocol, as in Istio."""
+
+    name: str
+    port_name: str
+    versions: tuple[str, ...]
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which services each version calls; a version that calls none needs no xDS client."""
+
+    @property
+    def host(self) -> str:
+        """The name by which the other services call this one."""
+        return f"{self.name}.{NAMESPACE}.svc.cluster.local"
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """One instance a version."""
+        return tuple(Instance(self.name, version) for version in self.versions)
+
+
+BOOKINFO: tuple[Service, ...] = (
+    Service("productpage", "http", ("v1",), {"v1": ("details", "reviews")}),
+    Service("reviews", "grpc", ("v1", "v2", "v3"), {"v2": ("ratings",), "v3": ("ratings",)}),
+    Service("ratings", "grpc", ("v1", "v2")),
+    Service("details", "grpc", ("v1", "v2")),
+)
+FRONT_DOOR = Instance("productpage", "v1")
+
+
+def instances_of(services: tuple[Service, ...]) -> tuple[Instance, ...]:
+    """Every instance of these services, in their order."""
+    return tuple(instance for service in services for instance in service.instances)
+
+
+def calls_others(services: tuple[Service, ...], instance: Instance) -> bool:
+    """Whether this instance is a client of the mesh."""
+    return any(s.name == instance.service and s.calls.get(instance.version) for s in services)
+
+
+def find_instance(services: tuple[Service, ...], text: str) -> Instance:
+    """The instance a user means by `SERVICE/VERSION`; the version may be left out where there is only one."""
+    known = instances_of(services)
+    name, _, version = text.partition("/")
+    matching = [i for i in known if i.service == name and version in ("", i.version)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        choices = ", ".join(map(str, matching))
+        raise NotFound(f"{name} has several versions; say which of {choices}.")
+    choices = ", ".join((*map(str, known), CONTROL_PLANE))
+    raise NotFound(f"There is no instance {text!r} in this mesh; there are {choices}.")

@@ -1,0 +1,297 @@
+"""The one-machine mesh: a control plane, the services, and the verbs that change rules and processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from mesh import clients, environment, sources
+from mesh.addresses import LOOPBACK, AddressBook, plan_addresses, require_port
+from mesh.admin import Admin, ControlPlaneGone
+from mesh.control import ControlServer
+from mesh.crash import end_last_run
+from mesh.errors import MeshError
+from mesh.group import ProcessGroup
+from mesh.inventory import BOOKINFO, FRONT_DOOR, Instance, Service, calls_others, instances_of
+from mesh.objects import MeshObject, Ref
+from mesh.report import Report
+from mesh.rulebook import DEFAULT_TIMEOUT, RuleBook
+from mesh.state import Run, StateFolder
+from mesh.status import MeshStatus, ProcessStatus
+from mesh.store import Store
+from mesh.supervisor import Supervisor
+from mesh.workloads import hosts_defined, service_entry
+
+READY_TIMEOUT = 30.0
+Listener = Callable[[ProcessStatus], None]
+
+
+class Mesh:
+    """A running mesh as an async context manager; entering returns when every part is ready.
+
+    Ports are TCP ports on 127.0.0.1, 0 for a free one. `config` is a folder of Istio YAML that replaces the
+    base rules. `shared_address` gives instances ports instead of addresses of their own, as happens by itself
+    where the system has only 127.0.0.1.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: Path | str = ".mesh",
+        config: Path | str | None = None,
+        port: int = 9080,
+        xds_port: int = 15010,
+        admin_port: int = 15014,
+        services: tuple[Service, ...] = BOOKINFO,
+        shared_address: bool = False,
+        on_change: Listener | None = None,
+    ) -> None:
+        self.state = StateFolder(state)
+        self.down_requested = asyncio.Event()
+        """Set when another shell asks for the end; whoever entered the mesh leaves it then."""
+        self._config = Path(config) if config is not None else None
+        self._asked_ports = (port, xds_port, admin_port)
+        self._services = services
+        self._shared_address = shared_address
+        self._listeners: list[Listener] = [on_change] if on_change else []
+        self._phase: Literal["starting", "ready", "stopping"] = "starting"
+        self._port = self._xds_port = self._admin_port = 0
+        self._addresses: AddressBook | None = None
+        self._group: ProcessGroup | None = None
+        self._admin: Admin | None = None
+        self._rules_or_none: RuleBook | None = None
+        self._supervisor_or_none: Supervisor | None = None
+        self._control: ControlServer | None = None
+
+    # -- life
+
+    async def __aenter__(self) -> Mesh:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Start everything; when that fails or is cancelled, nothing is left running."""
+        self.state.acquire()
+        try:
+            await self._clean_up_after_a_crash()
+            await self._assemble()
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop everything and leave nothing but the logs."""
+        self._phase = "stopping"
+        try:
+            if self._supervisor_or_none is not None:
+                await self._supervisor_or_none.stop()
+        finally:
+            if self._group is not None:
+                self._group.close()
+            if self._control is not None:
+                await self._control.close()
+            if self._admin is not None:
+                await self._admin.close()
+            if self._addresses is not None:
+                self._addresses.close()
+            # Who was turned away because another mesh lives here must not clear that one's folder.
+            if self.state.owned:
+                self.state.clear()
+                self.state.release()
+
+    def kill_everything(self) -> None:
+        """End every process this instant; `close` then finds nothing to wait for."""
+        if self._group is not None:
+            self._group.close()
+
+    # -- where it is
+
+    @property
+    def url(self) -> str:
+        """The page's door, without a slash at its end."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def xds_address(self) -> str:
+        """Where the control plane speaks xDS."""
+        return f"{LOOPBACK}:{self._xds_port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Where the control plane answers questions."""
+        return f"http://{LOOPBACK}:{self._admin_port}"
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What this system cannot do for the mesh."""
+        return self._addresses.limits if self._addresses is not None else ()
+
+    # -- the verbs
+
+    async def apply(self, *rules: str | Path, timeout: float = DEFAULT_TIMEOUT) -> Report:
+        """Put rules in force, given as YAML text or as paths of files and folders; see `RuleBook.apply`."""
+        return await self.apply_files(sources.as_files(rules), timeout)
+
+    async def apply_files(self, files: sources.Files, timeout: float = DEFAULT_TIMEOUT) -> Report:
+        """Put rules in force, given as texts by label."""
+        return await self._rules.apply(files, timeout)
+
+    async def delete(self, *rules: str | Path | Ref, timeout: float = DEFAULT_TIMEOUT) -> Report:
+        """Take rules out of force, named by the YAML that brought them or one by one."""
+        refs = [rule for rule in rules if isinstance(rule, Ref)]
+        files = sources.as_files(rule for rule in rules if not isinstance(rule, Ref))
+        refs += [item.ref for item in sources.objects_in(files)] if files else []
+        return await self.delete_refs(refs, timeout)
+
+    async def delete_refs(self, refs: list[Ref], timeout: float = DEFAULT_TIMEOUT) -> Report:
+        """Take these objects out of force."""
+        return await self._rules.delete(list(dict.fromkeys(refs)), timeout)
+
+    async def objects(self) -> list[MeshObject]:
+        """Every object in force."""
+        return self._rules.objects()
+
+    async def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> ProcessStatus:
+        """End a process, `ratings/v2` or `controlplane`: SIGKILL is a crash, SIGTERM a drain."""
+        return await self._supervisor.kill(name, number)
+
+    async def start(self, name: str) -> ProcessStatus:
+        """Start a process that has ended; returns when it has its place in the mesh again."""
+        status = await self._supervisor.start(name)
+        await self.wait_for_clients()
+        return status
+
+    async def environment(self, service: str, version: str = "v1") -> dict[str, str]:
+        """What a process of one's own needs in its environment to join as this service and version."""
+        if self._addresses is None:
+            raise MeshError("The mesh is not running.")
+        return environment.outside_client(
+            Instance(service, version), self._addresses.spare(), self.xds_address
+        )
+
+    async def request_down(self) -> None:
+        """Ask whoever runs the mesh to end it."""
+        self.down_requested.set()
+
+    def log_of(self, name: str) -> Path:
+        """The file with everything that this process wrote."""
+        return self._supervisor.unit(name).log
+
+    async def status(self) -> MeshStatus:
+        """What is true of the mesh now."""
+        processes = tuple(unit.status() for unit in self._supervisor.units)
+        try:
+            view = await self._require_admin().status()
+        except ControlPlaneGone:
+            view = None
+        shown = MeshStatus(
+            phase=self._phase,
+            url=self.url,
+            xds_address=self.xds_address,
+            admin_url=self.admin_url,
+            state=str(self.state.path),
+            processes=clients.with_xds_state(processes, view),
+            limits=self.limits,
+        )
+        return clients.with_view(shown, view)
+
+    async def wait_for_clients(self, timeout: float = READY_TIMEOUT) -> None:
+        """Wait until every living instance that calls others is connected and has taken its configuration.
+
+        MeshError names who has not within `timeout` seconds. Returns at once when there is no control plane.
+        """
+        expected = {
+            instance.pod
+            for instance, unit in self._supervisor.instances.items()
+            if unit.ready and calls_others(self._services, instance)
+        }
+        if not self._supervisor.control_plane.ready:
+            return
+        missing = await clients.wait_connected(self._require_admin(), expected, timeout)
+        if missing:
+            raise MeshError(f"No connection to the control plane from {', '.join(sorted(missing))}.")
+        report = await self._rules.settle(timeout)
+        if not report.ok:
+            raise MeshError("Not every instance has taken its configuration.", report.outcome_lines())
+
+    # -- how it starts
+
+    async def _clean_up_after_a_crash(self) -> None:
+        await end_last_run(self.state)
+        self.state.prepare()
+
+    async def _assemble(self) -> None:
+        port, xds_port, admin_port = self._asked_ports
+        self._port = require_port(port, "productpage", "--port")
+        self._xds_port = require_port(xds_port, "the control plane", "--xds-port")
+        self._admin_port = require_port(admin_port, "the control plane's admin interface", "--admin-port")
+        self._addresses = plan_addresses(
+            instances_of(self._services), FRONT_DOOR, self._port, shared=self._shared_address
+        )
+        self._group = ProcessGroup(self.state.path)
+        self._admin = Admin(self.admin_url)
+        self._rules_or_none = RuleBook(Store(self.state.config), self._admin)
+        self._supervisor_or_none = Supervisor(
+            state=self.state,
+            group=self._group.id,
+            rules=self._rules,
+            services=self._services,
+            addresses=self._addresses,
+            xds_port=self._xds_port,
+            admin_port=self._admin_port,
+            changed=self._tell,
+        )
+        self._control = ControlServer(self, self.state.socket_path())
+        run = Run(
+            supervisor=self._control.pid,
+            group=self._group.id,
+            socket=str(self._control.path),
+            xds_address=self.xds_address,
+        )
+        self.state.write_run(run)
+        await self._control.open()
+
+    async def _start(self) -> None:
+        initial = self._initial_rules()
+        await self._supervisor.control_plane.start()
+        await self._rules.apply(initial)
+        await self._supervisor.start_instances()
+        await self.wait_for_clients()
+        self._phase = "ready"
+
+    def _initial_rules(self) -> sources.Files:
+        given = sources.read_files([self._config or sources.BASE_RULES], recursive=True)
+        defined = hosts_defined(sources.objects_in(given))
+        entries = [service_entry(service) for service in self._services if service.host not in defined]
+        return {f"service {entry.ref.name}": entry.to_yaml() for entry in entries} | given
+
+    def _tell(self, status: ProcessStatus) -> None:
+        for listener in self._listeners:
+            listener(status)
+
+    @property
+    def _rules(self) -> RuleBook:
+        if self._rules_or_none is None:
+            raise MeshError("The mesh is not running.")
+        return self._rules_or_none
+
+    @property
+    def _supervisor(self) -> Supervisor:
+        if self._supervisor_or_none is None:
+            raise MeshError("The mesh is not running.")
+        return self._supervisor_or_none
+
+    def _require_admin(self) -> Admin:
+        if self._admin is None:
+            raise MeshError("The mesh is not running.")
+        return self._admin

@@ -1,0 +1,166 @@
+"""Changing the rules of a running mesh: check, write, have them read, and hear who took them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mesh.admin import Admin, ControlPlaneGone, problem_line
+from mesh.errors import MeshError, NotFound, Refused
+from mesh.objects import MeshObject, Ref
+from mesh.report import ClientOutcome, ObjectOutcome, Report
+from mesh.sources import Files, objects_in
+from mesh.store import Store
+
+DEFAULT_TIMEOUT = 10.0
+
+
+class RuleBook:
+    """The store and the control plane that reads it.
+
+    Writing is one at a time; waiting for clients is not: an instance that dies while somebody waits for the
+    clients of a rule must leave the mesh at once.
+    """
+
+    def __init__(self, store: Store, admin: Admin) -> None:
+        self._store = store
+        self._admin = admin
+        self._one_at_a_time = asyncio.Lock()
+
+    def objects(self) -> list[MeshObject]:
+        """Everything in force."""
+        return self._store.objects()
+
+    async def apply(self, files: Files, timeout: float = DEFAULT_TIMEOUT) -> Report:
+        """Put every object in these texts in force, all or none, and wait for the clients it affects.
+
+        Raises Refused with place and reason when the control plane does not take them; nothing is written
+        then. `timeout` is in seconds.
+        """
+        objects = objects_in(files)
+        async with self._one_at_a_time:
+            verdict = await self._ask(self._admin.validate(files))
+            if not verdict.get("ok"):
+                raise Refused("Refused; nothing was changed.", _lines(verdict, "errors"))
+            changes = self._store.plan(objects)
+            outcomes = tuple(ObjectOutcome(c.object.title, c.verdict) for c in changes)
+            changed = [c.object for c in changes if c.verdict != "unchanged"]
+            warnings = _lines(verdict, "warnings")
+            if not changed:
+                return Report(outcomes, warnings=warnings)
+            before = {item.ref: self._store.get(item.ref) for item in changed}
+            since = await self._generation()
+            started = time.monotonic()
+            self._store.write({item.ref: item for item in changed}.values())
+            refusal = _lines(await self._ask(self._admin.reload()), "errors")
+            if refusal:
+                # Validation let it pass, loading did not: what was there before is put back.
+                self._store.remove(ref for ref, item in before.items() if item is None)
+                self._store.write(item for item in before.values() if item is not None)
+                await self._reload_if_there()
+                raise Refused("Refused; nothing was changed.", refusal)
+        return await self._observed(outcomes, warnings, since, started, timeout)
+
+    async def delete(self, refs: Sequence[Ref], timeout: float = DEFAULT_TIMEOUT) -> Report:
+        """Take these objects out of force and wait for the clients it affects; NotFound if one is missing."""
+        async with self._one_at_a_time:
+            there = {ref: self._store.get(ref) for ref in refs}
+            missing = [ref for ref, item in there.items() if item is None]
+            if missing:
+                names = ", ".join(f"{ref.kind.lower()}/{ref.name}" for ref in missing)
+                where = sorted({ref.namespace for ref in missing})
+                raise NotFound(f"Not found in namespace {', '.join(where)}: {names}; nothing was deleted.")
+            verdict = await self._ask(self._admin.validate({}, remove=refs))
+            outcomes = tuple(
+                ObjectOutcome(item.title, "deleted") for item in there.values() if item is not None
+            )
+            since = await self._generation()
+            started = time.monotonic()
+            # Rules go before what they point at: the reverse of the order in which they came.
+            self._store.remove(sorted(refs, key=lambda ref: ref.kind != "VirtualService"))
+            await self._ask(self._admin.reload())
+        return await self._observed(outcomes, _lines(verdict, "warnings"), since, started, timeout)
+
+    async def publish(self, objects: Iterable[MeshObject]) -> None:
+        """Write objects of the mesh's own; they count at once, or when the control plane is back."""
+        async with self._one_at_a_time:
+            self._store.write(objects)
+            await self._reload_if_there()
+
+    async def withdraw(self, refs: Iterable[Ref]) -> None:
+        """Remove objects of the mesh's own; this counts at once, or when the control plane is back."""
+        async with self._one_at_a_time:
+            self._store.remove(refs)
+            await self._reload_if_there()
+
+    async def settle(self, timeout: float, since: int = 0) -> Report:
+        """Wait until every connected client has answered to everything since this generation."""
+        started = time.monotonic()
+        return await self._observed((), (), since, started, timeout)
+
+    async def generation(self) -> int | None:
+        """The control plane's count of changes; None when it is not there."""
+        try:
+            return await self._generation()
+        except ControlPlaneGone:
+            return None
+
+    async def _generation(self) -> int:
+        return int((await self._ask(self._admin.status()))["generation"])
+
+    async def _reload_if_there(self) -> None:
+        try:
+            await self._admin.reload()
+        except ControlPlaneGone:
+            return  # it reads the whole directory when it starts
+
+    async def _ask(self, question: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = await question
+        except ControlPlaneGone as gone:
+            raise ControlPlaneGone(
+                f"{gone.message} Nobody can check rules now; `python -m mesh start controlplane` starts it."
+            ) from None
+        return answer
+
+    async def _observed(
+        self,
+        outcomes: tuple[ObjectOutcome, ...],
+        warnings: tuple[str, ...],
+        since: int,
+        started: float,
+        timeout: float,
+    ) -> Report:
+        try:
+            answer = await self._admin.sync(since, timeout)
+        except MeshError as error:
+            return Report(
+                outcomes,
+                warnings=warnings,
+                complete=False,
+                timeout=timeout,
+                unobserved=f"the rules are in force, but who has taken them is unknown: {error.message}",
+            )
+        clients = tuple(
+            ClientOutcome(
+                str(client["id"]),
+                str(client["state"]),
+                str(client.get("message") or ""),
+                tuple(map(str, client.get("resources") or ())),
+            )
+            for client in answer["clients"]
+        )
+        return Report(
+            outcomes,
+            clients,
+            milliseconds=(time.monotonic() - started) * 1000,
+            complete=bool(answer["complete"]),
+            timeout=timeout,
+            warnings=warnings,
+        )
+
+
+def _lines(answer: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(problem_line(problem) for problem in answer.get(key) or ())

@@ -1,0 +1,58 @@
+"""Where rules come from: files, folders, standard input, text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mesh.errors import MeshError
+from mesh.objects import MeshObject, parse_objects
+
+BASE_RULES = Path(__file__).parent / "config"
+CANARY_RULES = Path(__file__).parent / "rules" / "canary"
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+Files = Mapping[str, str]
+"""YAML texts by the label under which errors name them."""
+
+
+def read_files(paths: Iterable[Path], *, recursive: bool = False) -> dict[str, str]:
+    """The texts of these files, and of every YAML file in these folders."""
+    texts: dict[str, str] = {}
+    for path in paths:
+        for file in _files_at(path, recursive):
+            try:
+                texts[str(file)] = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise MeshError(f"{file} cannot be read: {reason}.") from None
+    return texts
+
+
+def as_files(sources: Iterable[str | Path]) -> dict[str, str]:
+    """Paths are read, strings are YAML themselves."""
+    texts: dict[str, str] = {}
+    for number, source in enumerate(sources, start=1):
+        if isinstance(source, Path):
+            texts.update(read_files([source]))
+        else:
+            texts[f"text {number}"] = source
+    return texts
+
+
+def objects_in(files: Files) -> list[MeshObject]:
+    """Every object in these texts, in their order; none at all is an error."""
+    found = [item for label, text in files.items() for item in parse_objects(text, label)]
+    if not found:
+        raise MeshError(f"There is no object in {', '.join(files) or 'nothing'}.")
+    return found
+
+
+def _files_at(path: Path, recursive: bool) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    pattern = path.rglob("*") if recursive else path.glob("*")
+    files = sorted(file for file in pattern if file.suffix in _SUFFIXES and file.is_file())
+    if not files:
+        raise MeshError(f"There is no YAML file in {path}.")
+    return files

@@ -1,0 +1,150 @@
+"""The processes of the mesh and what each of them means for the rules: who lives, has a WorkloadEntry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mesh import environment
+from mesh.addresses import LOOPBACK, AddressBook
+from mesh.errors import MeshError
+from mesh.inventory import CONTROL_PLANE, Instance, Service, find_instance, instances_of
+from mesh.rulebook import RuleBook
+from mesh.state import StateFolder
+from mesh.status import ProcessStatus
+from mesh.unit import Unit
+from mesh.workloads import workload_entry, workload_ref
+
+STOP_GRACE = 5.0
+# How long clients get to hear of an instance that comes or goes by somebody's wish.
+_SETTLE_TIMEOUT = 10.0
+
+
+class Supervisor:
+    """Starts, kills and watches the control plane and the instances."""
+
+    def __init__(
+        self,
+        *,
+        state: StateFolder,
+        group: int,
+        rules: RuleBook,
+        services: tuple[Service, ...],
+        addresses: AddressBook,
+        xds_port: int,
+        admin_port: int,
+        changed: Callable[[ProcessStatus], None],
+    ) -> None:
+        self._state = state
+        self._group = group
+        self._rules = rules
+        self._services = services
+        self._addresses = addresses
+        self._changed = changed
+        self._xds_address = f"{LOOPBACK}:{xds_port}"
+        self.control_plane = self._control_plane_unit(xds_port, admin_port)
+        self.instances = {i: self._instance_unit(i) for i in instances_of(services)}
+
+    @property
+    def units(self) -> list[Unit]:
+        """Every process, the control plane first."""
+        return [self.control_plane, *self.instances.values()]
+
+    def unit(self, name: str) -> Unit:
+        """The process a user means; NotFound lists what there is."""
+        if name == CONTROL_PLANE:
+            return self.control_plane
+        return self.instances[find_instance(self._services, name)]
+
+    async def start_instances(self) -> None:
+        """Start every instance and return when all serve; the first that fails is the error."""
+        tasks = [asyncio.create_task(unit.start()) for unit in self.instances.values()]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def start(self, name: str) -> ProcessStatus:
+        """Start one process; an instance gets calls when this returns."""
+        unit = self.unit(name)
+        since = await self._rules.generation()
+        await unit.start()
+        if unit is not self.control_plane and since is not None:
+            await self._rules.settle(_SETTLE_TIMEOUT, since)
+        return unit.status()
+
+    async def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> ProcessStatus:
+        """Send one process a signal; see `Unit.kill`."""
+        return await self.unit(name).kill(number)
+
+    async def stop(self) -> None:
+        """End every process, the control plane last: clients need it until they are done."""
+        await asyncio.gather(*(unit.stop(STOP_GRACE) for unit in self.instances.values()))
+        await self.control_plane.stop(STOP_GRACE)
+
+    def _control_plane_unit(self, xds_port: int, admin_port: int) -> Unit:
+        return Unit(
+            CONTROL_PLANE,
+            self._xds_address,
+            argv=[
+                *(sys.executable, "-m", "controlplane", "--config", str(self._state.config)),
+                *("--host", LOOPBACK, "--port", str(xds_port), "--admin-port", str(admin_port)),
+            ],
+            env=environment.plain(str(self._state.path)),
+            log=self.log_of(CONTROL_PLANE),
+            group=self._group,
+            is_ready=lambda line: line.startswith("controlplane: ADS on "),
+            changed=self._changed,
+        )
+
+    def _instance_unit(self, instance: Instance) -> Unit:
+        service = next(s for s in self._services if s.name == instance.service)
+        address = self._addresses[instance]
+
+        async def join() -> None:
+            await self._rules.publish([workload_entry(instance, service, address)])
+
+        async def leave() -> None:
+            draining = unit.alive
+            since = await self._rules.generation() if draining else None
+            await self._rules.withdraw([workload_ref(instance)])
+            if since is not None:
+                # Who drains is still there to serve: let no client be told too late.
+                with contextlib.suppress(MeshError):
+                    await self._rules.settle(_SETTLE_TIMEOUT, since)
+
+        unit = Unit(
+            str(instance),
+            str(address),
+            argv=[sys.executable, "-m", instance.service],
+            env=environment.of_instance(instance, address, self._xds_address, str(self._state.path)),
+            log=self.log_of(instance.pod),
+            group=self._group,
+            is_ready=says_serving,
+            changed=self._changed,
+            on_up=join,
+            on_down=leave,
+        )
+        return unit
+
+    def log_of(self, name: str) -> Path:
+        """The file that holds everything the process wrote."""
+        return self._state.logs / f"{name}.log"
+
+
+def says_serving(line: str) -> bool:
+    """Whether this log line of a service says that it serves."""
+    if '"serving"' not in line:
+        return False
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and record.get("event") == "serving"

@@ -1,0 +1,146 @@
+"""One process of the mesh through its lives: started, ready, killed, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from mesh.errors import MeshError
+from mesh.process import Child
+from mesh.status import ALIVE, Phase, ProcessStatus, describe_exit
+
+DRAIN_TIMEOUT = 30.0
+_TAIL_SHOWN = 5
+_DRAINING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def _nothing() -> None:
+    """The hook of a unit that has nothing to do."""
+
+
+class Unit:
+    """A process by its name; `on_up` runs when it is ready, `on_down` when it must get no more calls."""
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        *,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        group: int,
+        is_ready: Callable[[str], bool],
+        changed: Callable[[ProcessStatus], None],
+        on_up: Callable[[], Awaitable[None]] = _nothing,
+        on_down: Callable[[], Awaitable[None]] = _nothing,
+    ) -> None:
+        self.name = name
+        self.address = address
+        self.log = log
+        self._argv = argv
+        self._env = env
+        self._group = group
+        self._is_ready = is_ready
+        self._changed = changed
+        self._on_up = on_up
+        self._on_down = on_down
+        self._phase: Phase = "stopped"
+        self._exit_code: int | None = None
+        self._child: Child | None = None
+        self._end: asyncio.Task[None] | None = None
+        self._wanted: Phase | None = None
+        """What the end of the process will be called if we asked for it; None while we want it to live."""
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self._phase in ALIVE
+
+    @property
+    def ready(self) -> bool:
+        """Whether it serves."""
+        return self._phase == "ready"
+
+    def status(self) -> ProcessStatus:
+        """What is true of it now."""
+        pid = self._child.pid if self._child is not None and self.alive else None
+        return ProcessStatus(self.name, self.address, self._phase, pid, self._exit_code)
+
+    async def start(self) -> None:
+        """Start it and return when it is ready; MeshError with its last words when it ends before."""
+        async with self._one_at_a_time:
+            if self.alive:
+                raise MeshError(f"{self.name} is running already (process {self.status().pid}).")
+            self._wanted = None
+            self._exit_code = None
+            child = await Child.spawn(
+                self._argv, env=self._env, group=self._group, log=self.log, is_ready=self._is_ready
+            )
+            self._child = child
+            self._enter("starting")
+            self._end = asyncio.create_task(self._until_end(child), name=f"end of {self.name}")
+            await child.until_ready()
+            if not child.alive:
+                await asyncio.shield(self._end)
+                raise MeshError(
+                    f"{self.name} ended ({describe_exit(child.exited.result())}) instead of serving; "
+                    f"its log is {self.log}.",
+                    child.tail[-_TAIL_SHOWN:],
+                )
+            self._enter("ready")
+            await self._on_up()
+
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> ProcessStatus:
+        """Send a signal; with one that ends the process, return when it has ended.
+
+        SIGTERM drains: the instance is taken out of the mesh first and told to go then.
+        """
+        async with self._one_at_a_time:
+            child = self._child
+            if child is None or not self.alive or self._end is None:
+                raise MeshError(f"{self.name} is not running; `python -m mesh start {self.name}` starts it.")
+            if number == signal.SIGKILL:
+                self._wanted = "killed"
+                child.signal(number)
+                await asyncio.shield(self._end)
+            elif number in _DRAINING_SIGNALS:
+                await self._drain(child, number, self._end)
+            else:
+                child.signal(number)
+            return self.status()
+
+    async def stop(self, grace: float) -> None:
+        """End it for good: SIGTERM, and SIGKILL after `grace` seconds; nobody is told."""
+        self._wanted = "stopped"
+        self._on_down = _nothing
+        if self._child is not None and self._child.alive:
+            await self._child.stop(grace)
+        if self._end is not None:
+            await self._end
+
+    async def _drain(self, child: Child, number: signal.Signals, end: asyncio.Task[None]) -> None:
+        self._wanted = "stopped"
+        self._enter("draining")
+        await self._on_down()
+        child.signal(number)
+        done, _ = await asyncio.wait((end,), timeout=DRAIN_TIMEOUT)
+        if not done:
+            raise MeshError(
+                f"{self.name} is still draining after {DRAIN_TIMEOUT:g} s; "
+                f"`python -m mesh kill {self.name} --signal KILL` ends it."
+            )
+
+    async def _until_end(self, child: Child) -> None:
+        self._exit_code = await asyncio.shield(child.exited)
+        was_in_mesh = self._phase in ("ready", "starting")
+        self._enter(self._wanted or "died")
+        if was_in_mesh:
+            await self._on_down()
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._changed(self.status())

@@ -1,0 +1,39 @@
+"""What can be asked of a running mesh, from inside its process or from another shell."""
+
+from __future__ import annotations
+
+import signal
+from typing import Protocol
+
+from mesh.objects import MeshObject, Ref
+from mesh.report import Report
+from mesh.sources import Files
+from mesh.status import MeshStatus, ProcessStatus
+
+
+class Verbs(Protocol):
+    """`Mesh` does these; `Remote` asks the mesh of another process to do them."""
+
+    async def apply_files(self, files: Files, timeout: float) -> Report:
+        """Put rules in force, given as texts by label."""
+
+    async def delete_refs(self, refs: list[Ref], timeout: float) -> Report:
+        """Take objects out of force."""
+
+    async def objects(self) -> list[MeshObject]:
+        """Every object in force."""
+
+    async def kill(self, name: str, number: signal.Signals) -> ProcessStatus:
+        """Send a process a signal."""
+
+    async def start(self, name: str) -> ProcessStatus:
+        """Start a process that has ended."""
+
+    async def status(self) -> MeshStatus:
+        """What is true of the mesh now."""
+
+    async def environment(self, service: str, version: str) -> dict[str, str]:
+        """The environment with which a process of one's own joins."""
+
+    async def request_down(self) -> None:
+        """End the mesh."""
