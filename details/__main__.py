@@ -26,4 +26,6 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
 
 
 if __name__ == "__main__":
-    sys.exit(command.run("details", "Serves the details of books over gRPC; v2 also tells the genre.", [], serve))
+    sys.exit(
+        command.run("details", "Serves the details of books over gRPC; v2 also tells the genre.", [], serve)
+    )

@@ -19,7 +19,7 @@ class DetailsServer:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
 
-    async def GetDetails(  # noqa: N802 - named by the proto
+    async def GetDetails(
         self, request: details_pb2.GetDetailsRequest, context: Context
     ) -> details_pb2.GetDetailsResponse:
         """The facts of one book, NOT_FOUND if it is unknown."""

@@ -1,7 +1,8 @@
 """W3C baggage as text: reading the lane out of it and putting a lane into it, all else left as it came.
 
 OpenTelemetry's propagator is not used to parse the header: it reads only the first of several `baggage`
-headers, keeps the properties in the value (`dev;ttl=1`), loses them on the way out, and takes `+` for a blank.
+headers, keeps the properties in the value (`dev;ttl=1`), escapes them on the way out as if they were part of
+it, and reads `+` as a blank.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a request carries through this process: its lane, and the metadata it takes along to the next hop.
 
-Held in a context variable, so it follows `await`, `gather` and `create_task`, and never reaches another request.
+Held in a context variable, so it follows `await`, `gather` and `create_task`, and reaches no other request.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _current: ContextVar[Carried] = ContextVar("lanes.carried", default=NOTHING)
 
 
 def carry(metadata: Iterable[tuple[str, str | bytes]], forwarding: Forwarding) -> Carried:
-    """What a request with this metadata carries on; values that cannot travel are left behind. Never raises."""
+    """What a request with this metadata carries on; what cannot travel is left behind. Never raises."""
     baggages: list[str] = []
     others: list[tuple[str, str]] = []
     for raw_key, value in metadata:

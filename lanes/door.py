@@ -1,4 +1,4 @@
-"""Colouring at the door: which lane a request from outside gets, and what of its baggage is believed. Pure."""
+"""Colouring at the door: which lane a request from outside gets, what of it is believed. Pure."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
 
@@ -17,9 +18,9 @@ class LaneServerInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
-        """Adopt what the call carries; grpc.aio runs interceptors and handler in one task of the call's own."""
+    ) -> Any:
+        """Adopt what the call carries; grpc.aio runs interceptors and handler in one task per call."""
         adopt(carry(handler_call_details.invocation_metadata or (), self._forwarding))
         return await continuation(handler_call_details)

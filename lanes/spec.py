@@ -27,7 +27,7 @@ class Mode(StrEnum):
 
 
 def lane_name_fault(name: str) -> str | None:
-    """Why `name` cannot be a lane, None if it can: it must fit baggage, header, label and route names alike."""
+    """Why `name` cannot be a lane, None if it can: it must fit baggage, headers and labels alike."""
     if not name:
         return "is empty"
     if len(name) > _MAX_LABEL:
@@ -42,7 +42,7 @@ def lane_name_fault(name: str) -> str | None:
 def version_fault(version: str) -> str | None:
     """Why `version` cannot be the value of a Kubernetes label, None if it can."""
     if len(version) > _MAX_LABEL or not _LABEL_VALUE.fullmatch(version):
-        return f"is not 1 to {_MAX_LABEL} of letters, digits, '.', '_' and '-', with a letter or digit at both ends"
+        return f"is not 1 to {_MAX_LABEL} letters, digits, '.', '_', '-' with a letter or digit at both ends"
     return None
 
 

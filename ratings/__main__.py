@@ -26,4 +26,8 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
 
 
 if __name__ == "__main__":
-    sys.exit(command.run("ratings", "Serves the ratings of books over gRPC: v1 gives 1 star, v2 gives 5.", [], serve))
+    sys.exit(
+        command.run(
+            "ratings", "Serves the ratings of books over gRPC: v1 gives 1 star, v2 gives 5.", [], serve
+        )
+    )

@@ -19,13 +19,13 @@ class RatingsServer:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
 
-    async def GetRatings(  # noqa: N802 - named by the proto
+    async def GetRatings(
         self, request: ratings_pb2.GetRatingsRequest, context: Context
     ) -> ratings_pb2.GetRatingsResponse:
         """The ratings of one book, NOT_FOUND if it is unknown."""
         return await self._answer(request.product_id, context)
 
-    async def WatchRatings(  # noqa: N802 - named by the proto
+    async def WatchRatings(
         self, requests: AsyncIterator[ratings_pb2.GetRatingsRequest], context: Context
     ) -> AsyncIterator[ratings_pb2.GetRatingsResponse]:
         """The ratings of each book asked for, until the caller has no more."""

@@ -35,13 +35,13 @@ class ReviewsServer:
         self._color = star_color(identity.version)
         self._ratings = ratings if self._color is not None else None
 
-    async def GetReviews(  # noqa: N802 - named by the proto
+    async def GetReviews(
         self, request: reviews_pb2.GetReviewsRequest, context: Context
     ) -> reviews_pb2.GetReviewsResponse:
         """The reviews of one book, NOT_FOUND if it is unknown; ratings may fail without failing this."""
         return await self._answer(request.product_id, context)
 
-    async def WatchReviews(  # noqa: N802 - named by the proto
+    async def WatchReviews(
         self, requests: AsyncIterator[reviews_pb2.GetReviewsRequest], context: Context
     ) -> AsyncIterator[reviews_pb2.GetReviewsResponse]:
         """The reviews of each book asked for, until the caller has no more."""

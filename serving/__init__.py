@@ -1,1 +1,1 @@
-"""What every service of bookinfo has in common: settings, channels, the gRPC server, drain, the command line."""
+"""What the services have in common: settings, channels, the gRPC server, drain, the command line."""

@@ -28,7 +28,7 @@ EXIT_SETTINGS = 2
 
 
 def run(service: str, summary: str, variables: Sequence[Variable[Any]], serve: Serve) -> int:
-    """Run a service until SIGTERM or Ctrl-C and return its exit code: 0 ended as asked, 1 failed, 2 settings."""
+    """Run a service until SIGTERM or Ctrl-C; the exit code: 0 ended as asked, 1 failed, 2 bad settings."""
     _parser(service, summary, [*COMMON, *variables]).parse_args()
     try:
         settings = Settings.read(service, os.environ)
@@ -85,7 +85,8 @@ def _refuse(service: str, error: Exception, code: int) -> int:
 def _parser(service: str, summary: str, variables: Sequence[Variable[Any]]) -> argparse.ArgumentParser:
     width = max(len(variable.name) for variable in variables)
     lines = [
-        f"  {v.name:<{width}}  {v.help}" + (f" (default: {v.default})" if v.default else "") for v in variables
+        f"  {v.name:<{width}}  {v.help}" + (f" (default: {v.default})" if v.default else "")
+        for v in variables
     ]
     lines.append(f"  {'XDS_ADDRESS':<{width}}  host:port of the control plane, for xds:/// targets")
     return argparse.ArgumentParser(

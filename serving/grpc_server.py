@@ -67,7 +67,11 @@ async def serve_grpc(
     _log.info("stopped", extra={"event": "stopped"})
 
 
+# What is kept of the caller's time to answer without the dependency that used up all the rest.
+_RESERVE = 0.1
+
+
 def remaining(context: grpc.aio.ServicerContext[object, object]) -> float | None:
-    """Seconds the caller still waits, for calls made on its behalf; None when it waits for ever."""
+    """Seconds a call made on behalf of this caller may take; None when the caller waits for ever."""
     left = context.time_remaining()
-    return None if left is None else max(left, 0.0)
+    return None if left is None else max(left, 0.0) * (1 - _RESERVE)

@@ -33,7 +33,7 @@ class Variable(Generic[T]):
     check: Callable[[str], T]
 
     def read(self, environ: Mapping[str, str]) -> T:
-        """The value in this environment; set to nothing counts as not set. SettingError if it cannot be used."""
+        """The value in this environment; set to nothing counts as not set. SettingError if it is unusable."""
         text = environ.get(self.name, "").strip() or self.default
         try:
             return self.check(text)
@@ -140,7 +140,9 @@ PORT = Variable("PORT", "9080", "the port to listen on; 0 lets the system choose
 INSTANCE_IP = Variable("INSTANCE_IP", "", "the address of this instance, its identity in the mesh", address)
 BIND_IP = Variable("BIND_IP", "", "the address to listen on; INSTANCE_IP if not set, else 0.0.0.0", address)
 POD_NAME = Variable("POD_NAME", "", "the name of this instance; SERVICE-VERSION if not set", text)
-POD_NAMESPACE = Variable("POD_NAMESPACE", "default", "the namespace of this instance and its services", dns_label)
+POD_NAMESPACE = Variable(
+    "POD_NAMESPACE", "default", "the namespace of this instance and its services", dns_label
+)
 PROPAGATE_HEADERS = Variable(
     "PROPAGATE_HEADERS", "", "further headers to pass from hop to hop, separated by commas", headers
 )

@@ -1,0 +1,156 @@
+"""The catalogue, and what the answers of details, reviews and ratings amount to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bookinfo_pb.v1 import details_pb2, hop_pb2, ratings_pb2, reviews_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A book that is on offer."""
+
+    id: int
+    title: str
+    description: str
+
+
+CATALOGUE: dict[int, Product] = {
+    product.id: product
+    for product in (
+        Product(
+            0,
+            "The Comedy of Errors",
+            "Two sets of identical twins, separated at birth, meet in Ephesus by chance, and nobody knows "
+            "any more who is who. One of Shakespeare's early plays, his shortest and most farcical.",
+        ),
+        Product(
+            1,
+            "Twelfth Night",
+            "Viola survives a shipwreck, dresses as a man and enters the service of a duke, whom she loves, "
+            "to win for him a countess, who falls in love with her.",
+        ),
+        Product(
+            2,
+            "Pride and Prejudice",
+            "Elizabeth Bennet learns what first impressions are worth, her own of Mr Darcy in particular.",
+        ),
+        Product(
+            3,
+            "Moby-Dick; or, The Whale",
+            "Captain Ahab of the Pequod pursues the white whale that took his leg, and takes the crew along.",
+        ),
+        Product(
+            4,
+            "Middlemarch",
+            "A provincial town on the eve of the Reform Act: Dorothea Brooke and Tertius Lydgate, and what "
+            "becomes of great intentions.",
+        ),
+    )
+}
+"""The books by id; which ones there are does not depend on any other service."""
+
+FRONT_PAGE = 0
+"""The book that is shown when none is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that was not answered: gRPC's name of the code, and the reason in short."""
+
+    code: str
+    reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """As the API gives it."""
+        return {"code": self.code, "reason": self.reason}
+
+
+_MAX_REASON = 300
+_STATUS = {
+    "INVALID_ARGUMENT": 400,
+    "NOT_FOUND": 404,
+    "UNIMPLEMENTED": 501,
+    "RESOURCE_EXHAUSTED": 429,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+
+
+def failure(code: str, details: str | None) -> Failure:
+    """A failure whose reason is short enough for a page."""
+    reason = " ".join((details or "no reason given").split())
+    return Failure(code, reason if len(reason) <= _MAX_REASON else reason[: _MAX_REASON - 1] + "…")
+
+
+def http_status(code: str) -> int:
+    """The HTTP status of a request that failed with this gRPC code for want of its only dependency."""
+    return _STATUS.get(code, 502)
+
+
+def product_id_of(text: str) -> int | None:
+    """The id in a URL, None if that is no number (of at most nine digits, which is what fits an int32)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def hop_tree(hop: hop_pb2.Hop) -> dict[str, Any]:
+    """A hop and all below it, as the API gives it."""
+    return {
+        "service": hop.service,
+        "version": hop.version,
+        "instance": hop.instance,
+        "lane": hop.lane,
+        "calls": [hop_tree(call) for call in hop.calls],
+    }
+
+
+def hop_line(hop: hop_pb2.Hop) -> str:
+    """A hop in few words, for the page."""
+    return f"{hop.service} {hop.version} ({hop.instance})"
+
+
+def details_json(answer: details_pb2.GetDetailsResponse) -> dict[str, Any]:
+    """The details as the API gives them, with the names of Istio's bookinfo; `genre` only where known."""
+    book = answer.details
+    fields: dict[str, Any] = {
+        "author": book.author,
+        "year": book.year,
+        "type": book.type,
+        "pages": book.pages,
+        "publisher": book.publisher,
+        "language": book.language,
+        "ISBN-10": book.isbn_10,
+        "ISBN-13": book.isbn_13,
+    }
+    return fields | ({"genre": book.genre} if book.genre else {})
+
+
+def reviews_json(answer: reviews_pb2.GetReviewsResponse) -> dict[str, Any]:
+    """The reviews as the API gives them; no `rating` without stars, no `ratings_error` when all is well."""
+    reviews = []
+    for review in answer.reviews:
+        entry: dict[str, Any] = {"reviewer": review.reviewer, "text": review.text}
+        if review.HasField("rating"):
+            entry["rating"] = {"stars": review.rating.stars, "color": review.rating.color}
+        reviews.append(entry)
+    return {"reviews": reviews} | ({"ratings_error": answer.ratings_error} if answer.ratings_error else {})
+
+
+def ratings_json(answer: ratings_pb2.GetRatingsResponse) -> dict[str, Any]:
+    """The ratings as the API gives them: reviewer to stars."""
+    return {"ratings": dict(sorted(answer.ratings.items()))}
+
+
+def product_json(product: Product) -> dict[str, Any]:
+    """A book of the catalogue as the API gives it."""
+    return asdict(product)
+
+
+def facts(answer: details_pb2.GetDetailsResponse) -> Mapping[str, Any]:
+    """The details as the page labels them."""
+    labels = {"author": "Author", "year": "Year", "type": "Type", "pages": "Pages", "publisher": "Publisher"}
+    labels |= {"language": "Language", "genre": "Genre"}
+    return {labels.get(name, name): value for name, value in details_json(answer).items()}

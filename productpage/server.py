@@ -1,0 +1,192 @@
+"""productpage over HTTP: the page, the API, signing in and out, and the health."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from bookinfo_pb.v1 import hop_pb2
+from lanes.context import current
+from lanes.http import Handler
+from productpage import logic, session
+from productpage.backends import Backends
+from productpage.door import USER
+from productpage.logic import Failure
+from serving.identity import Identity
+
+_log = logging.getLogger(__name__)
+
+_PAGE_HEADERS = {
+    # Who served a page is its whole point, so it must not come from a cache.
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class PageServer:
+    """The handlers of productpage."""
+
+    def __init__(self, identity: Identity, backends: Backends, secret: bytes) -> None:
+        self._identity = identity
+        self._backends = backends
+        self._secret = secret
+        self.healthy = True
+        loader = jinja2.PackageLoader("productpage", "web")
+        environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+        self._template = environment.get_template("productpage.html")
+
+    def routes(self) -> list[web.RouteDef]:
+        """What is served where."""
+        return [
+            web.get("/", self.root),
+            web.get("/health", self.health),
+            web.get("/productpage", self.page),
+            web.post("/login", self.login),
+            web.post("/logout", self.logout),
+            web.get("/api/v1/products", self.products),
+            web.get("/api/v1/products/{id}", self.product),
+            web.get("/api/v1/products/{id}/reviews", self.reviews),
+            web.get("/api/v1/products/{id}/ratings", self.ratings),
+        ]
+
+    async def root(self, request: web.Request) -> web.StreamResponse:
+        """To the page."""
+        raise web.HTTPFound("/productpage")
+
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        """200 while requests are welcome, 503 while draining."""
+        return web.json_response(
+            {"status": "serving" if self.healthy else "draining"}, status=200 if self.healthy else 503
+        )
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The page of one book, `?id=` or the first; parts that failed say so."""
+        product = _product(request.query.get("id", str(logic.FRONT_PAGE)))
+        parts = await self._backends.parts(product.id)
+        html = self._template.render(
+            product=product,
+            products=logic.CATALOGUE.values(),
+            user=request[USER],
+            lane=current().lane_name,
+            details=parts.details,
+            reviews=parts.reviews,
+            failed=lambda part: isinstance(part, Failure),
+            facts=logic.facts,
+            line=logic.hop_line,
+            own=logic.hop_line(self._identity.hop()),
+        )
+        return web.Response(text=html, content_type="text/html", headers=_PAGE_HEADERS)
+
+    async def login(self, request: web.Request) -> web.StreamResponse:
+        """Sign in as `username` of the form, any name that is fit to be one."""
+        name = (await request.post()).get("username")
+        user = name.strip() if isinstance(name, str) else ""
+        if fault := session.user_fault(user):
+            raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", fault)
+        response = web.HTTPSeeOther("/productpage")
+        sealed = session.seal(user, self._secret)
+        response.set_cookie(session.COOKIE, sealed, path="/", httponly=True, samesite="Lax")
+        raise response
+
+    async def logout(self, request: web.Request) -> web.StreamResponse:
+        """Sign out."""
+        response = web.HTTPSeeOther("/productpage")
+        response.del_cookie(session.COOKIE, path="/", httponly=True, samesite="Lax")
+        raise response
+
+    async def products(self, request: web.Request) -> web.StreamResponse:
+        """The catalogue."""
+        return web.json_response([logic.product_json(product) for product in logic.CATALOGUE.values()])
+
+    async def product(self, request: web.Request) -> web.StreamResponse:
+        """A book with details and reviews (or the `error` of each), and `hops`: who served it.
+
+        The status is 200 as long as either could be had, otherwise that of the details' failure.
+        """
+        product = _product(request.match_info["id"])
+        parts = await self._backends.parts(product.id)
+        body = logic.product_json(product)
+        calls: list[hop_pb2.Hop] = []
+        status = 200
+        if isinstance(parts.details, Failure):
+            body["details"] = {"error": parts.details.to_json()}
+            if isinstance(parts.reviews, Failure):
+                status = logic.http_status(parts.details.code)
+        else:
+            body["details"] = logic.details_json(parts.details)
+            calls.append(parts.details.hop)
+        if isinstance(parts.reviews, Failure):
+            body["reviews"] = {"error": parts.reviews.to_json()}
+        else:
+            body["reviews"] = logic.reviews_json(parts.reviews)
+            calls.append(parts.reviews.hop)
+        return self._json(body, calls, status)
+
+    async def reviews(self, request: web.Request) -> web.StreamResponse:
+        """The reviews of a book."""
+        product = _product(request.match_info["id"])
+        answer = await self._backends.reviews(product.id)
+        if isinstance(answer, Failure):
+            return self._failed(product.id, answer)
+        return self._json({"id": product.id, **logic.reviews_json(answer)}, [answer.hop])
+
+    async def ratings(self, request: web.Request) -> web.StreamResponse:
+        """The ratings of a book."""
+        product = _product(request.match_info["id"])
+        answer = await self._backends.ratings(product.id)
+        if isinstance(answer, Failure):
+            return self._failed(product.id, answer)
+        return self._json({"id": product.id, **logic.ratings_json(answer)}, [answer.hop])
+
+    def _json(self, body: dict[str, Any], calls: list[hop_pb2.Hop], status: int = 200) -> web.Response:
+        body["hops"] = logic.hop_tree(self._identity.hop(calls))
+        return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
+
+    def _failed(self, product_id: int, answer: Failure) -> web.Response:
+        body = {"id": product_id, "error": answer.to_json()}
+        return self._json(body, [], logic.http_status(answer.code))
+
+
+def _product(text: str) -> logic.Product:
+    """The book of this id, or the refusal that answers the request."""
+    product_id = logic.product_id_of(text)
+    if product_id is None:
+        reason = f"the id of a product is a number of at most nine digits, not {text[:40]!r}"
+        raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", reason)
+    product = logic.CATALOGUE.get(product_id)
+    if product is None:
+        raise refusal(web.HTTPNotFound, "NOT_FOUND", f"there is no product {product_id}")
+    return product
+
+
+def refusal(kind: type[web.HTTPError], code: str, reason: str) -> web.HTTPError:
+    """An HTTP error whose body is JSON with the reason."""
+    return kind(text=json.dumps({"error": {"code": code, "reason": reason}}), content_type="application/json")
+
+
+@web.middleware
+async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors as JSON with their reason, whoever raised them; what was not foreseen is logged, not shown."""
+    try:
+        return await handler(request)
+    except web.HTTPError as error:
+        if error.content_type == "application/json":
+            raise
+        code = {404: "NOT_FOUND", 405: "UNIMPLEMENTED"}.get(error.status, "INVALID_ARGUMENT")
+        body = {"error": {"code": code, "reason": f"{request.method} {request.path}: {error.reason}"}}
+        answer = web.json_response(body, status=error.status)
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - the last resort: a reason for the user, the traceback for the log
+        _log.exception("request failed", extra={"event": "request_failed", "path": request.path})
+        body = {"error": {"code": "INTERNAL", "reason": "this request met a fault of productpage itself"}}
+        return web.json_response(body, status=500)

@@ -1,0 +1,85 @@
+"""What productpage is told beyond what every service is told."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lanes.door import Door, HeaderRule
+from serving.settings import Settings, Variable, flag, header, seconds, target_of, target_variable
+
+DEPENDENCIES = ("details", "reviews", "ratings")
+
+_SECRET_BYTES = 16
+
+
+def _timeout(value: str) -> float:
+    if (number := seconds(value)) == 0:
+        raise ValueError("leaves no time for any call")
+    return number
+
+
+def _secret(value: str) -> bytes:
+    if not value:
+        return secrets.token_bytes(_SECRET_BYTES)
+    if len(value.encode()) < _SECRET_BYTES:
+        raise ValueError(f"is shorter than {_SECRET_BYTES} bytes")
+    return value.encode()
+
+
+TRUST_BAGGAGE = Variable(
+    "TRUST_BAGGAGE", "off", "believe `baggage` from outside, and so the lane in it", flag
+)
+TRUST_END_USER = Variable(
+    "TRUST_END_USER", "off", "believe `end-user` from outside when nobody signed in", flag
+)
+LANE_HEADER = Variable(
+    "LANE_HEADER",
+    "",
+    "a header from outside whose value is the lane, such as x-lane; none if not set",
+    header,
+)
+CALL_TIMEOUT = Variable("CALL_TIMEOUT", "3", "seconds that all calls for one request may take", _timeout)
+SESSION_SECRET = Variable(
+    "SESSION_SECRET",
+    "",
+    "what sessions are signed with; by chance if not set, and then they end with the process",
+    _secret,
+)
+
+VARIABLES: tuple[Variable[Any], ...] = (
+    TRUST_BAGGAGE,
+    TRUST_END_USER,
+    LANE_HEADER,
+    CALL_TIMEOUT,
+    SESSION_SECRET,
+    *(target_variable(service) for service in DEPENDENCIES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """The door, the time calls may take in seconds, where the services are, and the secret of sessions."""
+
+    door: Door
+    call_timeout: float
+    targets: Mapping[str, str]
+    session_secret: bytes
+
+    @classmethod
+    def read(cls, settings: Settings, environ: Mapping[str, str]) -> PageSettings:
+        """The settings in this environment; SettingError names the first that cannot be used."""
+        lane_header = LANE_HEADER.read(environ)
+        door = Door(
+            rules=(HeaderRule(lane_header),) if lane_header else (),
+            trust_baggage=TRUST_BAGGAGE.read(environ),
+            trust_end_user=TRUST_END_USER.read(environ),
+        )
+        return cls(
+            door=door,
+            call_timeout=CALL_TIMEOUT.read(environ),
+            targets={service: target_of(service, settings, environ) for service in DEPENDENCIES},
+            session_secret=SESSION_SECRET.read(environ),
+        )
