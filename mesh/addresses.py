@@ -21,6 +21,7 @@ GUARD_PORT = 15099
 # Below Linux's ephemeral range: a client that keeps dialling a dead port in that range can be given the very
 # port as its own source port, and is then connected to itself.
 FREE_PORTS = range(20000, 32000)
+_TRIES = 500
 
 SHARED_LIMITS = (
     "this system has only 127.0.0.1, so instances share it and are told apart by their ports",
@@ -71,9 +72,9 @@ def require_port(port: int, what: str, option: str, ip: str = LOOPBACK) -> int:
 
 def free_port(*ips: str, avoid: Iterable[int] = ()) -> int:
     """A port nobody listens on at any of these addresses."""
-    taken = set(avoid)
-    for port in random.sample(FREE_PORTS, k=500):
-        if port not in taken and not any(bind_error(ip, port) for ip in ips or (LOOPBACK,)):
+    candidates = sorted(set(FREE_PORTS).difference(avoid))
+    for port in random.sample(candidates, k=min(len(candidates), _TRIES)):
+        if not any(bind_error(ip, port) for ip in ips or (LOOPBACK,)):
             return port
     raise MeshError("No free port was found on 127.0.0.1.")
 

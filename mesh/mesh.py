@@ -21,7 +21,7 @@ from mesh.objects import MeshObject, Ref
 from mesh.report import Report
 from mesh.rulebook import DEFAULT_TIMEOUT, RuleBook
 from mesh.state import Run, StateFolder
-from mesh.status import MeshStatus, ProcessStatus
+from mesh.status import MeshStatus, Phase, ProcessStatus
 from mesh.store import Store
 from mesh.supervisor import Supervisor
 from mesh.workloads import hosts_defined, service_entry
@@ -170,6 +170,10 @@ class Mesh:
         status = await self._supervisor.start(name)
         await self.wait_for_clients()
         return status
+
+    async def until(self, name: str, phase: Phase) -> ProcessStatus:
+        """Wait until a process is in this phase (`died`, say) and its WorkloadEntry says so, too."""
+        return await self._supervisor.unit(name).until(phase)
 
     async def environment(self, service: str, version: str = "v1") -> dict[str, str]:
         """What a process of one's own needs in its environment to join as this service and version."""

@@ -75,7 +75,8 @@ class Report:
             which = f" ({', '.join(client.resources)})" if client.resources else ""
             lines.append(f"refused by {client.name}{which}: {client.message}")
         for client in self.in_state("pending"):
-            lines.append(f"no answer from {client.name} within {self.timeout:g} s")
+            waiting = f": {client.message}" if client.message else ""
+            lines.append(f"no answer from {client.name} within {self.timeout:g} s{waiting}")
         return lines
 
     def to_dict(self) -> dict[str, Any]:

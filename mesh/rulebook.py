@@ -44,14 +44,14 @@ class RuleBook:
             verdict = await self._ask(self._admin.validate(files))
             if not verdict.get("ok"):
                 raise Refused("Refused; nothing was changed.", _lines(verdict, "errors"))
+            now = await self._ask(self._admin.status())
+            since, warnings = int(now["generation"]), _new_warnings(verdict, now)
             changes = self._store.plan(objects)
             outcomes = tuple(ObjectOutcome(c.object.title, c.verdict) for c in changes)
             changed = [c.object for c in changes if c.verdict != "unchanged"]
-            warnings = _lines(verdict, "warnings")
             if not changed:
-                return Report(outcomes, warnings=warnings)
+                return Report(outcomes)
             before = {item.ref: self._store.get(item.ref) for item in changed}
-            since = await self._generation()
             started = time.monotonic()
             self._store.write({item.ref: item for item in changed}.values())
             refusal = _lines(await self._ask(self._admin.reload()), "errors")
@@ -76,12 +76,13 @@ class RuleBook:
             outcomes = tuple(
                 ObjectOutcome(item.title, "deleted") for item in there.values() if item is not None
             )
-            since = await self._generation()
+            now = await self._ask(self._admin.status())
+            since, warnings = int(now["generation"]), _new_warnings(verdict, now)
             started = time.monotonic()
             # Rules go before what they point at: the reverse of the order in which they came.
             self._store.remove(sorted(refs, key=lambda ref: ref.kind != "VirtualService"))
             await self._ask(self._admin.reload())
-        return await self._observed(outcomes, _lines(verdict, "warnings"), since, started, timeout)
+        return await self._observed(outcomes, warnings, since, started, timeout)
 
     async def publish(self, objects: Iterable[MeshObject]) -> None:
         """Write objects of the mesh's own; they count at once, or when the control plane is back."""
@@ -103,12 +104,9 @@ class RuleBook:
     async def generation(self) -> int | None:
         """The control plane's count of changes; None when it is not there."""
         try:
-            return await self._generation()
+            return int((await self._admin.status())["generation"])
         except ControlPlaneGone:
             return None
-
-    async def _generation(self) -> int:
-        return int((await self._ask(self._admin.status()))["generation"])
 
     async def _reload_if_there(self) -> None:
         try:
@@ -160,6 +158,12 @@ class RuleBook:
             timeout=timeout,
             warnings=warnings,
         )
+
+
+def _new_warnings(verdict: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+    """What this change brings on: what was so before is for `status` to say."""
+    known = set(_lines(now, "warnings"))
+    return tuple(line for line in _lines(verdict, "warnings") if line not in known)
 
 
 def _lines(answer: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from mesh.process import Child
 from mesh.status import ALIVE, Phase, ProcessStatus, describe_exit
 
 DRAIN_TIMEOUT = 30.0
-_TAIL_SHOWN = 5
+_TAIL_SHOWN = 1
 _DRAINING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -54,6 +54,7 @@ class Unit:
         self._wanted: Phase | None = None
         """What the end of the process will be called if we asked for it; None while we want it to live."""
         self._one_at_a_time = asyncio.Lock()
+        self._moved = asyncio.Event()
 
     @property
     def alive(self) -> bool:
@@ -69,6 +70,14 @@ class Unit:
         """What is true of it now."""
         pid = self._child.pid if self._child is not None and self.alive else None
         return ProcessStatus(self.name, self.address, self._phase, pid, self._exit_code)
+
+    async def until(self, phase: Phase) -> ProcessStatus:
+        """Wait until it is in this phase and the mesh knows; its status then."""
+        while self._phase != phase:
+            await self._moved.wait()
+        if not self.alive and self._end is not None:
+            await asyncio.shield(self._end)
+        return self.status()
 
     async def start(self) -> None:
         """Start it and return when it is ready; MeshError with its last words when it ends before."""
@@ -143,4 +152,6 @@ class Unit:
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
+        self._moved.set()
+        self._moved = asyncio.Event()
         self._changed(self.status())

@@ -1,0 +1,170 @@
+"""Child processes: ready lines, ends, and the group that ends with its supervisor."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from mesh.errors import MeshError
+from mesh.group import MARK, ProcessGroup, end_leftovers, wait_group_gone
+from mesh.process import Child, Lines
+from mesh.status import ProcessStatus
+from mesh.supervisor import says_serving
+from mesh.unit import Unit
+
+FOREVER = "import time; print('up', flush=True); time.sleep(600)"
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> "ProcessGroup":
+    return ProcessGroup(tmp_path)
+
+
+@pytest_asyncio.fixture
+async def seen(group: ProcessGroup) -> AsyncIterator[list[ProcessStatus]]:
+    yield []
+    group.close()
+
+
+def unit(code: str, group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus], calls: list[str]) -> Unit:
+    async def up() -> None:
+        calls.append("up")
+
+    async def down() -> None:
+        calls.append("down")
+
+    return Unit(
+        "it",
+        "127.0.0.1:1",
+        argv=[sys.executable, "-c", code],
+        env={**os.environ, MARK: str(tmp_path)},
+        log=tmp_path / "it.log",
+        group=group.id,
+        is_ready=lambda line: line == "up",
+        changed=seen.append,
+        on_up=up,
+        on_down=down,
+    )
+
+
+def test_bytes_become_lines() -> None:
+    lines = Lines()
+    assert lines.feed(b"a\nb") == ["a"]
+    assert lines.feed(b"c\r\n\xff\n") == ["bc", "\ufffd"]
+    assert len(lines.feed(b"x" * (2 << 20))) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "serving"),
+    [
+        ('{"event": "serving", "port": 1}', True),
+        ('{"event": "stopping", "was": "serving"}', False),
+        ('"serving"', False),
+        ('not json "serving"', False),
+        ("", False),
+    ],
+)
+def test_the_line_that_says_serving(line: str, serving: bool) -> None:
+    assert says_serving(line) is serving
+
+
+async def test_a_life(group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]) -> None:
+    calls: list[str] = []
+    it = unit(FOREVER, group, tmp_path, seen, calls)
+    await it.start()
+    assert it.status().pid is not None
+    with pytest.raises(MeshError, match="running already"):
+        await it.start()
+    assert (await it.kill()).text == "killed (SIGKILL)"
+    with pytest.raises(MeshError, match="not running"):
+        await it.kill()
+    await it.start()
+    assert (await it.kill(signal.SIGTERM)).text == "stopped (SIGTERM)"
+    assert [status.phase for status in seen] == [
+        *("starting", "ready", "killed"),
+        *("starting", "ready", "draining", "stopped"),
+    ]
+    assert calls == ["up", "down", "up", "down"]
+    assert (tmp_path / "it.log").read_text() == "up\nup\n"
+
+
+async def test_who_dies_unasked_is_out_at_once(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    down = asyncio.Event()
+    it = unit(FOREVER, group, tmp_path, seen, [])
+
+    async def note() -> None:
+        down.set()
+
+    it._on_down = note
+    await it.start()
+    pid = it.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSEGV)
+    await down.wait()
+    assert it.status().text == "died (SIGSEGV)"
+
+
+async def test_who_ends_before_serving_is_an_error_with_its_last_words(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    calls: list[str] = []
+    it = unit("raise SystemExit('the port is taken')", group, tmp_path, seen, calls)
+    with pytest.raises(MeshError, match=r"it ended \(exit 1\) instead of serving.*it\.log") as caught:
+        await it.start()
+    assert caught.value.details == ("the port is taken",)
+    assert "up" not in calls
+
+
+async def test_stop_kills_who_does_not_listen(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    it = unit(f"import signal; signal.signal(15, signal.SIG_IGN); {FOREVER}", group, tmp_path, seen, [])
+    await it.start()
+    await it.stop(grace=0.05)
+    assert it.status().text == "stopped (SIGKILL)"
+
+
+async def test_a_command_that_is_not_there(group: ProcessGroup, tmp_path: Path, seen: list[object]) -> None:
+    with pytest.raises(MeshError, match="cannot be started"):
+        await Child.spawn(
+            ["/no/such"], env={}, group=group.id, log=tmp_path / "log", is_ready=lambda _: False
+        )
+
+
+def test_the_group_ends_with_its_supervisor(tmp_path: Path) -> None:
+    """A supervisor that is killed outright takes its children with it."""
+    code = (
+        "import subprocess, sys, time; from pathlib import Path; from mesh.group import ProcessGroup\n"
+        f"group = ProcessGroup(Path({str(tmp_path)!r}))\n"
+        "child = subprocess.Popen(['sleep', '600'], process_group=group.id)\n"
+        "print(group.id, child.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        group, child = map(int, supervisor.stdout.readline().split())
+        assert os.getpgid(child) == group
+        supervisor.kill()
+    asyncio.run(wait_group_gone(group))
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")
+def test_leftovers_are_ended_and_strangers_are_not(tmp_path: Path) -> None:
+    with (
+        subprocess.Popen(["sleep", "600"], process_group=0, env={MARK: str(tmp_path), **os.environ}) as left,
+        subprocess.Popen(["sleep", "600"], process_group=0) as stranger,
+    ):
+        assert end_leftovers(stranger.pid, tmp_path) == []
+        assert end_leftovers(left.pid, tmp_path) == [left.pid]
+        assert left.wait() == -signal.SIGKILL
+        assert stranger.poll() is None
+        stranger.kill()
