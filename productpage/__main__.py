@@ -9,14 +9,11 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from productpage.backends import Backends
-from productpage.door import door_middleware
-from productpage.server import PageServer, plain_errors
+from productpage.app import SERVER, application
 from productpage.settings import VARIABLES, PageSettings
 from serving import command
 from serving.binding import BindError, explain, host_port
 from serving.channels import open_channels
-from serving.identity import Identity
 from serving.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -29,10 +26,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     """Serve the page until `stop` is set, then answer what is in flight."""
     page = PageSettings.read(settings, environ)
     async with open_channels(page.targets) as channels:
-        server = PageServer(Identity.of(settings), Backends(channels, page.call_timeout), page.session_secret)
-        door = door_middleware(page.door, settings.forwarding, page.session_secret)
-        app = web.Application(middlewares=[door, plain_errors])
-        app.add_routes(server.routes())
+        app = application(settings, page, channels)
         runner = web.AppRunner(
             app, access_log=None, max_field_size=_MAX_HEADER, shutdown_timeout=settings.drain_timeout
         )
@@ -45,7 +39,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
             _log.info("serving", extra={"event": "serving", "address": address})
             await stop.wait()
             _log.info("draining", extra={"event": "draining", "timeout_seconds": settings.drain_timeout})
-            server.healthy = False
+            app[SERVER].healthy = False
         finally:
             await runner.cleanup()
     _log.info("stopped", extra={"event": "stopped"})

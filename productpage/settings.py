@@ -47,6 +47,7 @@ SESSION_SECRET = Variable(
     "",
     "what sessions are signed with; by chance if not set, and then they end with the process",
     _secret,
+    secret=True,
 )
 
 VARIABLES: tuple[Variable[Any], ...] = (

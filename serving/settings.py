@@ -31,6 +31,7 @@ class Variable(Generic[T]):
     default: str
     help: str
     check: Callable[[str], T]
+    secret: bool = False
 
     def read(self, environ: Mapping[str, str]) -> T:
         """The value in this environment; set to nothing counts as not set. SettingError if it is unusable."""
@@ -38,7 +39,8 @@ class Variable(Generic[T]):
         try:
             return self.check(text)
         except ValueError as error:
-            raise SettingError(f"{self.name}={text!r} {error}.") from None
+            shown = "…" if self.secret else repr(text)
+            raise SettingError(f"{self.name}={shown} {error}.") from None
 
 
 def text(value: str) -> str:

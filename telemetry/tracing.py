@@ -17,5 +17,7 @@ def install(service: str, version: str, instance: str) -> TracerProvider:
     )
     provider = TracerProvider(resource=resource)
     trace.set_tracer_provider(provider)
-    propagate.set_global_textmap(CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()]))
+    propagate.set_global_textmap(
+        CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+    )
     return provider
