@@ -1,0 +1,23 @@
+"""proxyless: a service mesh's xDS client inside a Python process, for grpc.aio. No sidecar, no agent."""
+
+from .bootstrap import Bootstrap
+from .channel import Channel
+from .entry import Client, insecure_channel, secure_channel
+from .errors import BootstrapError, ClosedError, ResourceError, TargetError, XdsError
+from .explain import Decision
+from .observer import Observer
+
+__all__ = [
+    "Bootstrap",
+    "BootstrapError",
+    "Channel",
+    "Client",
+    "ClosedError",
+    "Decision",
+    "Observer",
+    "ResourceError",
+    "TargetError",
+    "XdsError",
+    "insecure_channel",
+    "secure_channel",
+]

@@ -1,0 +1,177 @@
+"""Who this process is and where its control plane lives, from a file or the environment (gRFC A27)."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BootstrapError
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """Where the process runs."""
+
+    region: str = ""
+    zone: str = ""
+    sub_zone: str = ""
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The control plane's address and this node's identity.
+
+    `from_env` is what a program wants; `from_json` and `from_file` read gRPC's bootstrap format. All raise
+    BootstrapError, naming the variable, file or field.
+    """
+
+    server: str
+    """`host:port` of the control plane, plaintext."""
+    node_id: str
+    cluster: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    locality: Locality = Locality()
+    source: str = "code"
+    """What it was read from, for messages."""
+
+    @property
+    def identity(self) -> str:
+        """Two bootstraps with the same identity may share one Client."""
+        return json.dumps([self.server, self.node_id, self.cluster, self.metadata], sort_keys=True)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Bootstrap:
+        """Read GRPC_XDS_BOOTSTRAP (a file), else GRPC_XDS_BOOTSTRAP_CONFIG (JSON), else XDS_ADDRESS."""
+        environ = os.environ if environ is None else environ
+        if path := environ.get("GRPC_XDS_BOOTSTRAP"):
+            return cls.from_file(path)
+        if text := environ.get("GRPC_XDS_BOOTSTRAP_CONFIG"):
+            return cls.from_json(text, source="GRPC_XDS_BOOTSTRAP_CONFIG")
+        if address := environ.get("XDS_ADDRESS"):
+            return _from_pod(address, environ)
+        raise BootstrapError(
+            "no control plane is configured: set XDS_ADDRESS=host:port, "
+            "GRPC_XDS_BOOTSTRAP (a file) or GRPC_XDS_BOOTSTRAP_CONFIG (JSON)"
+        )
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Bootstrap:
+        """Read gRPC's bootstrap JSON from a file."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BootstrapError(f"bootstrap file {os.fspath(path)!r}: {error}") from None
+        return cls.from_json(text, source=os.fspath(path))
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "bootstrap JSON") -> Bootstrap:
+        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used."""
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BootstrapError(f"{source}: line {error.lineno}: {error.msg}") from None
+        reader = _Reader(source)
+        root = reader.object(document, "the document")
+        servers = reader.list(root.get("xds_servers"), "xds_servers")
+        if not servers:
+            raise BootstrapError(f"{source}: xds_servers is empty")
+        server = reader.object(servers[0], "xds_servers[0]")
+        reader.credentials(server.get("channel_creds"))
+        node = reader.object(root.get("node", {}), "node")
+        locality = reader.object(node.get("locality", {}), "node.locality")
+        return cls(
+            server=_address(reader.string(server.get("server_uri"), "xds_servers[0].server_uri"), source),
+            node_id=reader.string(node.get("id"), "node.id"),
+            cluster=reader.string(node.get("cluster", ""), "node.cluster"),
+            metadata=reader.object(node.get("metadata", {}), "node.metadata"),
+            locality=Locality(
+                *(
+                    reader.string(locality.get(key, ""), f"node.locality.{key}")
+                    for key in ("region", "zone", "sub_zone")
+                )
+            ),
+            source=source,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    source: str
+
+    def _typed(self, value: Any, kind: type, word: str, where: str) -> Any:
+        if not isinstance(value, kind):
+            found = "missing" if value is None else f"{value!r}"
+            raise BootstrapError(f"{self.source}: {where} must be {word}, but is {found}")
+        return value
+
+    def object(self, value: Any, where: str) -> dict[str, Any]:
+        return dict(self._typed(value, dict, "an object", where))
+
+    def list(self, value: Any, where: str) -> list[Any]:
+        return list(self._typed(value, list, "a list", where))
+
+    def string(self, value: Any, where: str) -> str:
+        return str(self._typed(value, str, "a string", where))
+
+    def credentials(self, value: Any) -> None:
+        """gRPC takes the first type it knows; this library knows `insecure` (TLS is on its way)."""
+        where = "xds_servers[0].channel_creds"
+        types = []
+        for i, each in enumerate(self.list(value, where)):
+            entry = self.object(each, f"{where}[{i}]")
+            types.append(self.string(entry.get("type"), f"{where}[{i}].type"))
+        if "insecure" not in types:
+            raise BootstrapError(
+                f"{self.source}: {where}: none of {types} is supported; supported is 'insecure'"
+            )
+
+
+def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
+    """The identity Istiod expects of a proxyless workload."""
+    ip = environ.get("INSTANCE_IP") or "127.0.0.1"
+    pod = environ.get("POD_NAME") or socket.gethostname()
+    namespace = environ.get("POD_NAMESPACE") or "default"
+    for variable, value in (("INSTANCE_IP", ip), ("POD_NAME", pod), ("POD_NAMESPACE", namespace)):
+        if "~" in value or not value.isprintable() or " " in value:
+            raise BootstrapError(f"{variable}={value!r}: may not hold `~` or white space")
+    metadata: dict[str, Any] = {
+        "GENERATOR": "grpc",
+        "NAMESPACE": namespace,
+        "CLUSTER_ID": environ.get("CLUSTER_ID") or "Kubernetes",
+        "SERVICE_ACCOUNT": environ.get("SERVICE_ACCOUNT") or "default",
+        "ISTIO_VERSION": environ.get("ISTIO_VERSION") or "1.29.0",
+        "LABELS": _labels(environ.get("POD_LABELS", "")),
+        "INSTANCE_IPS": ip,
+        "PROXY_CONFIG": {},
+    }
+    return Bootstrap(
+        server=_address(address, "XDS_ADDRESS"),
+        node_id=f"sidecar~{ip}~{pod}.{namespace}~{namespace}.svc.cluster.local",
+        metadata=metadata,
+        source="XDS_ADDRESS",
+    )
+
+
+def _labels(text: str) -> dict[str, str]:
+    """Read POD_LABELS: `app=reviews,version=v2`."""
+    labels = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise BootstrapError(f"POD_LABELS={text!r}: {item!r} is not key=value")
+        labels[key] = value
+    return labels
+
+
+def _address(text: str, source: str) -> str:
+    host, colon, port = text.removeprefix("dns:///").rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+        raise BootstrapError(f"{source}: {text!r} is not host:port")
+    if port == "15012":
+        raise BootstrapError(f"{source}: {text!r}: TLS to port 15012 is not supported yet; use port 15010")
+    return f"{host}:{port}"

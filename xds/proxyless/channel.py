@@ -1,0 +1,239 @@
+"""A drop-in `grpc.aio.Channel` whose calls are routed by xDS."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from grpc import aio
+
+from .calls import DEFERRED, DeferredCall
+from .client import AdsClient
+from .dispatch import CallSpec, Dispatcher, Method
+from .errors import ClosedError
+from .interceptors import by_kind, run_chain
+from .replay import WriteQueue
+
+
+class Channel(aio.Channel):
+    """Routes each call by the listener, routes, clusters and endpoints of its target.
+
+    Made by `Client.channel`. Any generated stub takes it in place of a grpc.aio channel.
+    """
+
+    def __init__(
+        self,
+        client: AdsClient,
+        target: str,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, Any]] | None = None,
+        compression: grpc.Compression | None = None,
+        interceptors: Sequence[aio.ClientInterceptor] | None = None,
+        released: Callable[[Channel], Awaitable[None]] | None = None,
+    ) -> None:
+        self._interceptors = by_kind(interceptors or ())
+        self._active = client.attach(target, credentials, tuple(options or ()))
+        self._client = client
+        self._compression = compression
+        self._released = released
+        self._dispatcher = Dispatcher(client, self._active)
+        self._calls: weakref.WeakSet[aio.Call] = weakref.WeakSet()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        """Take no new calls, give those in flight `grace` seconds, cancel the rest."""
+        if self._closed:
+            return
+        self._closed = True
+        calls = [call for call in self._calls if not call.done()]
+        if grace and calls:
+            await asyncio.wait([asyncio.ensure_future(_ended(call)) for call in calls], timeout=grace)
+        for call in calls:
+            call.cancel()
+        self._client.detach(self._active)
+        if self._released is not None:
+            await self._released(self)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """Return READY if any cluster of the target has a ready endpoint; SHUTDOWN once closed."""
+        if self._closed or self._client.closed:
+            return grpc.ChannelConnectivity.SHUTDOWN
+        return self._active.connectivity(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Return once `get_state` is another."""
+        while self.get_state() is last_observed_state:
+            await self._active.changed()
+
+    async def channel_ready(self) -> None:
+        """Return once the state is READY, connecting where needed."""
+        while (state := self.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+            if state is grpc.ChannelConnectivity.SHUTDOWN:
+                raise ClosedError(f"the channel to {self._active.target.uri} is closed")
+            await self._active.changed()
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: bool | None = False,
+    ) -> UnaryUnary:
+        """Return the multicallable of a unary-unary method."""
+        return UnaryUnary(self, Method("unary_unary", method, request_serializer, response_deserializer))
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: bool | None = False,
+    ) -> UnaryStream:
+        """Return the multicallable of a unary-stream method."""
+        return UnaryStream(self, Method("unary_stream", method, request_serializer, response_deserializer))
+
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: bool | None = False,
+    ) -> StreamUnary:
+        """Return the multicallable of a stream-unary method."""
+        return StreamUnary(self, Method("stream_unary", method, request_serializer, response_deserializer))
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: bool | None = False,
+    ) -> StreamStream:
+        """Return the multicallable of a stream-stream method."""
+        return StreamStream(self, Method("stream_stream", method, request_serializer, response_deserializer))
+
+    # --- for the multicallables ---------------------------------------------------------------------------
+
+    def call(
+        self,
+        method: Method,
+        request: Any,
+        timeout: float | None,
+        metadata: Any,
+        credentials: grpc.CallCredentials | None,
+        wait_for_ready: bool | None,
+        compression: grpc.Compression | None,
+    ) -> Any:
+        """Make a call: the inner call object itself where it can be had at once, else a deferred one."""
+        if self._closed or self._client.closed:
+            raise ClosedError(f"the channel to {self._active.target.uri} is closed")
+        loop = asyncio.get_running_loop()
+        spec = CallSpec(
+            method,
+            request,
+            None if timeout is None else loop.time() + timeout,
+            tuple(metadata or ()),
+            credentials,
+            wait_for_ready,
+            compression or self._compression,
+        )
+        steps = self._interceptors[method.kind]
+        if not steps:
+            return self._start(spec)
+        writes = _own_writes(spec)
+        return self._track(spec, run_chain(steps, spec, self._start), writes)
+
+    def _start(self, spec: CallSpec) -> aio.Call:
+        inner = self._dispatcher.start_now(spec)
+        if inner is not None:
+            self._calls.add(inner)
+            return inner
+        writes = _own_writes(spec)
+        return self._track(spec, self._dispatcher.run(spec), writes)
+
+    def _track(
+        self, spec: CallSpec, bring: Coroutine[Any, Any, aio.Call], writes: WriteQueue | None
+    ) -> DeferredCall:
+        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes)
+        self._calls.add(call)
+        return call
+
+
+def _own_writes(spec: CallSpec) -> WriteQueue | None:
+    """Where the caller gave no iterator of requests, make one of its `write` calls."""
+    if not spec.method.streams_requests or spec.request is not None:
+        return None
+    writes = spec.request = WriteQueue()
+    return writes
+
+
+async def _ended(call: aio.Call) -> None:
+    await call.code()
+
+
+class _MultiCallable:
+    def __init__(self, channel: Channel, method: Method) -> None:
+        self._channel = channel
+        self._method = method
+
+
+class _UnaryRequest(_MultiCallable):
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        return self._channel.call(
+            self._method, request, timeout, metadata, credentials, wait_for_ready, compression
+        )
+
+
+class _StreamRequest(_MultiCallable):
+    def __call__(
+        self,
+        request_iterator: Any = None,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        return self._channel.call(
+            self._method, request_iterator, timeout, metadata, credentials, wait_for_ready, compression
+        )
+
+
+class UnaryUnary(_UnaryRequest, aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
+    """Makes unary-unary calls."""
+
+
+class UnaryStream(_UnaryRequest, aio.UnaryStreamMultiCallable):  # type: ignore[type-arg]
+    """Makes unary-stream calls."""
+
+
+class StreamUnary(_StreamRequest, aio.StreamUnaryMultiCallable):  # type: ignore[type-arg]
+    """Makes stream-unary calls."""
+
+
+class StreamStream(_StreamRequest, aio.StreamStreamMultiCallable):  # type: ignore[type-arg]
+    """Makes stream-stream calls."""

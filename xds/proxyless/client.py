@@ -1,0 +1,326 @@
+"""One ADS stream for every channel of the process. It owns the tasks; the thinking is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from grpc import aio
+
+from .admin import config_dump
+from .bootstrap import Bootstrap
+from .depgraph import Config, Key
+from .errors import ClosedError
+from .explain import Decision, explain
+from .names import parse_target
+from .observer import Observer
+from .protocol import AdsMachine, Held, State
+from .resources import Kind
+from .routing import Fallback
+from .subchannels import SubchannelPool
+from .targets import ActiveTarget
+from .transport import AdsStream
+
+_log = logging.getLogger("proxyless")
+
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class AdsClient:
+    """Speaks ADS to the control plane and keeps the targets that channels attach to up to date.
+
+    `proxyless.Client` is this with `channel`. Raises ClosedError where there is no running event loop.
+    """
+
+    def __init__(
+        self,
+        bootstrap: Bootstrap,
+        *,
+        fallback: Fallback = "none",
+        observer: Observer | None = None,
+        reconnect: tuple[float, float] = (0.2, 15.0),
+        rng: random.Random | None = None,
+    ) -> None:
+        if fallback not in ("none", "next-route"):
+            raise ValueError(f"fallback={fallback!r}: must be 'none' or 'next-route'")
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ClosedError(
+                "a proxyless.Client needs a running event loop: make it in a coroutine"
+            ) from None
+        self.bootstrap = bootstrap
+        self.fallback: Fallback = fallback
+        self.observer = observer or Observer()
+        self.rng = rng or random.Random()
+        self._reconnect = reconnect
+        self._machine = AdsMachine()
+        self._pool = SubchannelPool()
+        self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
+        self._watched: set[Key] = set()
+        self._noted: set[tuple[Kind, str, str]] = set()
+        self._stream: AdsStream | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._outgoing = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._check_usable()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # --- for users ----------------------------------------------------------------------------------------
+
+    async def explain(
+        self,
+        target: str,
+        *,
+        method: str,
+        metadata: Sequence[tuple[str, str | bytes]] = (),
+        timeout: float | None = 10.0,
+    ) -> Decision:
+        """Say where a call would go, and why; `timeout` is how many seconds to wait for configuration.
+
+        The decision is one a call would get now: weights and fractions are drawn. Raises TargetError, and
+        TimeoutError with what is missing where no configuration arrives.
+        """
+        active = self.attach(target)
+        try:
+            return await explain(active, method, metadata, timeout)
+        finally:
+            self.detach(active)
+
+    def config_dump(self) -> dict[str, Any]:
+        """Every resource with its version, state and last error, as plain dicts."""
+        return config_dump(self.bootstrap, self._machine, self._targets.values())
+
+    async def close(self) -> None:
+        """End the stream and every connection; calls in flight are cancelled."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for active in self._targets.values():
+            active.close()
+        self._targets.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._pool.close()
+
+    # --- for channels -------------------------------------------------------------------------------------
+
+    @property
+    def pool(self) -> SubchannelPool:
+        """The subchannels every target shares."""
+        return self._pool
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def draw(self, bound: int) -> int:
+        """A random integer in [0, bound)."""
+        return int(self.rng.random() * bound)
+
+    def attach(
+        self,
+        target: str,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, Any]] = (),
+    ) -> ActiveTarget:
+        """Take a share in a target; give it back with `detach`."""
+        self._check_usable()
+        parsed = parse_target(target)
+        key = (parsed.listener, credentials, tuple(options))
+        active = self._targets.get(key)
+        if active is None:
+            active = ActiveTarget(parsed, self._pool, self.draw, self.fallback, credentials, options)
+            self._targets[key] = active
+            self._refresh([active])
+            if self._task is None:
+                self._task = self._loop.create_task(self._run(), name="proxyless ADS")
+        active.users += 1
+        return active
+
+    def detach(self, active: ActiveTarget) -> None:
+        """Give a share back; the last one drops the target's resources."""
+        active.users -= 1
+        if active.users == 0 and not self._closed:
+            for key, each in list(self._targets.items()):
+                if each is active:
+                    del self._targets[key]
+            active.close()
+            self._watch_what_is_needed()
+            self._send()
+
+    def observe(self, tell: Callable[[Observer], None]) -> None:
+        """Tell the observer something."""
+        try:
+            tell(self.observer)
+        except Exception:  # noqa: BLE001 - an observer must never break routing
+            _log.exception("the observer %r failed", self.observer)
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise ClosedError("this proxyless.Client is closed")
+        if _forked:
+            raise ClosedError("a proxyless.Client cannot be used after fork: make a new one in the child")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ClosedError("a proxyless.Client is used outside a running event loop") from None
+        if loop is not self._loop:
+            raise ClosedError("this proxyless.Client belongs to another event loop")
+
+    # --- the stream ---------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Keep a stream to the control plane, for as long as the Client lives."""
+        attempt = 0
+        while True:
+            stream = AdsStream(self.bootstrap)
+            answered, error = await self._converse(stream)
+            self._machine.disconnected(error)
+            self._stream = None
+            self._after_change()
+            if answered:
+                attempt = 0
+            else:
+                _log.warning("control plane %s: %s", self.bootstrap.server, error)
+                self.observe(lambda o, e=error: o.stream_failed(self.bootstrap.server, e))  # type: ignore[misc]
+            first, longest = self._reconnect
+            await asyncio.sleep(min(first * 1.6**attempt, longest) * self.rng.uniform(0.8, 1.2))
+            attempt += 1
+
+    async def _converse(self, stream: AdsStream) -> tuple[bool, str]:
+        """Hold one stream to its end; returns whether it was ever answered, and how it ended."""
+        answered = False
+        writer: asyncio.Task[None] | None = None
+        try:
+            await stream.wait_until_open()
+            self._stream = stream
+            self._machine.connected()
+            writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")
+            self._send()
+            while (response := await stream.receive()) is not None:
+                if not answered:
+                    answered = True
+                    self.observe(lambda o: o.stream_connected(self.bootstrap.server))
+                self._machine.received(response, self._loop.time())
+                self._after_change()
+            return answered, "the control plane closed the stream"
+        except aio.AioRpcError as error:
+            return answered, f"{error.code().name}: {error.details()}"
+        finally:
+            if writer is not None:
+                writer.cancel()
+                await asyncio.wait([writer])
+            await stream.close()
+
+    async def _write(self, stream: AdsStream) -> None:
+        """Write what the machine wants sent; ends with the stream, whose reader says why."""
+        while True:
+            await self._outgoing.wait()
+            self._outgoing.clear()
+            for request in self._machine.take_requests(self._loop.time()):
+                try:
+                    await stream.send(request)
+                except (aio.AioRpcError, asyncio.InvalidStateError):
+                    return
+            self._arm_timer()
+
+    # --- what changes lead to -----------------------------------------------------------------------------
+
+    def _after_change(self) -> None:
+        changes = self._machine.take_changes()
+        for kind, name in changes:
+            self._report(kind, name)
+        changed = set(changes)
+        self._refresh([t for t in self._targets.values() if not changed.isdisjoint(t.dependencies.needs)])
+        self._send()
+
+    def _refresh(self, targets: list[ActiveTarget]) -> None:
+        """Fold what is held into the targets, until none of them needs anything new."""
+        while targets:
+            for active in targets:
+                if active.resolve(self._machine.held, self._machine.stream_error):
+                    outcome = active.outcome
+                    state = "ready" if isinstance(outcome, Config) else getattr(outcome, "reason", "pending")
+                    uri = active.target.uri
+                    self.observe(lambda o, u=uri, s=state: o.config_changed(u, s))  # type: ignore[misc]
+            added = self._watch_what_is_needed()
+            targets = [t for t in targets if not added.isdisjoint(t.dependencies.needs)]
+        self._send()
+
+    def _watch_what_is_needed(self) -> set[Key]:
+        needed = {key for active in self._targets.values() for key in active.dependencies.needs}
+        added = needed - self._watched
+        for kind, name in self._watched - needed:
+            self._machine.unwatch(kind, name)
+        for kind, name in added:
+            self._machine.watch(kind, name)
+        self._watched = needed
+        return added
+
+    def _send(self) -> None:
+        self._outgoing.set()
+        self._arm_timer()
+
+    def _arm_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._machine.deadline()
+        if due is not None and not self._closed:
+            self._timer = self._loop.call_at(due, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._machine.tick(self._loop.time())
+        self._after_change()
+
+    # --- telling ------------------------------------------------------------------------------------------
+
+    def _report(self, kind: Kind, name: str) -> None:
+        held = self._machine.held(kind, name)
+        if held is None or held.state is State.REQUESTED:
+            return
+        if held.state is State.NACKED:
+            _log.error("refused %s %s", kind.value, held.error)
+            self.observe(lambda o: o.resource_refused(kind, name, held.error))
+        elif held.state is State.ABSENT:
+            _log.warning("%s resource %r does not exist in the control plane", kind.value, name)
+            self.observe(lambda o: o.resource_absent(kind, name))
+        else:
+            self.observe(lambda o: o.resource_updated(kind, name, held.version))
+            self._report_notes(kind, name, held)
+
+    def _report_notes(self, kind: Kind, name: str, held: Held) -> None:
+        for note in held.notes:
+            if (kind, name, note) not in self._noted:
+                self._noted.add((kind, name, note))
+                _log.info("%s %s: %s", kind.value, name, note)
+                self.observe(lambda o, n=note: o.field_unsupported(kind, name, n))  # type: ignore[misc]

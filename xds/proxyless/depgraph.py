@@ -1,0 +1,200 @@
+"""LDS → RDS → CDS → EDS folded into one immutable configuration a target (gRFC A74).
+
+`Dependencies.resolve` is given a look-up of what is held and says two things: which resources the target
+needs, and what its calls are to do. It keeps the last good configuration while a part of a new one is
+still on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .fault import effective_policies
+from .match import RouteTable, select_virtual_host
+from .protocol import Held, State
+from .resources import (
+    Cluster,
+    ClusterAction,
+    Endpoints,
+    FaultFilter,
+    FaultPolicy,
+    Kind,
+    Listener,
+    RetryPolicy,
+    Route,
+    RouteConfig,
+    WeightedCluster,
+)
+
+Key: TypeAlias = tuple[Kind, str]
+Lookup: TypeAlias = Callable[[Kind, str], Held | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something is still on its way; `what` says what."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It will not work as things are; `reason` says why."""
+
+    reason: str
+    transient: bool = False
+    """Only the control plane is out of reach: no reason to drop what is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """A cluster with its endpoints."""
+
+    cluster: Cluster
+    endpoints: Endpoints
+
+
+ClusterOutcome: TypeAlias = ClusterConfig | Pending | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the calls of one target need; swapped whole."""
+
+    listener: Listener
+    route_config: RouteConfig
+    table: RouteTable
+    clusters: Mapping[str, ClusterOutcome]
+
+    def timeout(self, action: ClusterAction) -> float | None:
+        """Seconds a call may take by configuration; None for no limit (gRFC A31)."""
+        limit = action.max_stream_duration
+        if limit is None:
+            limit = self.listener.max_stream_duration
+        return limit or None
+
+    def retry(self, action: ClusterAction) -> RetryPolicy | None:
+        """The route's retry policy, else its virtual host's; None for no retries (gRFC A44)."""
+        policy = action.retry or self.table.virtual_host.retry
+        return policy if policy is not None and policy.retry_on else None
+
+    def faults(self, route: Route, cluster: WeightedCluster | None) -> tuple[FaultPolicy, ...]:
+        """The fault policies that apply to a call on this route (gRFCs A33, A39)."""
+        if not self.listener.faults:
+            return ()
+        weighted: tuple[FaultFilter, ...] = cluster.faults if cluster is not None else ()
+        return effective_policies(
+            self.listener.faults, self.table.virtual_host.faults, route.faults, weighted
+        )
+
+
+Outcome: TypeAlias = Config | Pending | Failed
+
+
+@dataclass(slots=True)
+class Dependencies:
+    """What one target depends on, and what came of it."""
+
+    listener_name: str
+    authority: str
+    outcome: Outcome = field(default_factory=lambda: Pending("its first configuration"))
+    needs: frozenset[Key] = frozenset()
+    _table: RouteTable | None = None
+
+    def resolve(self, lookup: Lookup, stream_error: str = "") -> None:
+        """Recompute `needs` and `outcome` from what is held now."""
+        key = (Kind.LISTENER, self.listener_name)
+        needs = {key}
+        held = lookup(*key)
+        new: Outcome
+        if held is None or held.resource is None:
+            new = _missing(key, held, stream_error)
+        else:
+            assert isinstance(held.resource, Listener)
+            new = self._with_routes(held.resource, lookup, needs, stream_error)
+        if _unsettled(new) and isinstance(self.outcome, Config):
+            # The old configuration serves on, its clusters as they are now, until the new one is whole.
+            needs |= {key for key in self.needs if key[0] is Kind.ROUTE_CONFIG}
+            old = self.outcome
+            new = Config(
+                old.listener,
+                old.route_config,
+                old.table,
+                self._clusters(old.table, lookup, needs, stream_error),
+            )
+        self.needs, self.outcome = frozenset(needs), new
+
+    def _with_routes(self, listener: Listener, lookup: Lookup, needs: set[Key], stream_error: str) -> Outcome:
+        routes = listener.route_config
+        if routes is None:
+            key = (Kind.ROUTE_CONFIG, listener.route_config_name or "")
+            needs.add(key)
+            held = lookup(*key)
+            if held is None or held.resource is None:
+                return _missing(key, held, stream_error)
+            assert isinstance(held.resource, RouteConfig)
+            routes = held.resource
+        host = select_virtual_host(routes.virtual_hosts, self.authority)
+        if host is None:
+            return Failed(f"no virtual host of route configuration {routes.name!r} serves {self.authority!r}")
+        if self._table is None or self._table.virtual_host is not host:
+            self._table = RouteTable(host)
+        clusters = self._clusters(self._table, lookup, needs, stream_error)
+        return Config(listener, routes, self._table, clusters)
+
+    def _clusters(
+        self, table: RouteTable, lookup: Lookup, needs: set[Key], stream_error: str
+    ) -> dict[str, ClusterOutcome]:
+        before = self.outcome.clusters if isinstance(self.outcome, Config) else {}
+        clusters: dict[str, ClusterOutcome] = {}
+        for name in _cluster_names(table):
+            outcome = _resolve_cluster(name, lookup, needs, stream_error)
+            last = before.get(name)
+            if _unsettled(outcome) and isinstance(last, ClusterConfig):
+                needs.add((Kind.ENDPOINTS, last.cluster.eds_name))
+                outcome = last
+            elif isinstance(outcome, ClusterConfig) and outcome == last:
+                outcome = last  # The same object, so that whoever compares by identity sees no change.
+            clusters[name] = outcome
+        return clusters
+
+
+def _unsettled(outcome: Outcome | ClusterOutcome) -> bool:
+    return isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)
+
+
+def _cluster_names(table: RouteTable) -> list[str]:
+    names: dict[str, None] = {}
+    for route in table.virtual_host.routes:
+        if isinstance(route.action, ClusterAction):
+            names.update((cluster.name, None) for cluster in route.action.clusters if cluster.weight)
+    return list(names)
+
+
+def _resolve_cluster(name: str, lookup: Lookup, needs: set[Key], stream_error: str) -> ClusterOutcome:
+    key = (Kind.CLUSTER, name)
+    needs.add(key)
+    held = lookup(*key)
+    if held is None or held.resource is None:
+        return _missing(key, held, stream_error)
+    cluster = held.resource
+    assert isinstance(cluster, Cluster)
+    key = (Kind.ENDPOINTS, cluster.eds_name)
+    needs.add(key)
+    held = lookup(*key)
+    if held is None or held.resource is None:
+        return _missing(key, held, stream_error)
+    assert isinstance(held.resource, Endpoints)
+    return ClusterConfig(cluster, held.resource)
+
+
+def _missing(key: Key, held: Held | None, stream_error: str) -> Pending | Failed:
+    kind, name = key
+    word = f"{kind.value} resource {name!r}"
+    if held is None or held.state is State.REQUESTED:
+        return Failed(f"{word} cannot be had: {stream_error}", True) if stream_error else Pending(word)
+    if held.state is State.ABSENT:
+        return Failed(f"{word} does not exist in the control plane")
+    return Failed(f"{word} was refused: {held.error}")

@@ -1,0 +1,289 @@
+"""One call on its way: wait for what is needed, decide, start it on a subchannel, retry.
+
+What comes out is always the inner grpc.aio call that counts, or the aio.AioRpcError the caller gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, cast
+
+import grpc
+from grpc import aio
+
+from .balance import Status
+from .client import AdsClient
+from .depgraph import Config, Failed
+from .fault import NO_FAULT, Fault
+from .match import CallHeaders
+from .replay import Replay
+from .resources import RetryPolicy, Route
+from .retry import backoff, may_retry, pushback
+from .routing import Chosen, Refused, describe
+from .targets import ActiveTarget
+
+CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as the stub declared it."""
+
+    kind: CallKind
+    path: str
+    serialize: Any
+    deserialize: Any
+
+    def renamed(self, path: str) -> Method:
+        """The same kind of method under another path, as an interceptor may ask for."""
+        return replace(self, path=path)
+
+    @property
+    def unary_response(self) -> bool:
+        """Whether the response is one message: those calls are retried."""
+        return self.kind.endswith("_unary")
+
+    @property
+    def streams_requests(self) -> bool:
+        """Whether the request is a stream."""
+        return self.kind.startswith("stream_")
+
+
+@dataclass
+class CallSpec:
+    """One call as the caller made it; `deadline` is on the event loop's clock."""
+
+    method: Method
+    request: Any
+    deadline: float | None
+    metadata: tuple[tuple[str, str | bytes], ...]
+    credentials: grpc.CallCredentials | None = None
+    wait_for_ready: bool | None = None
+    compression: grpc.Compression | None = None
+    faults: dict[int, Fault] = field(default_factory=dict)
+    """Each route's fault, drawn once a call however often it is decided anew."""
+
+
+class Dispatcher:
+    """Sends the calls of one channel."""
+
+    def __init__(self, client: AdsClient, active: ActiveTarget) -> None:
+        self._client = client
+        self._active = active
+        self._loop = asyncio.get_running_loop()
+
+    def start_now(self, spec: CallSpec) -> aio.Call | None:
+        """Start the call at once where nothing is waited for and nobody needs to see how it ends."""
+        config = self._active.outcome
+        if not isinstance(config, Config):
+            return None
+        choice = self._choose(config, spec)
+        if not isinstance(choice, Chosen) or choice.fault or choice.status is not Status.USABLE:
+            return None
+        if spec.method.unary_response and config.retry(choice.action) is not None:
+            return None
+        return self._start(spec, choice, self._limit(config, choice), frozenset())[0]
+
+    async def run(self, spec: CallSpec) -> aio.Call:
+        """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
+        replay: Replay | None = None
+        limit: float | None = None
+        tried: set[str] = set()
+        attempts = 0
+        last: aio.Call | None = None
+        while True:
+            config, choice = await self._decide(spec, limit, last)
+            if choice is None:
+                assert last is not None
+                return last
+            if attempts == 0:
+                limit = self._limit(config, choice)
+            policy = config.retry(choice.action) if spec.method.unary_response else None
+            if policy is not None and replay is None and spec.method.streams_requests:
+                replay = Replay(spec.request, spec.method.serialize)
+            call, address = self._start(spec, choice, limit, frozenset(tried), attempts, replay)
+            attempts += 1
+            tried.add(address)
+            if policy is None or not await self._should_retry(spec, policy, call, attempts, replay):
+                return call
+            last = call
+
+    # --- deciding -----------------------------------------------------------------------------------------
+
+    async def _decide(
+        self, spec: CallSpec, limit: float | None, last: aio.Call | None
+    ) -> tuple[Config, Chosen | None]:
+        """Wait until the call has a cluster that can serve it, injecting its fault on the way.
+
+        For a retry, `last` is the attempt that failed: where nothing else can be had, that is the answer.
+        """
+        while True:
+            config = self._active.outcome
+            waiting_for = ""
+            if isinstance(config, Failed):
+                waiting_for = self._wait_or_fail(spec, config.reason)
+            elif not isinstance(config, Config):
+                waiting_for = config.what
+            else:
+                choice = self._choose(config, spec)
+                if isinstance(choice, Refused):
+                    raise self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
+                if choice.fault:
+                    await self._inject(spec, config, choice)
+                    continue
+                if choice.status is Status.USABLE:
+                    return config, choice
+                where = f"cluster {choice.cluster.name}" if choice.cluster is not None else "cluster"
+                waiting_for = f"{where}: {choice.reason}"
+                if choice.status is Status.UNUSABLE:
+                    if last is not None:
+                        return config, None
+                    waiting_for = self._wait_or_fail(
+                        spec, f"route {describe(choice.route)}: {waiting_for}", choice.skipped
+                    )
+            await self._wait(spec, limit, waiting_for)
+
+    def _choose(self, config: Config, spec: CallSpec) -> Chosen | Refused:
+        def once(route: Route, drawn: Callable[[], Fault]) -> Fault:
+            if route.index not in spec.faults:
+                spec.faults[route.index] = drawn()
+            return spec.faults[route.index]
+
+        call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
+        return self._active.choose(config, call, once)
+
+    def _limit(self, config: Config, choice: Chosen) -> float | None:
+        """The call's deadline by configuration, counted from now."""
+        timeout = config.timeout(choice.action)
+        return None if timeout is None else self._loop.time() + timeout
+
+    def _wait_or_fail(self, spec: CallSpec, reason: str, skipped: tuple[str, ...] = ()) -> str:
+        if spec.wait_for_ready:
+            return reason
+        raise self._error(grpc.StatusCode.UNAVAILABLE, reason, skipped)
+
+    async def _wait(self, spec: CallSpec, limit: float | None, what: str) -> None:
+        try:
+            async with asyncio.timeout_at(_earlier(spec.deadline, limit)):
+                await self._active.changed()
+        except TimeoutError:
+            raise self._error(
+                grpc.StatusCode.DEADLINE_EXCEEDED, f"deadline exceeded while waiting: {what}"
+            ) from None
+        if self._client.closed:
+            raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
+
+    async def _inject(self, spec: CallSpec, config: Config, choice: Chosen) -> None:
+        fault = choice.fault
+        self._active.active_faults += 1
+        try:
+            if fault.delay:
+                end = self._loop.time() + fault.delay
+                deadline = _earlier(spec.deadline, self._limit(config, choice))
+                if deadline is not None and deadline < end:
+                    await asyncio.sleep(max(0.0, deadline - self._loop.time()))
+                    raise self._error(
+                        grpc.StatusCode.DEADLINE_EXCEEDED,
+                        f"deadline exceeded in a delay injected by route {describe(choice.route)}",
+                    )
+                await asyncio.sleep(fault.delay)
+        finally:
+            self._active.active_faults -= 1
+        if fault.abort is not None:
+            reason = f"fault injected by route {describe(choice.route)}"
+            raise self._error(_CODES[fault.abort], reason, choice.skipped)
+        spec.faults[choice.route.index] = NO_FAULT
+
+    # --- sending ------------------------------------------------------------------------------------------
+
+    def _start(
+        self,
+        spec: CallSpec,
+        choice: Chosen,
+        limit: float | None,
+        tried: frozenset[str],
+        attempts: int = 0,
+        replay: Replay | None = None,
+    ) -> tuple[aio.Call, str]:
+        """Start an attempt on an endpoint of the chosen cluster."""
+        assert choice.cluster is not None
+        name = choice.cluster.name
+        cluster = self._active.clusters[name]
+        address = cluster.picker.pick(self._client.draw, tried)
+        subchannel = cluster.subchannel(address)
+        method = spec.method
+        inner = subchannel.method(
+            method.kind, method.path, None if replay is not None else method.serialize, method.deserialize
+        )
+        deadline = _earlier(spec.deadline, limit)
+        metadata = spec.metadata
+        if attempts:
+            metadata = (*metadata, ("grpc-previous-rpc-attempts", str(attempts)))
+        call = cast(
+            aio.Call,
+            inner(
+                replay.messages() if replay is not None else spec.request,
+                timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                metadata=metadata,
+                credentials=spec.credentials,
+                # Never wait_for_ready: the call would stay with this endpoint even if it never comes back.
+                compression=spec.compression,
+            ),
+        )
+        pool = self._client.pool
+        pool.started(subchannel)
+        call.add_done_callback(lambda _: pool.finished(subchannel))
+        uri, route = self._active.target.uri, describe(choice.route)
+        self._client.observe(lambda o: o.call_routed(uri, method.path, route, name, address))
+        return call, address
+
+    async def _should_retry(
+        self, spec: CallSpec, policy: RetryPolicy, call: aio.Call, attempts: int, replay: Replay | None
+    ) -> bool:
+        """Wait for the attempt to end; True where another one is to follow, the wait before it included."""
+        try:
+            code = await call.code()
+            if code is grpc.StatusCode.OK or not may_retry(policy, code.value[0], attempts):
+                return False
+            if (replay is not None and replay.committed) or call.cancelled():
+                return False
+            if await call.initial_metadata():
+                return False  # response headers came: the call is committed (gRFC A6)
+            wait = pushback(_last(await call.trailing_metadata(), "grpc-retry-pushback-ms"))
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        if wait is not None and wait < 0:
+            return False
+        if wait is None:
+            wait = backoff(policy, attempts, self._client.rng.uniform)
+        remaining = None if spec.deadline is None else spec.deadline - self._loop.time()
+        if remaining is not None and remaining <= wait:
+            return False
+        uri, path = self._active.target.uri, spec.method.path
+        self._client.observe(lambda o: o.call_retried(uri, path, code.name, attempts))
+        await asyncio.sleep(wait)
+        return True
+
+    def _error(self, code: grpc.StatusCode, reason: str, skipped: tuple[str, ...] = ()) -> aio.AioRpcError:
+        because = f" (before: {'; '.join(skipped)})" if skipped else ""
+        details = f"{self._active.target.uri}: {reason}{because}"
+        return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details, details)
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+def _last(metadata: Any, key: str) -> str | bytes | None:
+    found = None
+    for name, value in metadata or ():
+        if name == key:
+            found = value
+    return found

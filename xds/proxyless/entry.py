@@ -1,0 +1,106 @@
+"""What programs begin with: a Client of their own, or a channel on the shared one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import grpc
+from grpc import aio
+
+from .bootstrap import Bootstrap
+from .channel import Channel
+from .client import AdsClient
+from .errors import ClosedError
+
+
+class Client(AdsClient):
+    """Speaks ADS to the control plane and hands out channels that follow what it says.
+
+    `fallback="next-route"` lets a call whose cluster has no usable endpoint go on with the next matching
+    route; `"none"`, the default, fails it, as gRPC and Envoy do. `reconnect` is the first and the longest
+    wait, in seconds, between attempts to reach the control plane. `rng` and `observer` are injected.
+
+    Use as an async context manager, or call `close`. Raises ClosedError where there is no running event loop.
+    """
+
+    def channel(
+        self,
+        target: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, Any]] | None = None,
+        compression: grpc.Compression | None = None,
+        interceptors: Sequence[aio.ClientInterceptor] | None = None,
+    ) -> Channel:
+        """Return a `grpc.aio.Channel` for an `xds:///` target, at once.
+
+        Calls made before configuration arrives wait for it, up to their deadline. Interceptors run before
+        routing: metadata they add is matched. Raises TargetError for another kind of target.
+        """
+        return Channel(self, target, credentials, options, compression, interceptors)
+
+
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, tuple[Client, set[Channel]]]] = (
+    WeakKeyDictionary()
+)
+
+
+def insecure_channel(
+    target: str,
+    options: Sequence[tuple[str, Any]] | None = None,
+    compression: grpc.Compression | None = None,
+    interceptors: Sequence[aio.ClientInterceptor] | None = None,
+) -> Channel:
+    """Return a channel on the Client this event loop shares, made from the environment.
+
+    The signature is `grpc.aio.insecure_channel`'s. The Client is closed with the last of its channels.
+    Raises BootstrapError, TargetError, and ClosedError where there is no running event loop.
+    """
+    return _channel(target, None, options, compression, interceptors)
+
+
+def secure_channel(
+    target: str,
+    credentials: grpc.ChannelCredentials,
+    options: Sequence[tuple[str, Any]] | None = None,
+    compression: grpc.Compression | None = None,
+    interceptors: Sequence[aio.ClientInterceptor] | None = None,
+) -> Channel:
+    """Return a channel like `insecure_channel`'s whose connections to endpoints use `credentials`."""
+    return _channel(target, credentials, options, compression, interceptors)
+
+
+def _channel(
+    target: str,
+    credentials: grpc.ChannelCredentials | None,
+    options: Sequence[tuple[str, Any]] | None,
+    compression: grpc.Compression | None,
+    interceptors: Sequence[aio.ClientInterceptor] | None,
+) -> Channel:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise ClosedError("an xDS channel needs a running event loop: make it in a coroutine") from None
+    bootstrap = Bootstrap.from_env()
+    clients = _shared.setdefault(loop, {})
+    if bootstrap.identity not in clients:
+        clients[bootstrap.identity] = (Client(bootstrap), set())
+    client, users = clients[bootstrap.identity]
+
+    async def released(channel: Channel) -> None:
+        users.discard(channel)
+        if not users and clients.get(bootstrap.identity, (None,))[0] is client:
+            del clients[bootstrap.identity]
+            await client.close()
+
+    try:
+        channel = Channel(client, target, credentials, options, compression, interceptors, released)
+    except BaseException:
+        if not users:
+            del clients[bootstrap.identity]
+        raise
+    users.add(channel)
+    return channel

@@ -1,0 +1,188 @@
+"""Why a call goes where it goes: the very decision a call gets, with every rule that was tried."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .balance import Readiness, Status
+from .balance.picker import usable_by_priority
+from .depgraph import ClusterConfig, Config, Failed, Pending
+from .match import CallHeaders, Step
+from .resources import ClusterAction, FaultPolicy, RetryPolicy, Route
+from .routing import Chosen, Refused, describe
+from .targets import ActiveTarget
+
+
+@dataclass(frozen=True)
+class RouteName:
+    """A route as people find it again."""
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where a call would go.
+
+    Where the decision stops early, what comes later is None or empty and `error` says why.
+    """
+
+    target: str
+    method: str
+    listener: str
+    route_config: str | None = None
+    virtual_host: str | None = None
+    route: RouteName | None = None
+    cluster: str | None = None
+    clusters: dict[str, int] = field(default_factory=dict)
+    endpoints: list[str] = field(default_factory=list)
+    timeout: float | None = None
+    retry: dict[str, Any] | None = None
+    fault: dict[str, Any] | None = None
+    steps: list[str] = field(default_factory=list)
+    error: str | None = None
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The decision as a JSON object."""
+        fields = {
+            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+            "route": None if self.route is None else {"name": self.route.name, "index": self.route.index},
+        }
+        return json.dumps(fields, indent=indent)
+
+
+async def explain(
+    active: ActiveTarget, method: str, metadata: Sequence[tuple[str, str | bytes]], timeout: float | None
+) -> Decision:
+    """Wait for configuration, then decide as a call with this method and metadata would be decided."""
+    path = method if method.startswith("/") else f"/{method}"
+    call = CallHeaders(path, active.target.authority, metadata)
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                decision = _decide(active, call)
+                if not isinstance(decision, Pending):
+                    return decision
+                await active.changed()
+    except TimeoutError:
+        raise TimeoutError(f"{active.target.uri}: still waiting for {_waiting_for(active)}") from None
+
+
+def _waiting_for(active: ActiveTarget) -> str:
+    outcome = active.outcome
+    if isinstance(outcome, Pending):
+        return outcome.what
+    waiting = [
+        f"cluster {name}: {cluster.picker.reason}"
+        for name, cluster in active.clusters.items()
+        if cluster.picker.status is Status.WAITING
+    ]
+    return "; ".join(waiting) or "configuration"
+
+
+def _decide(active: ActiveTarget, call: CallHeaders) -> Decision | Pending:
+    outcome = active.outcome
+    base: dict[str, Any] = {
+        "target": active.target.uri,
+        "method": call.path,
+        "listener": active.target.listener,
+    }
+    if isinstance(outcome, Pending):
+        return outcome
+    if isinstance(outcome, Failed):
+        return Decision(**base, error=outcome.reason)
+    tried: list[Step] = []
+    choice = active.choose(outcome, call, lambda _, drawn: drawn(), _recorded(outcome, call, active, tried))
+    steps = [f"route {describe(step.route)}: {step.reason}" for step in tried]
+    common: dict[str, Any] = {
+        **base,
+        "route_config": outcome.route_config.name,
+        "virtual_host": outcome.table.virtual_host.name,
+    }
+    if isinstance(choice, Refused):
+        return Decision(**common, steps=[*steps, *_passed(choice.skipped)], error=choice.reason)
+    if choice.status is Status.WAITING:
+        return Pending(choice.reason)
+    return _describe(outcome, choice, active, {**common, "steps": [*steps, *_passed(choice.skipped)]})
+
+
+def _recorded(config: Config, call: CallHeaders, active: ActiveTarget, tried: list[Step]) -> Iterator[Route]:
+    for step in config.table.explain(call, active.draw):
+        tried.append(step)
+        if step.matched:
+            yield step.route
+
+
+def _passed(skipped: tuple[str, ...]) -> list[str]:
+    return [f"fallback passed over {each}" for each in skipped]
+
+
+def _describe(config: Config, choice: Chosen, active: ActiveTarget, common: dict[str, Any]) -> Decision:
+    action: ClusterAction = choice.action
+    name = choice.cluster.name if choice.cluster is not None else None
+    error = None
+    if choice.fault.abort is not None:
+        error = f"a fault aborts the call with gRPC status {choice.fault.abort}"
+    elif choice.status is Status.UNUSABLE:
+        error = f"cluster {name}: {choice.reason}"
+    policies = config.faults(choice.route, choice.cluster)
+    return Decision(
+        **common,
+        route=RouteName(choice.route.name, choice.route.index),
+        cluster=name,
+        clusters={each.name: each.weight for each in action.clusters},
+        endpoints=_endpoints(active, name),
+        timeout=config.timeout(action),
+        retry=_retry(config.retry(action)),
+        fault=_fault(policies),
+        error=error,
+    )
+
+
+def _endpoints(active: ActiveTarget, cluster: str | None) -> list[str]:
+    """The usable addresses, best priority first: healthy by EDS and not known to be out of reach."""
+    outcome = active.clusters[cluster].outcome if cluster is not None else None
+    if cluster is None or not isinstance(outcome, ClusterConfig):
+        return []
+    readiness = active.clusters[cluster].readiness
+    return [
+        endpoint.address
+        for group in usable_by_priority(outcome.endpoints)
+        for _, endpoints in group
+        for endpoint in endpoints
+        if readiness.get(endpoint.address) is not Readiness.FAILED
+    ]
+
+
+def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
+    if policy is None:
+        return None
+    return {
+        "retry_on": sorted(policy.retry_on),
+        "max_attempts": policy.max_attempts,
+        "base_interval": policy.base_interval,
+        "max_interval": policy.max_interval,
+    }
+
+
+def _fault(policies: Sequence[FaultPolicy]) -> dict[str, Any] | None:
+    fault: dict[str, Any] = {}
+    for policy in policies:
+        if policy.delay is not None:
+            share = policy.delay.fraction
+            fault["delay"] = {
+                "seconds": policy.delay.seconds,
+                "percentage": 100 * share.numerator / share.denominator,
+            }
+        if policy.abort is not None:
+            share = policy.abort.fraction
+            fault["abort"] = {
+                "grpc_status": policy.abort.code,
+                "percentage": 100 * share.numerator / share.denominator,
+            }
+    return fault or None

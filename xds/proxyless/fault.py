@@ -1,0 +1,78 @@
+"""Fault injection: which delay and abort a call gets (gRFC A33)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .match import CallHeaders
+from .resources import FaultFilter, FaultPolicy, Fraction
+
+_GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is injected into one call: seconds of delay, then a gRPC status, or neither."""
+
+    delay: float = 0.0
+    abort: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.delay > 0 or self.abort is not None
+
+
+NO_FAULT = Fault()
+
+
+def effective_policies(
+    chain: Iterable[FaultFilter], *overrides: Iterable[FaultFilter]
+) -> tuple[FaultPolicy, ...]:
+    """Return the policy of each fault filter in the chain; later `overrides` are the more specific (A39)."""
+    by_name = {filter.name: filter.policy for level in overrides for filter in level}
+    return tuple(by_name.get(filter.name, filter.policy) for filter in chain)
+
+
+def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int], active: int) -> Fault:
+    """Decide the fault of one call; `active` counts the calls that are being delayed or aborted now."""
+    if policy.max_active is not None and active >= policy.max_active:
+        return NO_FAULT
+    delay, abort = 0.0, None
+    if policy.delay is not None:
+        seconds = policy.delay.seconds
+        if seconds is None:
+            milliseconds = _integer(call.get("x-envoy-fault-delay-request"))
+            seconds = 0.0 if milliseconds is None else milliseconds / 1000
+        share = _lowered(policy.delay.fraction, call.get("x-envoy-fault-delay-request-percentage"))
+        if seconds > 0 and draw(share.denominator) < share.numerator:
+            delay = seconds
+    if policy.abort is not None:
+        code = policy.abort.code
+        if code is None:
+            code = _requested_code(call)
+        share = _lowered(policy.abort.fraction, call.get("x-envoy-fault-abort-request-percentage"))
+        if code is not None and draw(share.denominator) < share.numerator:
+            abort = code
+    return Fault(delay, abort)
+
+
+def _requested_code(call: CallHeaders) -> int | None:
+    code = _integer(call.get("x-envoy-fault-abort-grpc-request"))
+    if code is not None:
+        return code if code <= 16 else 2
+    http = _integer(call.get("x-envoy-fault-abort-request"))
+    if http is None:
+        return None
+    return 0 if http == 200 else _GRPC_OF_HTTP.get(http, 2)
+
+
+def _lowered(configured: Fraction, asked: str | None) -> Fraction:
+    """A request may ask for a smaller share than configured, never for a larger one."""
+    numerator = _integer(asked)
+    if numerator is None:
+        return configured
+    return Fraction(min(numerator, configured.numerator), configured.denominator)
+
+
+def _integer(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 10 else None

@@ -1,0 +1,88 @@
+"""A call's headers as matchers see them, and header matchers (gRFC A28, A41, A63)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from ..resources import HeaderMatch, PresentMatch, RangeMatch
+from .strings import compile_string
+
+MetadataItem: TypeAlias = tuple[str, str | bytes]
+
+
+class CallHeaders:
+    """What a call offers to the matchers: its path, authority and metadata.
+
+    Values of a repeated key join with `,`; keys ending in `-bin` are absent; `content-type` is always
+    `application/grpc` (gRFC A28).
+    """
+
+    __slots__ = ("_fields", "path")
+
+    def __init__(self, path: str, authority: str, metadata: Iterable[MetadataItem] = ()) -> None:
+        self.path = path
+        fields: dict[str, str] = {}
+        for raw_key, raw in metadata:
+            key = raw_key.lower()
+            if key.endswith("-bin"):
+                continue
+            value = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+            fields[key] = f"{fields[key]},{value}" if key in fields else value
+        fields["content-type"] = "application/grpc"
+        fields[":path"] = path
+        fields[":authority"] = authority
+        fields[":method"] = "POST"
+        fields[":scheme"] = "http"
+        self._fields = fields
+
+    def get(self, name: str) -> str | None:
+        """Return the value matched under `name` (lower case); None where there is none."""
+        return self._fields.get(name)
+
+
+HeaderTest: TypeAlias = Callable[[CallHeaders], bool]
+
+_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
+
+
+def compile_header(match: HeaderMatch) -> HeaderTest:
+    """Compile a HeaderMatch.
+
+    A missing header fails every test of its value, inverted or not, unless
+    `treat_missing_header_as_empty`; presence is `(has == wanted) != invert`.
+    """
+    name, invert = match.name, match.invert
+    if isinstance(match.test, PresentMatch):
+        wanted = match.test.present
+        return lambda headers: ((headers.get(name) is not None) == wanted) != invert
+    test = _compile_range(match.test) if isinstance(match.test, RangeMatch) else compile_string(match.test)
+    missing = (test("") != invert) if match.treat_missing_as_empty else False
+
+    def matches(headers: CallHeaders) -> bool:
+        value = headers.get(name)
+        return missing if value is None else test(value) != invert
+
+    return matches
+
+
+def _compile_range(match: RangeMatch) -> Callable[[str], bool]:
+    start, end = match.start, match.end
+
+    def inside(value: str) -> bool:
+        # Longer than any 64-bit number: out of every range, and not worth converting.
+        return len(value) <= 20 and _INTEGER.match(value) is not None and start <= int(value) < end
+
+    return inside
+
+
+def describe_header(match: HeaderMatch) -> str:
+    """Say what a HeaderMatch asks for, in one line."""
+    test = match.test
+    if isinstance(test, PresentMatch):
+        return f"header {match.name!r} {'present' if test.present != match.invert else 'absent'}"
+    word = "not " if match.invert else ""
+    if isinstance(test, RangeMatch):
+        return f"header {match.name!r} {word}in [{test.start}, {test.end})"
+    return f"header {match.name!r} {word}{test.how} {test.value!r}"

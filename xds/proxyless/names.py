@@ -1,0 +1,63 @@
+"""Names: targets as gRPC writes them, clusters as Istio writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from .errors import TargetError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A parsed `xds:` target (gRFC A27)."""
+
+    uri: str
+    listener: str
+    """The name of the Listener resource that serves this target."""
+
+    @property
+    def authority(self) -> str:
+        """The `:authority` of its calls, which also selects the virtual host."""
+        return self.listener
+
+
+def parse_target(uri: str) -> Target:
+    """Parse `xds:///host:port` (gRFC A27).
+
+    Raises TargetError for another scheme, an xDS authority (`xds://authority/…` needs federation, which
+    is not supported) and an empty name.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "xds":
+        raise TargetError(f"target {uri!r}: expected the scheme 'xds', as in 'xds:///host:port'")
+    if parts.netloc:
+        raise TargetError(
+            f"target {uri!r}: an authority ({parts.netloc!r}) needs xDS federation, which is not supported; "
+            f"write three slashes: 'xds:///{parts.netloc}'"
+        )
+    name = unquote(parts.path.removeprefix("/"))
+    if not name:
+        raise TargetError(f"target {uri!r}: no listener is named, as in 'xds:///host:port'")
+    return Target(uri, name)
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetKey:
+    """An Istio cluster name taken apart: `outbound|9080|v2|reviews.default.svc.cluster.local`."""
+
+    direction: str
+    port: int
+    subset: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.direction}|{self.port}|{self.subset}|{self.host}"
+
+
+def parse_subset_key(name: str) -> SubsetKey | None:
+    """Take an Istio cluster name apart; None for any other name."""
+    parts = name.split("|")
+    if len(parts) != 4 or not parts[1].isascii() or not parts[1].isdigit():
+        return None
+    return SubsetKey(parts[0], int(parts[1]), parts[2], parts[3])

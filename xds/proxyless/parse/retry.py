@@ -1,0 +1,41 @@
+"""Retry policies (gRFC A44)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ResourceError
+from ..resources import RetryPolicy
+from .scalars import duration
+from .support import Notes, check_fields
+
+GRPC_CONDITIONS = frozenset(
+    {"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"}
+)
+"""The `retry_on` conditions gRFC A44 knows; the others are for HTTP and are skipped without an error."""
+
+_MAX_ATTEMPTS = 5
+
+
+def parse_retry(message: Any, where: str, notes: Notes) -> RetryPolicy:
+    """Validate a RetryPolicy; one without a condition that applies to gRPC means no retries."""
+    check_fields(message, where, notes)
+    wanted = {word.strip() for word in message.retry_on.split(",")}
+    attempts = message.num_retries.value + 1 if message.HasField("num_retries") else 2
+    if message.HasField("num_retries") and attempts < 2:
+        # Envoy reads 0 as none; gRFC A44 demands at least 1. None is the narrower of the two readings.
+        return RetryPolicy(frozenset(), 1)
+    base, longest = 0.025, 0.25
+    if message.HasField("retry_back_off"):
+        at = f"{where}.retry_back_off"
+        check_fields(message.retry_back_off, at, notes)
+        base = duration(message.retry_back_off.base_interval, f"{at}.base_interval")
+        if base <= 0:
+            raise ResourceError(f"{at}.base_interval", "must be above 0")
+        base = max(base, 0.001)
+        longest = 10 * base
+        if message.retry_back_off.HasField("max_interval"):
+            longest = max(duration(message.retry_back_off.max_interval, f"{at}.max_interval"), 0.001)
+            if longest < base:
+                raise ResourceError(f"{at}.max_interval", "is smaller than base_interval")
+    return RetryPolicy(frozenset(wanted & GRPC_CONDITIONS), min(attempts, _MAX_ATTEMPTS), base, longest)

@@ -1,0 +1,121 @@
+"""RDS: virtual hosts, routes and what they do (gRFCs A27, A28, A31, A44)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ResourceError
+from ..resources import (
+    Action,
+    ClusterAction,
+    OtherAction,
+    Route,
+    RouteConfig,
+    VirtualHost,
+    WeightedCluster,
+)
+from .filters import parse_overrides
+from .matchers import parse_match
+from .retry import parse_retry
+from .scalars import duration
+from .support import Notes, check_fields
+
+_MAX_TOTAL_WEIGHT = 2**32 - 1
+
+
+def parse_route_config(message: Any, notes: Notes, where: str = "") -> RouteConfig:
+    """Validate a RouteConfiguration: its virtual hosts and every route in them."""
+    check_fields(message, where, notes)
+    prefix = f"{where}." if where else ""
+    owners: dict[str, str] = {}
+    hosts = []
+    for i, each in enumerate(message.virtual_hosts):
+        at = f"{prefix}virtual_hosts[{i}]"
+        hosts.append(_parse_virtual_host(each, at, notes))
+        for j, domain in enumerate(each.domains):
+            folded = domain.lower()
+            if folded in owners:
+                raise ResourceError(f"{at}.domains[{j}]", f"{domain!r} stands in {owners[folded]} as well")
+            owners[folded] = at
+    return RouteConfig(message.name, tuple(hosts))
+
+
+def _parse_virtual_host(message: Any, where: str, notes: Notes) -> VirtualHost:
+    check_fields(message, where, notes)
+    if not message.domains:
+        raise ResourceError(f"{where}.domains", "is empty")
+    for i, domain in enumerate(message.domains):
+        if not domain or "*" in domain[1:-1] or (domain.count("*") > 1):
+            raise ResourceError(
+                f"{where}.domains[{i}]",
+                f"{domain!r} is not a domain pattern: one `*`, at its start or its end",
+            )
+    retry = None
+    if message.HasField("retry_policy"):
+        retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
+    faults = parse_overrides(message.typed_per_filter_config, f"{where}.typed_per_filter_config", notes)
+    routes = tuple(
+        _parse_route(each, i, f"{where}.routes[{i}]", notes) for i, each in enumerate(message.routes)
+    )
+    return VirtualHost(message.name, tuple(message.domains), routes, retry, faults)
+
+
+def _parse_route(message: Any, index: int, where: str, notes: Notes) -> Route:
+    check_fields(message, where, notes)
+    if not message.HasField("match"):
+        raise ResourceError(f"{where}.match", "is missing")
+    match = parse_match(message.match, f"{where}.match", notes)
+    faults = parse_overrides(message.typed_per_filter_config, f"{where}.typed_per_filter_config", notes)
+    which = message.WhichOneof("action")
+    if which is None:
+        raise ResourceError(where, "has no action")
+    if which == "route":
+        return Route(
+            match, _parse_action(message.route, f"{where}.route", notes), message.name, index, faults
+        )
+    return Route(match, OtherAction(which), message.name, index, faults)
+
+
+def _parse_action(message: Any, where: str, notes: Notes) -> Action:
+    check_fields(message, where, notes)
+    which = message.WhichOneof("cluster_specifier")
+    if which == "cluster":
+        if not message.cluster:
+            raise ResourceError(f"{where}.cluster", "is empty")
+        clusters: tuple[WeightedCluster, ...] = (WeightedCluster(message.cluster, 1),)
+    elif which == "weighted_clusters":
+        clusters = _parse_weighted(message.weighted_clusters, f"{where}.weighted_clusters", notes)
+    elif which is None:
+        raise ResourceError(where, "names no cluster")
+    else:
+        raise ResourceError(f"{where}.{which}", "is not supported")
+    limit = None
+    if message.HasField("max_stream_duration"):
+        # The header's limit goes before the plain one; both mean seconds, 0 no limit (gRFC A31).
+        durations, at = message.max_stream_duration, f"{where}.max_stream_duration"
+        for name in ("grpc_timeout_header_max", "max_stream_duration"):
+            if durations.HasField(name):
+                limit = duration(getattr(durations, name), f"{at}.{name}")
+                break
+    elif message.HasField("timeout") and (message.timeout.seconds or message.timeout.nanos):
+        notes.add(f"{where}.timeout", "has no effect here: gRPC reads max_stream_duration (gRFC A31)")
+    retry = None
+    if message.HasField("retry_policy"):
+        retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
+    return ClusterAction(clusters, limit, retry)
+
+
+def _parse_weighted(message: Any, where: str, notes: Notes) -> tuple[WeightedCluster, ...]:
+    check_fields(message, where, notes)
+    clusters = []
+    for i, each in enumerate(message.clusters):
+        at = f"{where}.clusters[{i}]"
+        check_fields(each, at, notes)
+        if not each.name:
+            raise ResourceError(f"{at}.name", "is empty")
+        faults = parse_overrides(each.typed_per_filter_config, f"{at}.typed_per_filter_config", notes)
+        clusters.append(WeightedCluster(each.name, each.weight.value, faults))
+    total = sum(cluster.weight for cluster in clusters)
+    if not 0 < total <= _MAX_TOTAL_WEIGHT:
+        raise ResourceError(f"{where}.clusters", f"the weights add up to {total}, not to 1 … 2³²-1")
+    return tuple(clusters)

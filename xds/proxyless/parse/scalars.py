@@ -1,0 +1,76 @@
+"""Small pieces several resources share: durations, fractions, regexes, config sources, `Any`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+from google.protobuf.message import DecodeError
+from xds.type.v3.typed_struct_pb2 import TypedStruct
+
+from ..errors import ResourceError
+from ..resources import Fraction
+
+_DENOMINATORS = {0: 100, 1: 10_000, 2: 1_000_000}
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
+def duration(message: Any, where: str) -> float:
+    """Return a google.protobuf.Duration in seconds.
+
+    Raises ResourceError outside the range the type allows.
+    """
+    seconds, nanos = message.seconds, message.nanos
+    if not 0 <= seconds <= 315_576_000_000:
+        raise ResourceError(f"{where}.seconds", f"{seconds} is not in [0, 315576000000]")
+    if not 0 <= nanos <= 999_999_999:
+        raise ResourceError(f"{where}.nanos", f"{nanos} is not in [0, 999999999]")
+    return float(seconds + nanos / 1e9)
+
+
+def fraction(message: Any, where: str) -> Fraction:
+    """Return an envoy.type.v3.FractionalPercent."""
+    denominator = _DENOMINATORS.get(message.denominator)
+    if denominator is None:
+        raise ResourceError(f"{where}.denominator", f"{message.denominator} is not a known denominator")
+    return Fraction(message.numerator, denominator)
+
+
+def regex(message: Any, where: str) -> str:
+    """Return the pattern of an envoy.type.matcher.v3.RegexMatcher, known to compile as RE2."""
+    pattern: str = message.regex
+    if not pattern:
+        raise ResourceError(f"{where}.regex", "is empty")
+    try:
+        re2.compile(pattern, _QUIET)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise ResourceError(f"{where}.regex", f"{pattern!r} is not a valid RE2 pattern: {text}") from None
+    return pattern
+
+
+def from_ads(source: Any, where: str) -> None:
+    """Check that a ConfigSource is this stream (`ads` or `self`, gRFC A27)."""
+    if source.WhichOneof("config_source_specifier") not in ("ads", "self"):
+        raise ResourceError(where, "must be `ads` or `self`: resources come over this stream only")
+
+
+def unpack(packed: Any, into: type[Any], where: str) -> Any:
+    """Decode the value of a google.protobuf.Any as `into`, trusting its type URL was looked at."""
+    message = into()
+    try:
+        message.ParseFromString(packed.value)
+    except DecodeError as error:
+        raise ResourceError(where, f"cannot be decoded as {into.DESCRIPTOR.full_name}: {error}") from None
+    return message
+
+
+def type_name(packed: Any, where: str) -> str:
+    """Return the message name in an Any, looking through a TypedStruct."""
+    name: str = packed.type_url.rpartition("/")[2]
+    if name in ("xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"):
+        return str(unpack(packed, TypedStruct, where).type_url.rpartition("/")[2])
+    return name

@@ -1,0 +1,123 @@
+"""Which fields of which messages this library knows: the table the support matrix is made from.
+
+A field that is set and not in the table is reported once as having no effect (`Notes`), except in messages
+that decide *whether* something matches: there an unknown field would widen a route, so it refuses the
+resource (`CLOSED`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ResourceError
+
+SUPPORTED: dict[str, frozenset[str]] = {
+    name: frozenset(fields.split())
+    for name, fields in {
+        "envoy.config.listener.v3.Listener": "name api_listener",
+        "envoy.config.listener.v3.ApiListener": "api_listener",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": (
+            "rds route_config http_filters common_http_protocol_options xff_num_trusted_hops stat_prefix"
+        ),
+        "envoy.extensions.filters.network.http_connection_manager.v3.Rds": "config_source route_config_name",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": (
+            "name typed_config is_optional"
+        ),
+        "envoy.config.core.v3.HttpProtocolOptions": "max_stream_duration",
+        "envoy.config.route.v3.RouteConfiguration": "name virtual_hosts",
+        "envoy.config.route.v3.VirtualHost": "name domains routes retry_policy typed_per_filter_config",
+        "envoy.config.route.v3.Route": (
+            "name match route redirect direct_response filter_action non_forwarding_action "
+            "typed_per_filter_config metadata"
+        ),
+        "envoy.config.route.v3.RouteMatch": (
+            "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers "
+            "query_parameters grpc"
+        ),
+        "envoy.config.route.v3.HeaderMatcher": (
+            "name exact_match safe_regex_match range_match present_match prefix_match suffix_match "
+            "contains_match string_match invert_match treat_missing_header_as_empty"
+        ),
+        "envoy.type.matcher.v3.StringMatcher": "exact prefix suffix contains safe_regex ignore_case",
+        "envoy.type.matcher.v3.RegexMatcher": "regex google_re2",
+        "envoy.config.route.v3.RouteAction": (
+            "cluster weighted_clusters cluster_header cluster_specifier_plugin timeout max_stream_duration "
+            "max_grpc_timeout retry_policy"
+        ),
+        "envoy.config.route.v3.RouteAction.MaxStreamDuration": (
+            "max_stream_duration grpc_timeout_header_max"
+        ),
+        "envoy.config.route.v3.RetryPolicy": (
+            "retry_on num_retries retry_back_off retry_host_predicate host_selection_retry_max_attempts "
+            "retriable_status_codes"
+        ),
+        "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
+        "envoy.config.route.v3.WeightedCluster": "clusters total_weight",
+        "envoy.config.route.v3.WeightedCluster.ClusterWeight": "name weight typed_per_filter_config",
+        "envoy.extensions.filters.http.fault.v3.HTTPFault": "delay abort max_active_faults",
+        "envoy.extensions.filters.common.fault.v3.FaultDelay": "fixed_delay header_delay percentage",
+        "envoy.extensions.filters.http.fault.v3.FaultAbort": (
+            "http_status grpc_status header_abort percentage"
+        ),
+        "envoy.config.cluster.v3.Cluster": "name alt_stat_name type eds_cluster_config lb_policy",
+        "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "eds_config service_name",
+        "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
+        "envoy.config.endpoint.v3.LocalityLbEndpoints": (
+            "locality lb_endpoints load_balancing_weight priority"
+        ),
+        "envoy.config.endpoint.v3.LbEndpoint": "endpoint health_status metadata",
+        "envoy.config.endpoint.v3.Endpoint": "address hostname",
+        "envoy.config.core.v3.Address": "socket_address",
+        "envoy.config.core.v3.SocketAddress": "address port_value protocol",
+    }.items()
+}
+"""Every field that has its effect here, or (names, statistics, metadata) none to have."""
+
+CLOSED = frozenset(
+    {
+        "envoy.config.route.v3.RouteMatch",
+        "envoy.config.route.v3.HeaderMatcher",
+        "envoy.type.matcher.v3.StringMatcher",
+    }
+)
+"""Messages in which a field that is not understood refuses the resource."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a resource says and this library does not act on, gathered while it is parsed."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, where: str, what: str) -> None:
+        self.lines.append(f"{where}: {what}")
+
+
+def check_fields(message: Any, where: str, notes: Notes) -> None:
+    """Hold the fields set in `message` against the table.
+
+    Raises ResourceError for an unknown field of a CLOSED message.
+    """
+    name = message.DESCRIPTOR.full_name
+    known = SUPPORTED[name]
+    for descriptor, _ in message.ListFields():
+        if descriptor.name in known:
+            continue
+        if name in CLOSED:
+            raise ResourceError(f"{where}.{descriptor.name}", "this matcher is not supported")
+        notes.add(f"{where}.{descriptor.name}" if where else descriptor.name, "has no effect here")
+
+
+def one_of(message: Any, group: str, where: str, allowed: Iterable[str]) -> str:
+    """Return which field of the oneof `group` is set.
+
+    Raises ResourceError where none is, or one outside `allowed`.
+    """
+    which = message.WhichOneof(group)
+    if which is None:
+        raise ResourceError(where, f"no {group} is set")
+    if which not in allowed:
+        raise ResourceError(f"{where}.{which}", "is not supported")
+    return str(which)

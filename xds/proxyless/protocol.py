@@ -1,0 +1,343 @@
+"""The state-of-the-world ADS protocol as a sans-I/O state machine (gRFCs A27, A46, A57).
+
+Facts go in (`watch`, `connected`, `received`, `disconnected`, `tick`), requests and changes come out
+(`take_requests`, `take_changes`). There is no socket, no task and no clock: `now` is passed in, seconds on
+any monotonic scale. `deadline` says when `tick` is due.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from .errors import ResourceError
+from .parse import Parsed, parse_resource
+from .resources import KIND_OF_TYPE_URL, Kind, Resource
+
+ABSENT_AFTER = 15.0
+"""Seconds without an answer after which a resource counts as absent (gRFC A57)."""
+
+RECHECK_AFTER = 1.0
+"""Seconds a name that a response left out is given when that response may not have known of it."""
+
+
+class State(enum.Enum):
+    """What is known of one watched resource."""
+
+    REQUESTED = "REQUESTED"
+    ACKED = "ACKED"
+    NACKED = "NACKED"
+    ABSENT = "DOES_NOT_EXIST"
+
+
+class Event(enum.Enum):
+    """What can happen to one watched resource."""
+
+    VALID = "a valid version arrived"
+    INVALID = "a version arrived that breaks a rule"
+    OMITTED = "a full response proved that it does not exist"
+    EXPIRED = "nobody answered in time"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.REQUESTED, Event.VALID): State.ACKED,
+    (State.REQUESTED, Event.INVALID): State.NACKED,
+    (State.REQUESTED, Event.OMITTED): State.ABSENT,
+    (State.REQUESTED, Event.EXPIRED): State.ABSENT,
+    (State.ACKED, Event.VALID): State.ACKED,
+    (State.ACKED, Event.INVALID): State.NACKED,
+    (State.ACKED, Event.OMITTED): State.ABSENT,
+    (State.NACKED, Event.VALID): State.ACKED,
+    (State.NACKED, Event.INVALID): State.NACKED,
+    (State.NACKED, Event.OMITTED): State.ABSENT,
+    (State.ABSENT, Event.VALID): State.ACKED,
+    (State.ABSENT, Event.INVALID): State.NACKED,
+    (State.ABSENT, Event.OMITTED): State.ABSENT,
+}
+"""Every step a resource can take. A pair that is not here cannot happen: only REQUESTED ones have a timer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A DiscoveryRequest to send; `error` makes it a NACK. `first` ones carry the node."""
+
+    kind: Kind
+    names: tuple[str, ...]
+    version: str
+    nonce: str
+    error: str = ""
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A DiscoveryResponse as it came: the resources are (type URL, bytes)."""
+
+    type_url: str
+    version: str
+    nonce: str
+    resources: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A watched resource: its state and the last good version, which outlives a NACKed one."""
+
+    state: State = State.REQUESTED
+    resource: Resource | None = None
+    data: bytes = b""
+    version: str = ""
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    updated_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Channel:
+    """One resource type: what is watched, and where it stands on this stream."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    timers: dict[str, float] = field(default_factory=dict)
+    accepted: str = ""
+    """The last version accepted; it survives a reconnect, the nonce does not."""
+    nonce: str = ""
+    sent: tuple[str, ...] = ()
+    requests: int = 0
+    responses: int = 0
+    names_changed: bool = False
+    reply: str | None = None
+    """A response waits for its answer: "" for an ACK, else the error of the NACK."""
+
+
+class AdsMachine:
+    """One client's side of one ADS conversation, across reconnects."""
+
+    def __init__(self) -> None:
+        self._channels = {kind: _Channel() for kind in Kind}
+        self._connected = False
+        self._node_sent = False
+        self._answered = False
+        self._changes: dict[tuple[Kind, str], None] = {}
+        self.stream_error = ""
+        """Why the last stream failed before any response; empty once one has answered."""
+
+    # --- facts in -----------------------------------------------------------------------------------------
+
+    def watch(self, kind: Kind, name: str) -> None:
+        """Ask for a resource; a second call for the same one has no effect."""
+        channel = self._channels[kind]
+        if name not in channel.held:
+            channel.held[name] = Held()
+            channel.names_changed = True
+
+    def unwatch(self, kind: Kind, name: str) -> None:
+        """Forget a resource."""
+        channel = self._channels[kind]
+        if channel.held.pop(name, None) is not None:
+            channel.timers.pop(name, None)
+            channel.names_changed = True
+            self._changes.pop((kind, name), None)
+
+    def connected(self) -> None:
+        """A new stream is open: nonces start anew, versions stay."""
+        self._connected, self._node_sent, self._answered = True, False, False
+        for channel in self._channels.values():
+            channel.nonce, channel.sent, channel.reply = "", (), None
+            channel.requests = channel.responses = 0
+            channel.names_changed = bool(channel.held)
+
+    def disconnected(self, error: str) -> None:
+        """The stream ended; one that had answered before is no error."""
+        self._connected = False
+        for channel in self._channels.values():
+            channel.timers.clear()
+            channel.reply = None
+        if not self._answered:
+            self.stream_error = error
+            self._touch_unanswered()
+
+    def received(self, response: Response, now: float) -> None:
+        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46)."""
+        if not self._answered:
+            self._answered = True
+            if self.stream_error:
+                self.stream_error = ""
+                self._touch_unanswered()
+        kind = KIND_OF_TYPE_URL.get(response.type_url)
+        if kind is None:
+            return  # A type nobody asked for: there is no subscription to answer for.
+        channel = self._channels[kind]
+        present: set[str] = set()
+        errors: list[ResourceError] = []
+        for type_url, data in response.resources:
+            try:
+                parsed = self._parse(kind, type_url, data)
+            except ResourceError as error:
+                if error.resource is None or error.resource in channel.held:
+                    errors.append(error)
+                if error.resource is not None:
+                    present.add(error.resource)
+                    self._invalid(kind, error.resource, str(error))
+            else:
+                present.add(parsed.name)
+                self._valid(kind, parsed, response.version, now)
+        unnamed = [error for error in errors if error.resource is None]
+        if unnamed:
+            # Nobody can tell whose bytes these were: whoever still waits for an answer may have got it.
+            for name in self._unanswered(channel, present):
+                self._invalid(kind, name, str(unnamed[0]))
+        elif kind.full_state:
+            self._account_for_absent(kind, channel, present, now)
+        channel.responses += 1
+        channel.nonce = response.nonce
+        channel.reply = _summarise(errors, len(response.resources))
+        if not errors:
+            channel.accepted = response.version
+
+    def tick(self, now: float) -> None:
+        """Let the timers that are due run out."""
+        for kind, channel in self._channels.items():
+            for name in [name for name, due in channel.timers.items() if due <= now]:
+                del channel.timers[name]
+                self._step(kind, name, Event.EXPIRED, error="")
+
+    # --- what follows from them ---------------------------------------------------------------------------
+
+    def take_requests(self, now: float) -> list[Request]:
+        """Return the requests to send now, in order."""
+        if not self._connected:
+            return []
+        requests = [request for kind in Kind for request in self._requests_of(kind, now)]
+        if requests and not self._node_sent:
+            self._node_sent = True
+            requests[0] = replace(requests[0], first=True)
+        return requests
+
+    def take_changes(self) -> list[tuple[Kind, str]]:
+        """Return the resources that changed since the last call."""
+        changes = list(self._changes)
+        self._changes.clear()
+        return changes
+
+    def deadline(self) -> float | None:
+        """When `tick` is due next; None for never."""
+        return min(
+            (due for channel in self._channels.values() for due in channel.timers.values()), default=None
+        )
+
+    def held(self, kind: Kind, name: str) -> Held | None:
+        """What is known of a watched resource; None if nobody watches it."""
+        return self._channels[kind].held.get(name)
+
+    def watched(self, kind: Kind) -> dict[str, Held]:
+        """Every watched resource of a type."""
+        return dict(self._channels[kind].held)
+
+    def accepted_version(self, kind: Kind) -> str:
+        """The last version of a type that was accepted as a whole."""
+        return self._channels[kind].accepted
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _requests_of(self, kind: Kind, now: float) -> Iterator[Request]:
+        channel = self._channels[kind]
+        names = tuple(sorted(channel.held))
+        if channel.reply:
+            # Istiod ignores the names in a NACK, so they never change in one.
+            yield self._send(kind, channel.sent, channel.reply, now)
+            channel.reply = None
+        acknowledges = channel.reply is not None
+        changed = channel.names_changed and names != channel.sent
+        channel.names_changed = False
+        if not names and kind.full_state:
+            # An empty LDS or CDS list would turn into a wildcard: keep the last one and ignore its answers.
+            names, changed = channel.sent, False
+        if acknowledges or changed:
+            yield self._send(kind, names, "", now)
+            channel.reply = None
+
+    def _send(self, kind: Kind, names: tuple[str, ...], error: str, now: float) -> Request:
+        channel = self._channels[kind]
+        channel.sent = names
+        channel.requests += 1
+        for name in names:
+            held = channel.held.get(name)
+            if held is not None and held.state is State.REQUESTED:
+                channel.timers.setdefault(name, now + ABSENT_AFTER)
+        return Request(kind, names, channel.accepted, channel.nonce, error)
+
+    def _parse(self, kind: Kind, type_url: str, data: bytes) -> Parsed:
+        return parse_resource(kind, type_url, data)
+
+    def _valid(self, kind: Kind, parsed: Parsed, version: str, now: float) -> None:
+        held = self._channels[kind].held.get(parsed.name)
+        if held is None:
+            return
+        if held.resource is not None and held.data == parsed.data:
+            # Istiod sends whole lists on every push; what says the same stays the same object.
+            if held.state is State.ACKED:
+                self._channels[kind].held[parsed.name] = replace(held, version=version)
+                return
+            parsed = replace(parsed, resource=held.resource)
+        self._step(
+            kind,
+            parsed.name,
+            Event.VALID,
+            resource=parsed.resource,
+            data=parsed.data,
+            version=version,
+            error="",
+            notes=parsed.notes,
+            updated_at=now,
+        )
+
+    def _invalid(self, kind: Kind, name: str, error: str) -> None:
+        self._step(kind, name, Event.INVALID, error=error)
+
+    def _step(self, kind: Kind, name: str, event: Event, **new: object) -> None:
+        channel = self._channels[kind]
+        held = channel.held.get(name)
+        if held is None:
+            return
+        state = TRANSITIONS[held.state, event]
+        if state is State.ABSENT:
+            held = Held(updated_at=held.updated_at)
+        after = replace(held, state=state, **new)  # type: ignore[arg-type]
+        channel.held[name] = after
+        channel.timers.pop(name, None)
+        self._changes[kind, name] = None
+
+    def _account_for_absent(self, kind: Kind, channel: _Channel, present: set[str], now: float) -> None:
+        # Absence proves something only if the response knew of the name. That is certain for a name that
+        # was answered before, and for the only request of a fresh stream. Otherwise the response may be a
+        # push that was under way when the name was added: the names are asked for again, for one second.
+        certain = channel.responses == 0 and channel.requests == 1 and not channel.names_changed
+        for name, held in list(channel.held.items()):
+            if name in present:
+                continue
+            if held.state is not State.REQUESTED or certain:
+                if held.state is not State.ABSENT:
+                    self._step(kind, name, Event.OMITTED, error="")
+            elif name in channel.sent:
+                due = now + RECHECK_AFTER
+                channel.timers[name] = min(channel.timers.get(name, due), due)
+
+    @staticmethod
+    def _unanswered(channel: _Channel, present: Iterable[str]) -> list[str]:
+        seen = set(present)
+        return [n for n, held in channel.held.items() if held.state is State.REQUESTED and n not in seen]
+
+    def _touch_unanswered(self) -> None:
+        for kind, channel in self._channels.items():
+            for name in self._unanswered(channel, ()):
+                self._changes[kind, name] = None
+
+
+def _summarise(errors: list[ResourceError], total: int) -> str:
+    """The NACK's message: every refused resource with its field and reason, within a sane length."""
+    if not errors:
+        return ""
+    shown = "; ".join(str(error) for error in errors[:10])
+    more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
+    return f"{len(errors)} of {total} resources refused: {shown}{more}"

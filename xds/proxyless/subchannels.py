@@ -1,0 +1,146 @@
+"""Subchannels: one grpc.aio channel an endpoint, shared, watched, drained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from .balance import Readiness
+from .transport import plain_channel
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.initial_reconnect_backoff_ms", 250),
+    ("grpc.min_reconnect_backoff_ms", 10_000),  # also how long one attempt may take (gRFC A56: 10 s)
+    ("grpc.max_reconnect_backoff_ms", 10_000),
+)
+
+
+@dataclass(frozen=True)
+class SubchannelKey:
+    """What makes two subchannels the same."""
+
+    address: str
+    authority: str
+    credentials: grpc.ChannelCredentials | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(eq=False)
+class Subchannel:
+    """A connection to one endpoint and what is known of it."""
+
+    key: SubchannelKey
+    channel: aio.Channel
+    readiness: Readiness = Readiness.CONNECTING
+    users: int = 0
+    in_flight: int = 0
+    draining: bool = False
+    task: asyncio.Task[None] | None = None
+    listeners: set[Callable[[], None]] = field(default_factory=set)
+    _methods: dict[Hashable, Any] = field(default_factory=dict)
+
+    def method(self, kind: str, path: str, serializer: Any, deserializer: Any) -> Any:
+        """Return the inner multicallable of a method, made once."""
+        key = (kind, path, serializer, deserializer)
+        found = self._methods.get(key)
+        if found is None:
+            found = getattr(self.channel, kind)(path, serializer, deserializer)
+            self._methods[key] = found
+        return found
+
+
+class SubchannelPool:
+    """Every subchannel of a Client; an endpoint used by several clusters is connected to once."""
+
+    def __init__(self) -> None:
+        self._active: dict[SubchannelKey, Subchannel] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def acquire(self, key: SubchannelKey, listener: Callable[[], None]) -> Subchannel:
+        """Take a share in the subchannel of `key`; `listener` is called when its readiness changes."""
+        subchannel = self._active.get(key)
+        if subchannel is None:
+            options: Sequence[tuple[str, Any]] = (
+                *_OPTIONS,
+                ("grpc.default_authority", key.authority),
+                *key.options,
+            )
+            scheme = "ipv6" if key.address.startswith("[") else "ipv4"
+            channel = plain_channel(f"{scheme}:{key.address}", options, key.credentials)
+            subchannel = self._active[key] = Subchannel(key, channel)
+            subchannel.task = asyncio.create_task(_watch(subchannel), name=f"subchannel {key.address}")
+        subchannel.users += 1
+        subchannel.listeners.add(listener)
+        return subchannel
+
+    def release(self, subchannel: Subchannel, listener: Callable[[], None]) -> None:
+        """Give a share back; the last one lets the calls in flight end, then closes it."""
+        subchannel.listeners.discard(listener)
+        subchannel.users -= 1
+        if subchannel.users == 0:
+            del self._active[subchannel.key]
+            subchannel.draining = True
+            if subchannel.in_flight == 0:
+                self._close(subchannel)
+
+    def started(self, subchannel: Subchannel) -> None:
+        """Count a call in."""
+        subchannel.in_flight += 1
+
+    def finished(self, subchannel: Subchannel) -> None:
+        """Count a call out."""
+        subchannel.in_flight -= 1
+        if subchannel.draining and subchannel.in_flight == 0:
+            self._close(subchannel)
+
+    def _close(self, subchannel: Subchannel) -> None:
+        task = asyncio.get_running_loop().create_task(_shut(subchannel))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close every subchannel, calls in flight included."""
+        for subchannel in self._active.values():
+            self._close(subchannel)
+        self._active.clear()
+        if self._closing:
+            await asyncio.wait(set(self._closing))
+
+
+async def _watch(subchannel: Subchannel) -> None:
+    """Keep the subchannel connected and its readiness true."""
+    channel = subchannel.channel
+    while True:
+        state = channel.get_state(try_to_connect=True)
+        if state is grpc.ChannelConnectivity.SHUTDOWN:
+            return
+        readiness = _next_readiness(subchannel.readiness, state)
+        if readiness is not subchannel.readiness:
+            subchannel.readiness = readiness
+            for listener in tuple(subchannel.listeners):
+                listener()
+        await channel.wait_for_state_change(state)
+
+
+def _next_readiness(now: Readiness, state: grpc.ChannelConnectivity) -> Readiness:
+    """A failed endpoint stays failed until it is ready again, however often it tries (gRFC A62)."""
+    if state is grpc.ChannelConnectivity.READY:
+        return Readiness.READY
+    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE or now is Readiness.FAILED:
+        return Readiness.FAILED
+    return Readiness.CONNECTING
+
+
+async def _shut(subchannel: Subchannel) -> None:
+    if subchannel.task is not None:
+        subchannel.task.cancel()
+        await asyncio.wait([subchannel.task])
+    await subchannel.channel.close()

@@ -1,0 +1,137 @@
+"""One target at work: its configuration, its clusters, and the calls that wait for either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import grpc
+
+from .balance import Status
+from .clusters import ActiveCluster
+from .depgraph import Config, Dependencies, Failed, Lookup, Outcome
+from .fault import Fault
+from .match import CallHeaders, Draw
+from .names import Target
+from .resources import Route
+from .routing import Chosen, Fallback, Refused, choose
+from .subchannels import SubchannelPool
+
+
+class ActiveTarget:
+    """What the channels of one target share."""
+
+    def __init__(
+        self,
+        target: Target,
+        pool: SubchannelPool,
+        draw: Draw,
+        fallback: Fallback,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        self.target = target
+        self.dependencies = Dependencies(target.listener, target.authority)
+        self.clusters: dict[str, ActiveCluster] = {}
+        self.draw = draw
+        self.fallback: Fallback = fallback
+        self.active_faults = 0
+        self.users = 0
+        self._pool = pool
+        self._credentials = credentials
+        self._options = options
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The configuration in force, or why there is none."""
+        return self.dependencies.outcome
+
+    def resolve(self, lookup: Lookup, stream_error: str) -> bool:
+        """Take in what is held now; True where something changed."""
+        before = self.outcome
+        self.dependencies.resolve(lookup, stream_error)
+        after = self.outcome
+        if after == before:
+            return False
+        wanted = after.clusters if isinstance(after, Config) else {}
+        for name in self.clusters.keys() - wanted.keys():
+            self.clusters.pop(name).close()
+        for name, outcome in wanted.items():
+            self._cluster(name).update(outcome)
+        self.notify()
+        return True
+
+    def _cluster(self, name: str) -> ActiveCluster:
+        cluster = self.clusters.get(name)
+        if cluster is None:
+            cluster = self.clusters[name] = ActiveCluster(
+                self._pool, self.target.authority, self.draw, self.notify, self._credentials, self._options
+            )
+        return cluster
+
+    def notify(self) -> None:
+        """Wake every call that waits."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    async def changed(self) -> None:
+        """Wait for the next change of configuration or readiness."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    def status(self, cluster: str) -> tuple[Status, str]:
+        """What a cluster can do now; asking makes it connect."""
+        active = self.clusters[cluster]
+        active.wake()
+        return active.picker.status, active.picker.reason
+
+    def choose(
+        self,
+        config: Config,
+        call: CallHeaders,
+        fault_of: Callable[[Route, Callable[[], Fault]], Fault],
+        routes: Iterable[Route] | None = None,
+    ) -> Chosen | Refused:
+        """Decide for one call, with what the clusters can do now."""
+        return choose(
+            config,
+            config.table.matches(call, self.draw) if routes is None else routes,
+            call,
+            self.draw,
+            fallback=self.fallback,
+            status=self.status,
+            fault_of=fault_of,
+            active_faults=self.active_faults,
+        )
+
+    def connectivity(self, try_to_connect: bool) -> grpc.ChannelConnectivity:
+        """The target as one channel's state: ready if any of its clusters is."""
+        state = grpc.ChannelConnectivity
+        if isinstance(self.outcome, Failed):
+            return state.TRANSIENT_FAILURE
+        if not isinstance(self.outcome, Config):
+            return state.CONNECTING
+        if try_to_connect:
+            for cluster in self.clusters.values():
+                cluster.wake()
+        statuses = {cluster.picker.status for cluster in self.clusters.values() if cluster.awake}
+        if not statuses:
+            return state.IDLE
+        if Status.USABLE in statuses:
+            return state.READY
+        return state.CONNECTING if Status.WAITING in statuses else state.TRANSIENT_FAILURE
+
+    def close(self) -> None:
+        """Give everything back."""
+        for cluster in self.clusters.values():
+            cluster.close()
+        self.clusters.clear()
+        self.notify()
