@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mesh.addresses import Address
 from mesh.group import MARK
-from mesh.inventory import FRONT_DOOR, NAMESPACE, SERVICE_PORT, Instance
+from mesh.inventory import BOOKINFO, FRONT_DOOR, NAMESPACE, SERVICE_PORT, Instance
 
 # What a user's shell may carry over from a cluster or from `mesh env`, and what would then win over ours.
 _FOREIGN = (
@@ -21,6 +21,8 @@ _FOREIGN = (
     "SERVICE_VERSION",
     "PORT",
     "TRUST_BAGGAGE",
+    "BIND_IP",
+    *(f"{service.name.upper()}_TARGET" for service in BOOKINFO),
 )
 
 

@@ -55,7 +55,7 @@ class Service:
 
 
 BOOKINFO: tuple[Service, ...] = (
-    Service("productpage", "http", ("v1",), {"v1": ("details", "reviews")}),
+    Service("productpage", "http", ("v1",), {"v1": ("details", "reviews", "ratings")}),
     Service("reviews", "grpc", ("v1", "v2", "v3"), {"v2": ("ratings",), "v3": ("ratings",)}),
     Service("ratings", "grpc", ("v1", "v2")),
     Service("details", "grpc", ("v1", "v2")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mesh.cli.demo import demo
 from mesh.cli.processes import down, env, kill, logs, start, status
 from mesh.cli.rules import apply, delete, get
 from mesh.cli.up import up
@@ -26,7 +27,7 @@ def mesh() -> None:
     """
 
 
-for command in (up, apply, delete, get, status, logs, kill, start, env, down):
+for command in (up, apply, delete, get, status, logs, kill, start, env, down, demo):
     mesh.add_command(command)
 
 

@@ -1,0 +1,152 @@
+"""Plays the walkthrough: prints what is seen, says which step went wrong, leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from mesh.addresses import bind_error
+from mesh.errors import MeshError
+from mesh.mesh import Mesh
+from mesh.status import MeshStatus
+from mesh.table import status_view
+from mesh.walkthrough import changes, colours, why
+from mesh.walkthrough.door import Door
+from mesh.walkthrough.outcome import Outcome, Stage, Step
+
+INTERRUPTED = 130
+STEPS: tuple[Step, ...] = (
+    Step("The canary rules of the Go bookinfo demo", colours.canary),
+    Step("200 requests without a colour", colours.split),
+    Step("Requests of the lane dev", colours.coloured),
+    Step("A second lane, and baggage with other members", colours.members),
+    Step("A lane without reviews: base there, and the lane again behind it", colours.permissive),
+    Step("The same lane, strict", colours.strict),
+    Step("A rule edited live", changes.edit),
+    Step("An instance killed under load", changes.instance_killed),
+    Step("The control plane killed and started again under load", changes.control_plane_killed),
+    Step("Why a call goes where it goes", why.explain),
+)
+
+
+async def run_demo(console: Console, state: Path | None = None, steps: Sequence[Step] = STEPS) -> int:
+    """Play the steps on a mesh of their own; 0 only if every one of them was as it should be.
+
+    The state folder is a temporary one unless given; with a failed step its logs are kept.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    folder = state or Path(tempfile.mkdtemp(prefix="mesh-demo-"))
+    failed: list[str] = []
+    try:
+        failed = await _play(console, folder, steps)
+    except asyncio.CancelledError:
+        console.print("Interrupted; everything is stopped.")
+        return INTERRUPTED
+    except MeshError as error:
+        failed = ["The mesh"]
+        console.print(Text(str(error), style="red"))
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        if not failed and state is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    console.print(Rule())
+    if not failed:
+        console.print(Text(f"All {len(steps) + 2} steps were as they should be.", style="bold green"))
+        return 0
+    console.print(Text(f"Not as it should be: {'; '.join(failed)}.", style="bold red"))
+    console.print(f"The logs are in {folder}/logs.")
+    return 1
+
+
+async def _play(console: Console, folder: Path, steps: Sequence[Step]) -> list[str]:
+    """Start, play, stop, look at what is left; the titles of what failed."""
+    failed: list[str] = []
+    started = time.monotonic()
+    _title(console, 1, "Bookinfo starts: a control plane, and every version as a process of its own")
+    mesh = Mesh(state=folder, port=0, xds_port=0, admin_port=0)
+    async with mesh, Door(mesh.url) as door:
+        status = await mesh.status()
+        console.print(status_view(status))
+        console.print(_mark(True, started))
+        for number, step in enumerate(steps, start=2):
+            if not await _step(console, number, step, Stage(mesh, door)):
+                failed.append(step.title)
+        pids = _pids(await mesh.status()) | _pids(status)
+    title = "Nothing is left"
+    started = time.monotonic()
+    _title(console, len(steps) + 2, title)
+    outcome = left_behind(status, pids)
+    _show(console, outcome, started)
+    return failed if outcome.ok else [*failed, title]
+
+
+async def _step(console: Console, number: int, step: Step, stage: Stage) -> bool:
+    started = time.monotonic()
+    _title(console, number, step.title)
+    try:
+        outcome = await step.play(stage)
+    except MeshError as error:
+        outcome = Outcome(False, (f"not as it should be: {error}",))
+    _show(console, outcome, started)
+    return outcome.ok
+
+
+def left_behind(status: MeshStatus, pids: set[int]) -> Outcome:
+    """Whether a process or a listening port of the mesh is left."""
+    living = [pid for pid in sorted(pids) if _lives(pid)]
+    addresses = [process.address for process in status.processes]
+    addresses.append(status.admin_url.removeprefix("http://"))
+    taken = [address for address in addresses if _taken(address)]
+    seen = [f"{len(pids)} processes have ended, {len(addresses)} ports are free"]
+    if living or taken:
+        seen = [f"not as it should be: processes {living} and ports {taken} are left"]
+    return Outcome(not living and not taken, tuple(seen))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _taken(address: str) -> bool:
+    ip, _, port = address.rpartition(":")
+    return bool(bind_error(ip, int(port)))
+
+
+def _pids(status: MeshStatus) -> set[int]:
+    return {process.pid for process in status.processes if process.pid is not None}
+
+
+def _title(console: Console, number: int, title: str) -> None:
+    console.print()
+    console.print(Text(f"{number:2d}  {title}", style="bold"))
+
+
+def _show(console: Console, outcome: Outcome, started: float) -> None:
+    for line in outcome.seen:
+        wrong = line.startswith("not as it should be")
+        console.print(Text(f"    {line}", style="red" if wrong else ""), soft_wrap=True)
+    console.print(_mark(outcome.ok, started))
+
+
+def _mark(ok: bool, started: float) -> Text:
+    seconds = f"({time.monotonic() - started:.1f} s)"
+    return Text(f"    ✓ {seconds}", style="green") if ok else Text(f"    ✗ {seconds}", style="bold red")
