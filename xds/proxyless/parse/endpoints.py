@@ -72,6 +72,8 @@ def _parse_endpoint(message: Any, where: str, notes: Notes) -> Endpoint:
     if message.WhichOneof("host_identifier") != "endpoint":
         raise ResourceError(where, "has no endpoint")
     check_fields(message.endpoint, f"{where}.endpoint", notes)
+    if message.load_balancing_weight.value > 1:
+        notes.add(f"{where}.load_balancing_weight", "has no effect here: round robin takes turns (gRFC A27)")
     where = f"{where}.endpoint.address"
     if message.endpoint.address.WhichOneof("address") != "socket_address":
         raise ResourceError(where, "must be a socket_address")

@@ -16,7 +16,7 @@ from ..errors import ResourceError
 SUPPORTED: dict[str, frozenset[str]] = {
     name: frozenset(fields.split())
     for name, fields in {
-        "envoy.config.listener.v3.Listener": "name api_listener",
+        "envoy.config.listener.v3.Listener": "name api_listener address",
         "envoy.config.listener.v3.ApiListener": "api_listener",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager": (
             "rds route_config http_filters common_http_protocol_options xff_num_trusted_hops stat_prefix"
@@ -30,7 +30,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.config.route.v3.VirtualHost": "name domains routes retry_policy typed_per_filter_config",
         "envoy.config.route.v3.Route": (
             "name match route redirect direct_response filter_action non_forwarding_action "
-            "typed_per_filter_config metadata"
+            "typed_per_filter_config metadata decorator"
         ),
         "envoy.config.route.v3.RouteMatch": (
             "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers "
@@ -67,7 +67,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.config.endpoint.v3.LocalityLbEndpoints": (
             "locality lb_endpoints load_balancing_weight priority"
         ),
-        "envoy.config.endpoint.v3.LbEndpoint": "endpoint health_status metadata",
+        "envoy.config.endpoint.v3.LbEndpoint": "endpoint health_status metadata load_balancing_weight",
         "envoy.config.endpoint.v3.Endpoint": "address hostname",
         "envoy.config.core.v3.Address": "socket_address",
         "envoy.config.core.v3.SocketAddress": "address port_value protocol",

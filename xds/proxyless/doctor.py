@@ -1,0 +1,83 @@
+"""Finds an environment in which packages have overwritten each other.
+
+xds-protos ships top-level packages other distributions own too: `opentelemetry/proto` (grpc/grpc#42926) and
+`envoy/__init__.py`; and it owns the import name `xds`, which a project's own folder may take. pip sees none
+of it, so each file is held against the hash its distribution recorded at installation.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+
+_IMPORTS = (
+    ("grpc.aio", "grpcio"),
+    ("envoy.config.listener.v3.listener_pb2", "xds-protos"),
+    ("re2", "google-re2"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is broken, and the command that mends it."""
+
+    what: str
+    mend: str
+
+
+def diagnose() -> list[Problem]:
+    """Return what is broken in this environment; an empty list if nothing is."""
+    return [*_missing_imports(), *_shadowed_xds(), *overwritten("opentelemetry-proto")]
+
+
+def _missing_imports() -> Iterable[Problem]:
+    for module, distribution in _IMPORTS:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            yield Problem(
+                f"{module} cannot be imported: {error}", f"pip install --force-reinstall {distribution}"
+            )
+
+
+def _shadowed_xds() -> Iterable[Problem]:
+    try:
+        importlib.import_module("xds.core.v3.resource_pb2")
+    except ImportError as error:
+        where = getattr(importlib.import_module("xds"), "__file__", None)
+        yield Problem(
+            f"the package `xds` of xds-protos is shadowed by {where or 'another `xds`'}: {error}",
+            "remove `__init__.py` from your own folder named `xds`, or rename the folder",
+        )
+
+
+def overwritten(distribution: str) -> Iterable[Problem]:
+    """Yield a Problem if files of an installed distribution are not those it came with."""
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        return
+    changed = [
+        file for file in files if file.hash is not None and file.suffix == ".py" and _digest_differs(file)
+    ]
+    if changed:
+        yield Problem(
+            f"{len(changed)} files of {distribution} were overwritten by another package, "
+            f"{changed[0]} among them (xds-protos is known to: grpc/grpc#42926)",
+            f"pip install --force-reinstall --no-deps {distribution}=={metadata.version(distribution)}",
+        )
+
+
+def _digest_differs(file: metadata.PackagePath) -> bool:
+    assert file.hash is not None
+    path = file.locate()
+    try:
+        with open(path, "rb") as stream:
+            digest = hashlib.file_digest(stream, file.hash.mode).digest()
+    except FileNotFoundError:
+        return True
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value
