@@ -13,6 +13,8 @@ from controlplane.ads_server import PortError, reason
 from controlplane.directory import Directory
 from controlplane.loader import merge
 from controlplane.objects import Object, ObjectKey, is_effective
+from controlplane.registry import Registry
+from controlplane.snapshot import Snapshot
 from controlplane.state import Client, State
 from controlplane.stream import Subscription
 from controlplane.sync import wait_for_clients
@@ -74,10 +76,9 @@ class AdminServer:
             files, remove = _validation(json.loads(await request.text()))
         except ValueError as error:
             return _bad(str(error))
-        loaded, _ = merge(self._state.objects, files, remove)
-        return web.json_response(
-            {"ok": not loaded.errors, **_problems(loaded.errors, loaded.warnings)},
-        )
+        loaded, merged = merge(self._state.objects, files, remove)
+        errors = loaded.errors or self._state.inconsistencies(Snapshot(Registry(merged), 0))
+        return web.json_response({"ok": not errors, **_problems(errors, loaded.warnings)})
 
     async def _sync(self, request: web.Request) -> web.Response:
         try:
@@ -97,7 +98,11 @@ def status(state: State, config: str) -> dict[str, Any]:
         "config": config,
         **_problems(state.errors, state.warnings),
         "objects": [_object(thing) for thing in sorted(state.objects, key=lambda thing: thing.meta.key)],
-        "clients": [_client(client) for client in state.clients if client.stream.node is not None],
+        "clients": [
+            _client(client, state.snapshot.registry)
+            for client in state.clients
+            if client.stream.node is not None
+        ],
     }
 
 
@@ -120,13 +125,14 @@ def _object(thing: Object) -> dict[str, Any]:
     }
 
 
-def _client(client: Client) -> dict[str, Any]:
+def _client(client: Client, registry: Registry) -> dict[str, Any]:
     node = client.stream.node
+    labels = node and (registry.labels_of(node.addresses, node.namespace) or node.labels)
     return {
         "id": node.id if node else "",
         "address": client.address,
         "connected_at": client.connected_at,
-        "labels": dict(node.labels) if node else {},
+        "labels": dict(labels or {}),
         "types": {short: _subscription(known) for short, known in client.stream.subscriptions.items()},
     }
 
@@ -154,7 +160,7 @@ def _validation(body: object) -> tuple[dict[str, str], list[ObjectKey]]:
     """The files and removals of a request; raises ValueError with what is wrong with it."""
     if not isinstance(body, Mapping):
         raise ValueError('the body must be {"files": {…}, "remove": […]}')
-    files, remove = body.get("files") or {}, body.get("remove") or []
+    files, remove = body.get("files", {}), body.get("remove", [])
     if not isinstance(files, Mapping) or not all(isinstance(text, str) for text in files.values()):
         raise ValueError("files must be an object of texts")
     if not isinstance(remove, list):

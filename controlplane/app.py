@@ -42,6 +42,10 @@ class ControlPlane:
             await self.stop()
             raise
         self._watching = asyncio.create_task(self.directory.watch(self._stop))
+        await asyncio.sleep(
+            0
+        )  # the watch stands now; what was changed before it did is loaded by the next line
+        self.directory.load()
         self._admin.ready = True
 
     async def stop(self) -> None:

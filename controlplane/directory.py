@@ -53,19 +53,20 @@ class Directory:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch(self, stop: asyncio.Event) -> None:
+        watched = self.path.stat().st_ino
         changes = watchfiles.awatch(
             self.path,
             watch_filter=None,
             debounce=DEBOUNCE_MS,
             step=STEP_MS,
             stop_event=stop,
-            rust_timeout=1_000,
+            rust_timeout=5_000,
             yield_on_timeout=True,
         )
         async for batch in changes:
-            # On the timeout too: a change made before the watch was set up would otherwise be missed. A new
-            # folder counts, it may have come with files in it.
+            # On the timeout too, should a change ever go unnoticed. A new folder counts as one: it may have
+            # come with files in it.
             if not batch or any(path.endswith(SUFFIXES) or not Path(path).suffix for _, path in batch):
                 self.load()
-            if not self.path.is_dir():
-                raise FileNotFoundError(self.path)
+            if self.path.stat().st_ino != watched:
+                return  # another directory by the same name

@@ -124,7 +124,10 @@ class Fields:
         text = str(node.value).replace("_", "")
         number: int | None = None
         try:
-            number = int(text, 0) if text.lower().startswith(("0x", "0b")) else int(text, 10)
+            if node.tag == _TAG + "int" and text.lstrip("+-").startswith("0"):
+                number = int(text, 0) if text[-1:] and not text.lstrip("+-").isdigit() else int(text, 8)
+            else:
+                number = int(text, 10)
         except ValueError:
             if node.tag == _TAG + "float":
                 exact = float(text)
@@ -286,7 +289,7 @@ class Fields:
     def unserved(self, *names: str, why: str = "not served yet by the embedded control plane") -> None:
         """Fields Istio knows and this control plane does not serve: refused by name where they are set."""
         for name in names:
-            if self._find(name) is not None:
+            if self._find(name) is not None and not self.report.inert:
                 self.error(why, name)
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ def load_texts(texts: Mapping[str, str]) -> Loaded:
 
 
 def merge(
-    current: Iterable[Object], texts: Mapping[str, str], remove: Iterable[ObjectKey] = ()
+    current: tuple[Object, ...], texts: Mapping[str, str], remove: Iterable[ObjectKey] = ()
 ) -> tuple[Loaded, tuple[Object, ...]]:
     """Validate texts in themselves and over the current objects, without applying anything.
 
@@ -81,9 +81,11 @@ def merge(
     merged = (*(thing for thing in current if thing.meta.key not in gone), *loaded.objects)
     if loaded.errors:
         return loaded, merged
-    # A reference may break in an object that stays, when what it named is removed: those count as well.
-    warnings = sorted((*loaded.warnings, *check_references(merged)))
-    return Loaded(loaded.objects, (), tuple(warnings)), merged
+    # A reference may break in an object that stays, when what it named is removed: that counts as well, but
+    # not what was known of those objects before.
+    known = {problem for problem in check_references(current) if problem.file not in texts}
+    fresh = (problem for problem in check_references(merged) if problem not in known)
+    return Loaded(loaded.objects, (), tuple(sorted((*loaded.warnings, *fresh)))), merged
 
 
 def read_directory(path: str | os.PathLike[str]) -> tuple[dict[str, str], list[Problem]]:

@@ -53,9 +53,13 @@ class Report:
         self.document = document
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.inert = False
+        """Set where the document turns out to have no effect here: it is validated, and may say anything."""
 
     def error(self, line: int, field: str, message: str) -> None:
-        """Record what makes the document unusable."""
+        """Record what makes the document unusable; of one field, the first reason is the one that helps."""
+        if field and any(error.field == field for error in self.errors):
+            return
         self.errors.append(Problem(self.file, self.document, line, field, message))
 
     def warn(self, line: int, field: str, message: str) -> None:

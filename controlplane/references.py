@@ -11,6 +11,7 @@ from controlplane.objects import (
     Object,
     Place,
     ServiceEntry,
+    Subset,
     VirtualService,
     WorkloadEntry,
 )
@@ -51,7 +52,7 @@ def _virtual_service(thing: VirtualService, registry: Registry) -> list[Problem]
             )
         winner = next((other for other in registry.virtual_services if host in other.hosts), thing)
         if winner is not thing:
-            message = f"VirtualService {winner.meta.namespace}/{winner.meta.name} already decides for {host}"
+            message = f"VirtualService {winner.meta.namespace}/{winner.meta.name} comes first for {host}"
             found.append(_warning(thing, place, message))
     for route in thing.http:
         for destination in route.destinations:
@@ -83,12 +84,28 @@ def _destination_rule(thing: DestinationRule, registry: Registry) -> list[Proble
         return [_warning(thing, thing.host_place, message)]
     found = []
     for subset in thing.subsets:
+        if other := _same_subset(thing, subset, registry):
+            message = f"DestinationRule {other.meta.name} gives {thing.host} a subset {subset.name} first"
+            found.append(_warning(thing, Place(f"{subset.place.field}.name", subset.place.line), message))
         wanted = subset.labels.items()
         workloads = [endpoint.workload.labels for service in services for endpoint in service.endpoints]
         if workloads and not any(wanted <= labels.items() for labels in workloads):
             place = Place(f"{subset.place.field}.labels", subset.place.line)
             found.append(_warning(thing, place, f"no endpoint of {thing.host} has these labels yet"))
     return found
+
+
+def _same_subset(thing: DestinationRule, subset: Subset, registry: Registry) -> DestinationRule | None:
+    for other in registry.objects:
+        if other is thing:
+            return None
+        if (
+            isinstance(other, DestinationRule)
+            and (other.host, other.meta.namespace) == (thing.host, thing.meta.namespace)
+            and any(subset.name == theirs.name for theirs in other.subsets)
+        ):
+            return other
+    return None
 
 
 def _service_entry(thing: ServiceEntry, registry: Registry) -> list[Problem]:

@@ -58,22 +58,24 @@ class Registry:
             key=lambda entry: (entry.meta.namespace, entry.meta.name),
         )
         entries = [thing for thing in things if isinstance(thing, ServiceEntry)]
-        self._services = _services(entries, workloads)
-        self._labels_by_ip = _labels_by_ip(self._services.values())
+        services = _services(entries, workloads)
+        self._by_host: dict[str, dict[str, Service]] = {}
+        for (namespace, host), service in sorted(services.items()):
+            self._by_host.setdefault(host, {})[namespace] = service
+        self._labels_by_ip = _labels_by_ip(services.values())
         self._rule_cache: dict[tuple[str, str, str], tuple[Subset, ...] | None] = {}
 
     def services(self, namespace: str) -> list[Service]:
         """The services as a client of the namespace sees them, one a host, by host."""
-        hosts = dict.fromkeys(host for _, host in sorted(self._services, key=lambda key: key[1]))
-        found = (self.service(host, namespace) for host in hosts)
+        found = (self.service(host, namespace) for host in sorted(self._by_host))
         return [service for service in found if service is not None]
 
     def service(self, host: str, namespace: str) -> Service | None:
         """The service of a host; where several namespaces give it, the client's own comes first."""
-        if own := self._services.get((namespace, host)):
-            return own
-        others = sorted(key for key in self._services if key[1] == host)
-        return self._services[others[0]] if others else None
+        by_namespace = self._by_host.get(host)
+        if by_namespace is None:
+            return None
+        return by_namespace.get(namespace) or next(iter(by_namespace.values()))
 
     def subsets(self, service: Service, namespace: str) -> tuple[Subset, ...]:
         """The subsets in force for a service, as a client of the namespace sees it."""

@@ -70,9 +70,8 @@ class State:
         before, after = _by_key(self.objects), _by_key(loaded.objects)
         if before != after:
             snapshot = Snapshot(Registry(loaded.objects), self.generation + 1)
-            wrong = self._inconsistencies(snapshot)
-            if wrong:
-                self._fail(tuple(Problem("", 0, 0, "", message) for message in wrong))
+            if wrong := self.inconsistencies(snapshot):
+                self._fail(wrong)
                 return
             changed = _changed(self.snapshot, snapshot)
             self.snapshot = snapshot
@@ -97,9 +96,11 @@ class State:
             _log.error("not applied; generation %d stays in force", self.generation)
         self.errors = errors
 
-    def _inconsistencies(self, snapshot: Snapshot) -> list[str]:
+    def inconsistencies(self, snapshot: Snapshot) -> tuple[Problem, ...]:
+        """What clients would have to refuse in a state. That has no place in a file."""
         views = {id(view): view for view in self._views(snapshot)}
-        return [message for view in views.values() for message in inconsistencies(view)]
+        messages = (message for view in views.values() for message in inconsistencies(view))
+        return tuple(Problem("", 0, 0, "", message) for message in messages)
 
     def _views(self, snapshot: Snapshot) -> Iterator[View]:
         yield snapshot.anyone(DEFAULT_NAMESPACE)

@@ -106,8 +106,10 @@ class Stream:
             return [self._respond(short, known, self._resources(short, known))]
         if request.response_nonce != known.nonce:
             return []  # overtaken by a push: the client will answer that one
-        known.answered, known.refused = known.nonce, False
-        known.version_acked = known.version_sent
+        if known.state != "refused" or request.version_info == known.version_sent:
+            known.answered, known.refused = known.nonce, False
+            known.version_acked = known.version_sent
+        # else new names after a refusal, which repeat the version from before it: it stays refused
         return self._resubscribe(short, known, names)
 
     def _resubscribe(

@@ -16,6 +16,9 @@ from controlplane.problems import Report
 MAX_NODES = 200_000
 """Aliases are shared nodes, so a small text can unfold to a huge tree; past this many it is refused."""
 
+MAX_DEPTH = 100
+"""How deeply a document may nest; Istio's own kinds need about ten."""
+
 _INT = "tag:yaml.org,2002:int"
 _STR = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
@@ -73,7 +76,8 @@ def compose(text: str, file: str) -> tuple[list[Document], list[Report]]:
         report = Report(file, number + 1)
         mark = error.problem_mark or error.context_mark
         text_of = ", ".join(part for part in (error.context, error.problem) if part)
-        report.error(int(mark.line) + 1 if mark else 0, "", f"not YAML: {text_of}")
+        last = text.count("\n", 0, len(text.rstrip())) + 1  # the end is marked one line behind it
+        report.error(min(int(mark.line) + 1, last) if mark else 0, "", f"not YAML: {text_of}")
         reports.append(report)
     except yaml.YAMLError as error:
         report = Report(file, number + 1)
@@ -81,12 +85,28 @@ def compose(text: str, file: str) -> tuple[list[Document], list[Report]]:
         reports.append(report)
     except RecursionError:
         report = Report(file, number + 1)
-        report.error(0, "", "not YAML that can be read: nested too deeply")
+        report.error(0, "", f"nested more than {MAX_DEPTH} levels deep")
         reports.append(report)
     return documents, reports
 
 
+def _check_depth(text: str) -> None:
+    """Raise RecursionError for what would overflow the C composer's stack, which is the process's end."""
+    openings = text.count("[") + text.count("{")
+    if openings <= MAX_DEPTH and max(map(len, text.splitlines()), default=0) <= MAX_DEPTH:
+        return  # too little to nest that deeply; spares nearly every file a second reading
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise RecursionError
+
+
 def _nodes(text: str) -> Iterator[yaml.Node | None]:
+    _check_depth(text)
     # compose_all() is a generator that drops its loader only at the end; a loader per text is fine here.
     loader = yaml.CSafeLoader(text)
     try:
@@ -101,7 +121,12 @@ class _Budget:
         self.left = MAX_NODES
 
 
-def _check(node: yaml.Node, path: str, report: Report, budget: _Budget) -> None:
+def _check(node: yaml.Node, path: str, report: Report, budget: _Budget, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        # The text itself does not nest like that, or it would not have got here.
+        report.error(line_of(node), "", "an alias stands for a value that contains it")
+        budget.left = -1
+        return
     budget.left -= 1
     if budget.left < 0:
         if budget.left == -1:
@@ -109,7 +134,7 @@ def _check(node: yaml.Node, path: str, report: Report, budget: _Budget) -> None:
         return
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _check(item, f"{path}[{index}]", report, budget)
+            _check(item, f"{path}[{index}]", report, budget, depth + 1)
     elif isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
@@ -126,4 +151,4 @@ def _check(node: yaml.Node, path: str, report: Report, budget: _Budget) -> None:
                 report.error(line_of(key), here, f"duplicate key; first given on line {seen[name]}")
                 continue
             seen[name] = line_of(key)
-            _check(value, here, report, budget)
+            _check(value, here, report, budget, depth + 1)

@@ -28,13 +28,14 @@ def parse_virtualservice(meta: Meta, spec: Fields) -> VirtualService:
     """Read the `spec` of a VirtualService."""
     gateways = _gateways(spec, meta)
     in_mesh = not gateways or "mesh" in gateways
+    spec.report.inert = not in_mesh
     hosts = spec.placed_strings("hosts")
-    _check_hosts(spec, [text for text, _, _ in hosts], in_mesh)
+    _check_hosts(spec, hosts, in_mesh)
     spec.unserved("tcp", "tls")
     if not spec.has("http") and not spec.has("tcp") and not spec.has("tls"):
         spec.error("needs http (or tcp or tls) routes", "http")
     routes = tuple(_route(route, meta) for route in spec.children("http"))
-    if spec.has("http") and not routes:
+    if spec.has("http") and not routes and not spec.report.errors:
         spec.error("needs at least one route", "http")
     checks.export_to(spec)
     spec.close()
@@ -60,22 +61,20 @@ def _gateways(spec: Fields, meta: Meta) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_hosts(spec: Fields, hosts: list[str], in_mesh: bool) -> None:
-    if not hosts:
+def _check_hosts(spec: Fields, hosts: list[tuple[str, str, int]], in_mesh: bool) -> None:
+    if not hosts and not spec.report.inert:
         # Without hosts it is a delegate, which only a route's `delegate` could reach.
         spec.error("needs at least one host (delegates are not served yet)", "hosts")
-    sound = True
-    for index, host in enumerate(hosts):
+    for index, (host, path, line) in enumerate(hosts):
         wrong = names.wrong_host(host)
         if wrong is not None and not names.is_ip(host):
-            spec.error(wrong, "hosts")
-            sound = False
+            spec.report.error(line, path, wrong)
         elif host == "*" and in_mesh:
-            spec.error("the wildcard host * is not allowed for virtual services bound to the mesh", "hosts")
-            sound = False
-        for other in hosts[:index]:
-            if sound and names.matches(other, host):
-                spec.error(f"duplicate hosts: {other} and {host}", "hosts")
+            message = "the wildcard host * is not allowed for virtual services bound to the mesh"
+            spec.report.error(line, path, message)
+        for other, _, _ in hosts[:index]:
+            if names.matches(other, host):
+                spec.report.error(line, path, f"duplicate hosts: {other} and {host}")
 
 
 def _route(route: Fields, meta: Meta) -> HttpRoute:

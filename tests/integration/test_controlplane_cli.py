@@ -1,0 +1,106 @@
+"""`python -m controlplane` as a user meets it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "controlplane"]
+READY = re.compile(r"controlplane: ADS on 127\.0\.0\.1:(\d+), admin on 127\.0\.0\.1:(\d+), config (.+)\n")
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_is_and_ends_without_a_word(tmp_path: Path, number: signal.Signals) -> None:
+    with started("--config", str(tmp_path), "--port", "0", "--admin-port", "0") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = READY.fullmatch(line)
+        assert found, line
+        assert found[3] == str(tmp_path)
+        with urlopen(f"http://127.0.0.1:{found[2]}/healthz") as response:
+            assert response.read() == b"ok"
+        process.send_signal(number)
+        rest, errors = process.communicate()
+        assert process.returncode == 0
+        assert rest == ""
+        assert "Traceback" not in errors
+        assert "KeyboardInterrupt" not in errors
+
+
+@pytest.mark.parametrize("option", ["--port", "--admin-port"])
+def test_a_taken_port_is_one_sentence(tmp_path: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        other = {"--port": "--admin-port", "--admin-port": "--port"}[option]
+        found = run("--config", str(tmp_path), option, port, other, "0")
+    assert found.returncode == 1
+    assert found.stdout == ""
+    assert found.stderr == f"controlplane: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_two_of_them_do_not_share_a_port(tmp_path: Path) -> None:
+    with started("--config", str(tmp_path), "--port", "0", "--admin-port", "0") as first:
+        assert first.stdout is not None
+        found = READY.fullmatch(first.stdout.readline())
+        assert found
+        second = run("--config", str(tmp_path), "--port", found[1], "--admin-port", "0")
+        assert second.returncode == 1
+        assert "Address already in use" in second.stderr
+
+
+def test_bad_settings_are_refused_with_words(tmp_path: Path) -> None:
+    for arguments, message in (
+        ([], "Missing option '--config'"),
+        (["--config", str(tmp_path / "none")], "does not exist"),
+        (["--config", str(tmp_path), "--port", "99999"], "not in the range"),
+    ):
+        found = run(*arguments)
+        assert found.returncode == 2
+        assert message in found.stderr
+        assert "Traceback" not in found.stderr
+
+
+def test_help_says_what_it_does() -> None:
+    found = run("--help")
+    assert found.returncode == 0
+    for word in ("--config", "--host", "--port", "--admin-port", "Istiod", "check"):
+        assert word in found.stdout
+
+
+def test_check_names_the_place_and_exits_with_1(tmp_path: Path) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(
+        "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\n"
+        "metadata: {name: a}\nspec: {address: 10.0.0.1}\n"
+    )
+    assert run("check", str(tmp_path)).stdout == "1 files, 1 objects, 0 errors, 0 warnings\n"
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(good.read_text().replace("address", "adress").replace("name: a", "name: b"))
+    found = run("check", str(good), str(bad))
+    assert found.returncode == 1
+    assert f"error: {bad}:4: spec.adress: unknown field\n" in found.stdout

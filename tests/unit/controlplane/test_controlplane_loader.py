@@ -1,0 +1,106 @@
+"""Directories, merges and what is consistent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from controlplane import names
+from controlplane.consistency import inconsistencies, references
+from controlplane.loader import load_directory, load_texts, merge
+from controlplane.node import Node
+from controlplane.objects import ObjectKey
+
+RULE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v1}}]}]}
+"""
+
+
+def test_every_yaml_below_a_directory_is_read(tmp_path: Path, services_yaml: str) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "a.yaml").write_text(services_yaml)
+    (tmp_path / "b.yml").write_text(RULE)
+    (tmp_path / "notes.txt").write_text("not: [yaml")
+    (tmp_path / "empty.yaml").write_text("")
+    loaded = load_directory(tmp_path)
+    assert not loaded.errors
+    assert {thing.meta.file for thing in loaded.objects} == {"b.yml", "deep/er/a.yaml"}
+
+
+def test_files_that_cannot_be_read_are_errors_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"a: \xff")
+    (error,) = load_directory(tmp_path).errors
+    assert (error.file, error.line) == ("a.yaml", 0)
+    assert "UTF-8" in error.message
+    (missing,) = load_directory(tmp_path / "gone").errors
+    assert "not a directory" in missing.message
+
+
+def test_a_merge_replaces_what_has_the_same_name(services_yaml: str) -> None:
+    current = load_texts({"services.yaml": services_yaml, "rule.yaml": RULE}).objects
+    changed = RULE.replace("subset: v1", "subset: v2")
+    verdict, merged = merge(current, {"new.yaml": changed})
+    assert not verdict.errors
+    assert not verdict.warnings
+    assert len(merged) == len(current)
+    assert {thing.meta.file for thing in merged} == {"services.yaml", "new.yaml"}
+
+
+def test_a_merge_warns_of_what_it_breaks_and_of_nothing_else(services_yaml: str) -> None:
+    lonely = RULE.replace("reviews", "lonely")
+    current = load_texts({"services.yaml": services_yaml, "rule.yaml": RULE, "lonely.yaml": lonely}).objects
+    verdict, merged = merge(current, {}, [ObjectKey("DestinationRule", "default", "reviews")])
+    assert not verdict.errors
+    assert len(merged) == len(current) - 1
+    assert [(warning.file, warning.field) for warning in verdict.warnings] == [
+        ("rule.yaml", "spec.http[0].route[0].destination.subset")
+    ]
+
+
+def test_a_merge_with_an_error_says_so(services_yaml: str) -> None:
+    current = load_texts({"services.yaml": services_yaml}).objects
+    verdict, _ = merge(current, {"new.yaml": RULE + "  extra: 1\n"})
+    assert verdict.errors
+
+
+def test_where_a_file_stands_does_not_change_an_object(services_yaml: str) -> None:
+    one = load_texts({"a.yaml": services_yaml}).objects
+    other = load_texts({"b.yaml": "---\n# moved\n---\n" + services_yaml}).objects
+    assert one == other
+
+
+def test_what_is_served_is_consistent_and_a_missing_subset_is_allowed(world: Any) -> None:
+    view = world(RULE.replace("v1}", "v9}")).anyone("default")
+    assert inconsistencies(view) == []
+    name = "outbound|9080||reviews.default.svc.cluster.local"
+    served = view.resources("RDS", [name]).by_name[name]
+    assert references("RDS", served) == {("CDS", "outbound|9080|v9|reviews.default.svc.cluster.local")}
+
+
+def test_clients_of_one_identity_share_what_is_built(world: Any) -> None:
+    snapshot = world()
+
+    def client(ip: str, **labels: str) -> Node:
+        return Node(f"sidecar~{ip}~me", "default", "default.svc.cluster.local", (ip,), labels)
+
+    assert snapshot.view(client("10.0.0.1", app="a")) is snapshot.view(client("10.0.0.2", app="a"))
+    assert snapshot.view(client("10.0.0.1", app="a")) is not snapshot.view(client("10.0.0.1", app="b"))
+
+
+def test_names() -> None:
+    assert names.resolve("reviews", "shop") == "reviews.shop.svc.cluster.local"
+    assert names.resolve("reviews.other", "shop") == "reviews.other"
+    assert names.parse_cluster_key("outbound|9080|v1|a.b") == (9080, "v1", "a.b")
+    for wrong in (
+        "outbound|x||a",
+        "inbound|1||a",
+        "outbound|1||",
+        "outbound|0||a",
+        "outbound|1|a",
+        "",
+        "a|b|c|d|e",
+    ):
+        assert names.parse_cluster_key(wrong) is None
