@@ -16,7 +16,7 @@ from serving.binding import BindError, explain, host_port
 from serving.channels import open_channels
 from serving.settings import Settings
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("productpage")
 
 # Headers from outside are cut down to what the mesh carries, not refused: baggage alone may have 8192 bytes.
 _MAX_HEADER = 64 * 1024

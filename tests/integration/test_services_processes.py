@@ -95,6 +95,16 @@ async def test_bad_settings_are_refused_in_one_sentence(
     assert await ended(service, **(LOCAL | environ)) == (2, "", said)
 
 
+@pytest.mark.parametrize(
+    ("environ", "said"), [({}, "no control plane is configured"), ({"XDS_ADDRESS": "nope"}, "'nope'")]
+)
+async def test_without_a_usable_control_plane(environ: dict[str, str], said: str) -> None:
+    code, out, err = await ended("productpage", **(LOCAL | environ))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("productpage: ")
+    assert said in err
+
+
 @pytest.mark.parametrize("service", ["productpage", "details"])
 async def test_a_port_that_is_taken(service: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
