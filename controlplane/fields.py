@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 import yaml
 
@@ -39,6 +40,7 @@ def parse_duration(text: str) -> int | None:
     return sign * int(total) if end and end == len(rest) else None
 
 
+@lru_cache(maxsize=1_000)
 def _snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), name)
 
@@ -66,7 +68,7 @@ class Fields:
 
     def line_at(self, name: str = "") -> int:
         """The line of `name`'s key, or of this mapping where it is absent."""
-        return self._lines.get(name, self._lines.get(_snake(name), self.line))
+        return self._lines[name] if name in self._lines else self._lines.get(_snake(name), self.line)
 
     def error(self, message: str, name: str = "") -> None:
         """Report an error at a field of this mapping, or at the mapping."""

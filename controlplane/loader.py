@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from controlplane.objects import Object, ObjectKey
@@ -27,22 +28,30 @@ class Loaded:
 
 def parse_texts(texts: Mapping[str, str]) -> Loaded:
     """Parse files given as label → text, each in itself; a pure function."""
+    files = [_parse_text(file, text) for file, text in texts.items()]
+    objects = tuple(thing for one in files for thing in one.objects)
+    errors = [error for one in files for error in one.errors] + _duplicates(objects)
+    warnings = [warning for one in files for warning in one.warnings]
+    return Loaded(objects, tuple(sorted(errors)), tuple(sorted(warnings)))
+
+
+@lru_cache(maxsize=4_096)
+def _parse_text(file: str, text: str) -> Loaded:
+    """One file; remembered, since of a directory that has changed most files have not."""
     objects: list[Object] = []
     errors: list[Problem] = []
     warnings: list[Problem] = []
-    for file, text in texts.items():
-        documents, broken = compose(text, file)
-        for report in broken:
-            errors += report.errors
-        for document in documents:
-            report = Report(file, document.number)
-            found = parse_document(document, report)
-            errors += report.errors
-            warnings += report.warnings
-            if found is not None:
-                objects.append(found)
-    errors += _duplicates(objects)
-    return Loaded(tuple(objects), tuple(sorted(errors)), tuple(sorted(warnings)))
+    documents, broken = compose(text, file)
+    for report in broken:
+        errors += report.errors
+    for document in documents:
+        report = Report(file, document.number)
+        found = parse_document(document, report)
+        errors += report.errors
+        warnings += report.warnings
+        if found is not None:
+            objects.append(found)
+    return Loaded(tuple(objects), tuple(errors), tuple(warnings))
 
 
 def _duplicates(objects: Iterable[Object]) -> list[Problem]:

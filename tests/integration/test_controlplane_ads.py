@@ -73,6 +73,7 @@ async def test_a_refusal_is_visible_and_the_next_change_is_sent(tmp_path: Path) 
     plane = ControlPlane(tmp_path, port=0, admin_port=0)
     async with plane, admin_of(plane) as admin, ads(plane.port) as stream:
         good = await stream.subscribe("RDS", [ROUTES])
+        await client(admin, "acknowledged")
         rules.write_text(rule(to("v1")))
         since = plane.state.generation
         await admin.post("/reload")
