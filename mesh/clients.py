@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ View = Mapping[str, Any]
 """The answer of the control plane's /status."""
 
 _POLL = 0.05
+_LOOKS_WITHOUT_ENDPOINTS = 20
 _WORST_FIRST = ("refused", "pending", "acknowledged")
 
 
@@ -54,17 +55,49 @@ def _client_state(client: View) -> str:
     return next((state for state in _WORST_FIRST if state in states), "connected")
 
 
-async def wait_connected(admin: Admin, expected: set[str], timeout: float) -> set[str]:
-    """Wait until all these pods are connected; the ones that are not after `timeout` seconds."""
+class Settling:
+    """Decides from one look after another whether clients have come and have all they will ask for.
+
+    Nobody says that a client has asked its last question: LDS leads to RDS, to CDS, to EDS. So a client
+    counts when it has answered everything and two looks in a row find the same; one without endpoints, for
+    which the rules may well give no cluster, has to stay the same for longer.
+    """
+
+    def __init__(self, expected: Iterable[str]) -> None:
+        self._expected = sorted(expected)
+        self._last: dict[str, tuple[object, int]] = {}
+
+    def unsettled(self, view: View | None) -> dict[str, str]:
+        """What each client that has not settled yet lacks, by pod name."""
+        lacking: dict[str, str] = {}
+        clients = {pod_of(str(client["id"])): client for client in view["clients"]} if view else {}
+        for pod in self._expected:
+            client = clients.get(pod)
+            if client is None:
+                self._last.pop(pod, None)
+                lacking[pod] = "is not connected to the control plane"
+                continue
+            state = _client_state(client)
+            seen, times = self._last.get(pod, (None, 0))
+            times = times + 1 if seen == client["types"] else 1
+            self._last[pod] = (client["types"], times)
+            if state != "acknowledged":
+                lacking[pod] = f"has not taken its configuration ({state})"
+            elif times < (2 if "EDS" in client["types"] else _LOOKS_WITHOUT_ENDPOINTS):
+                lacking[pod] = "is still asking for configuration"
+        return lacking
+
+
+async def wait_settled(admin: Admin, expected: Iterable[str], timeout: float) -> dict[str, str]:
+    """Wait until these pods have taken their configuration; what each lacks after `timeout` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
-    missing = set(expected)
-    while missing:
+    settling = Settling(expected)
+    while True:
         try:
-            missing = expected - set(client_states(await admin.status()))
+            lacking = settling.unsettled(await admin.status())
         except ControlPlaneGone:
-            missing = set(expected)
-        if not missing or loop.time() > deadline:
-            break
+            lacking = settling.unsettled(None)
+        if not lacking or loop.time() > deadline:
+            return lacking
         await asyncio.sleep(_POLL)
-    return missing

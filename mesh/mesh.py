@@ -221,12 +221,10 @@ class Mesh:
         }
         if not self._supervisor.control_plane.ready:
             return
-        missing = await clients.wait_connected(self._require_admin(), expected, timeout)
-        if missing:
-            raise MeshError(f"No connection to the control plane from {', '.join(sorted(missing))}.")
-        report = await self._rules.settle(timeout)
-        if not report.ok:
-            raise MeshError("Not every instance has taken its configuration.", report.outcome_lines())
+        lacking = await clients.wait_settled(self._require_admin(), expected, timeout)
+        if lacking:
+            details = [f"{pod} {what}" for pod, what in lacking.items()]
+            raise MeshError("Not every instance has its place in the mesh.", details)
 
     # -- how it starts
 

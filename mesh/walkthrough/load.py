@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -40,16 +41,15 @@ class Load:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=kind is not None)
 
-    async def until(self, seen: Callable[[Visit], bool], colour: str | None) -> bool:
-        """Whether a request of this colour is seen to be so before long, while the rest goes on."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _ENOUGH
-        while loop.time() < deadline:
+    async def until(self, seen: Callable[[Visit], bool], colour: str | None) -> float | None:
+        """When (monotonic seconds) a request of this colour was first seen to be so; None if it never was."""
+        deadline = time.monotonic() + _ENOUGH
+        while time.monotonic() < deadline:
             visit = await self._door.visit(colour)
             self._note(visit)
             if seen(visit):
-                return True
-        return False
+                return time.monotonic()
+        return None
 
     async def more(self, count: int) -> None:
         """Wait until so many more requests have been answered."""

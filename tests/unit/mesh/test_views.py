@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from mesh.admin import problem_line
-from mesh.clients import with_view, with_xds_state
+from mesh.clients import Settling, with_view, with_xds_state
 from mesh.objects import parse_objects
 from mesh.report import ClientOutcome, ObjectOutcome, Report, pod_of
 from mesh.sources import BASE_RULES, CANARY_RULES, read_files
@@ -153,3 +153,34 @@ def test_problems_of_the_control_plane_are_one_line_with_their_place() -> None:
     problem = {"file": "a.yaml", "document": 1, "line": 3, "field": "spec.http[0]", "message": "is wrong"}
     assert problem_line(problem) == "a.yaml:3: spec.http[0]: is wrong"
     assert problem_line("as it is") == "as it is"
+
+
+def look(**types: str) -> dict[str, object]:
+    states = {short: {"state": state, "last_nack": "no"} for short, state in types.items()}
+    return {"clients": [{"id": NODE.format("a"), "types": states}]}
+
+
+def test_a_client_has_settled_when_it_asks_for_no_more() -> None:
+    settling = Settling(["a"])
+    done = look(LDS="acknowledged", EDS="acknowledged")
+    assert settling.unsettled(None) == {"a": "is not connected to the control plane"}
+    assert settling.unsettled(look(LDS="pending")) == {"a": "has not taken its configuration (pending)"}
+    assert settling.unsettled(look(LDS="acknowledged")) == {"a": "is still asking for configuration"}
+    assert settling.unsettled(done) == {"a": "is still asking for configuration"}
+    assert settling.unsettled(done) == {}
+    assert settling.unsettled({"clients": []}) == {"a": "is not connected to the control plane"}
+    assert settling.unsettled(done) == {"a": "is still asking for configuration"}
+
+
+def test_a_client_that_refuses_does_not_settle() -> None:
+    settling = Settling(["a"])
+    refusing = look(LDS="acknowledged", RDS="refused", EDS="acknowledged")
+    for _ in range(3):
+        assert settling.unsettled(refusing) == {"a": "has not taken its configuration (refused: no)"}
+
+
+def test_a_client_without_endpoints_settles_later() -> None:
+    settling = Settling(["a"])
+    looks = [settling.unsettled(look(LDS="acknowledged")) for _ in range(30)]
+    assert looks[1] != {}
+    assert looks[-1] == {}

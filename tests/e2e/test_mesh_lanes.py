@@ -1,0 +1,125 @@
+"""Lanes over real processes: one matrix is the only truth, and the hops of every answer prove it."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import proxyless
+import pytest
+import pytest_asyncio
+
+from bookinfo_pb.v1 import reviews_pb2
+from bookinfo_pb.v1.reviews_pb2_grpc import ReviewsStub
+from lanes.spec import Lane, MeshSpec, Mode, Service
+from mesh import Mesh
+from mesh.walkthrough.door import Door, Visit
+from mesh.walkthrough.rules import as_yaml
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SPEC = MeshSpec(
+    services=(Service("reviews", "v3"), Service("ratings", "v1"), Service("details", "v1")),
+    lanes=(
+        Lane("dev", {"reviews": "v2", "ratings": "v2"}),
+        Lane("qa", {"ratings": "v2", "details": "v2"}),
+        Lane("plain", {"reviews": "v1"}),
+        Lane("empty", {}),
+        Lane("strict", {"reviews": "v2"}, Mode.STRICT),
+    ),
+)
+BASE = {"productpage": "v1", "reviews": "v3", "ratings": "v1", "details": "v1"}
+# lane → service → the version that serves it; None: nobody does
+MATRIX: dict[str, dict[str, str | None]] = {
+    "base": {**BASE},
+    "dev": {**BASE, "reviews": "v2", "ratings": "v2"},
+    "qa": {**BASE, "ratings": "v2", "details": "v2"},
+    "plain": {**BASE, "reviews": "v1", "ratings": None},
+    "empty": {**BASE},
+    "strict": {**BASE, "reviews": "v2", "ratings": None, "details": None},
+    "unheard-of": {**BASE},
+}
+REFUSED = {"strict": {"details", "ratings"}}
+SHAPES = ("env={}", "user=7,env={};ttl=1,x=y", "env={},b=2", "a=1 , env = {}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
+    state = tmp_path_factory.mktemp("lanes") / "state"
+    async with Mesh(state=state, port=0, xds_port=0, admin_port=0) as running:
+        report = await running.apply(as_yaml(SPEC))
+        assert report.ok, report.lines()
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(mesh: Mesh) -> AsyncIterator[Door]:
+    async with Door(mesh.url) as door:
+        yield door
+
+
+def check(visit: Visit, lane: str) -> None:
+    for service, version in MATRIX[lane].items():
+        assert visit.versions.get(service) == version, f"{lane}: {visit}"
+    refused = {error.partition(":")[0] for error in visit.errors}
+    assert refused == REFUSED.get(lane, set()), f"{lane}: {visit.errors}"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("lane", MATRIX)
+async def test_the_matrix(door: Door, lane: str, shape: str) -> None:
+    for visit in await door.visits(4, None if lane == "base" else shape.format(lane)):
+        check(visit, lane)
+
+
+async def test_a_strict_lane_says_which_lane_refused(door: Door) -> None:
+    visit = await door.visit("env=strict")
+    assert len(visit.errors) == 2
+    assert all("UNAVAILABLE" in error and "lane-strict" in error for error in visit.errors)
+
+
+async def test_500_requests_in_flight_and_none_crosses_lanes(door: Door) -> None:
+    chance = random.Random(1)
+    lanes = [chance.choice(list(MATRIX)) for _ in range(500)]
+    colours = [None if lane == "base" else chance.choice(SHAPES).format(lane) for lane in lanes]
+    visits = await asyncio.gather(*(door.visit(colour) for colour in colours))
+    assert len(Counter(lanes)) == len(MATRIX)
+    for lane, visit in zip(lanes, visits, strict=True):
+        check(visit, lane)
+
+
+@pytest.mark.parametrize("lane", ["base", "dev", "qa", "plain"])
+async def test_a_stream_keeps_its_lane(mesh: Mesh, lane: str) -> None:
+    bootstrap = proxyless.Bootstrap.from_env(await mesh.environment("streaming", "v1"))
+    metadata = [] if lane == "base" else [("baggage", f"env={lane}")]
+    async with proxyless.Client(bootstrap, fallback="next-route") as client:
+        channel = client.channel("xds:///reviews.default.svc.cluster.local:9080")
+        call = ReviewsStub(channel).WatchReviews(metadata=metadata, timeout=20)
+        for product in (0, 1, 2, 3, 4):
+            await call.write(reviews_pb2.GetReviewsRequest(product_id=product))
+            answer = await call.read()
+            assert answer.product_id == product
+            assert answer.hop.version == MATRIX[lane]["reviews"]
+            assert [below.version for below in answer.hop.calls] == [MATRIX[lane]["ratings"]] * bool(
+                MATRIX[lane]["ratings"]
+            )
+        await call.done_writing()
+        await channel.close()
+
+
+async def test_a_lane_whose_version_dies_is_served_by_base_until_it_is_back(mesh: Mesh, door: Door) -> None:
+    async def serves(version: str) -> None:
+        async with asyncio.timeout(30):
+            while (await door.visit("env=dev")).versions.get("reviews") != version:
+                continue
+
+    await mesh.kill("reviews/v2")
+    await serves("v3")
+    for visit in await door.visits(10, "env=dev"):
+        assert visit.ok, visit.errors
+        assert visit.versions["reviews"] == "v3"
+        assert visit.versions["ratings"] == "v2"  # back in the lane behind the service it lost
+    await mesh.start("reviews/v2")
+    await serves("v2")
+    for visit in await door.visits(10, "env=dev"):
+        check(visit, "dev")
