@@ -86,13 +86,19 @@ def dump_yaml(document: Any) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 
 
-def kind_named(text: str) -> str:
-    """The kind a user means by `vs`, `virtualservices` or `virtualservice.networking.istio.io`."""
+def kind_named(text: str, others: Iterable[str] = ()) -> str:
+    """The kind a user means by `vs`, `virtualservices` or `virtualservice.networking.istio.io`.
+
+    `others` are kinds that go by their name alone: what the mesh only keeps.
+    """
     wanted = text.partition(".")[0].lower()
     for kind, aliases in KINDS.items():
         if wanted == kind.lower() or wanted in aliases:
             return kind
-    known = ", ".join(kind.lower() for kind in KINDS)
+    for kind in others:
+        if wanted in (kind.lower(), f"{kind.lower()}s"):
+            return kind
+    known = ", ".join(sorted({kind.lower() for kind in (*KINDS, *others)}))
     raise MeshError(f"The mesh does not know the kind {text!r}; it knows {known}.")
 
 
@@ -151,6 +157,11 @@ def _with_namespace(metadata: Document, namespace: str) -> Document:
         return metadata
     rest = {key: value for key, value in metadata.items() if key not in ("name", "namespace")}
     return {"name": metadata["name"], "namespace": namespace, **rest}
+
+
+def has_list(text: str) -> bool:
+    """Whether one of the documents is a Kubernetes `List`; the text must be YAML."""
+    return any(isinstance(d, dict) and d.get("kind") == "List" for d in yaml.safe_load_all(text))
 
 
 def in_order(objects: Iterable[MeshObject]) -> list[MeshObject]:

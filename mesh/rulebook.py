@@ -11,7 +11,7 @@ from mesh.admin import Admin, ControlPlaneGone, problem_line
 from mesh.errors import MeshError, NotFound, Refused
 from mesh.objects import MeshObject, Ref
 from mesh.report import ClientOutcome, ObjectOutcome, Report
-from mesh.sources import Files, objects_in
+from mesh.sources import Files, objects_in, with_lists_opened
 from mesh.store import Store
 
 DEFAULT_TIMEOUT = 10.0
@@ -41,7 +41,7 @@ class RuleBook:
         """
         objects = objects_in(files)
         async with self._one_at_a_time:
-            verdict = await self._ask(self._admin.validate(files))
+            verdict = await self._ask(self._admin.validate(with_lists_opened(files)))
             if not verdict.get("ok"):
                 raise Refused("Refused; nothing was changed.", _lines(verdict, "errors"))
             now = await self._ask(self._admin.status())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mesh.errors import MeshError
-from mesh.objects import MeshObject, parse_objects
+from mesh.objects import MeshObject, has_list, parse_objects
 
 BASE_RULES = Path(__file__).parent / "config"
 CANARY_RULES = Path(__file__).parent / "rules" / "canary"
@@ -46,6 +46,14 @@ def objects_in(files: Files) -> list[MeshObject]:
     if not found:
         raise MeshError(f"There is no object in {', '.join(files) or 'nothing'}.")
     return found
+
+
+def with_lists_opened(files: Files) -> dict[str, str]:
+    """The same texts, with each Kubernetes `List` written out as documents, which is what is read."""
+    return {
+        label: "---\n".join(item.to_yaml() for item in parse_objects(text, label)) if has_list(text) else text
+        for label, text in files.items()
+    }
 
 
 def _files_at(path: Path, recursive: bool) -> list[Path]:

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
+from rich.console import Console
 
 from mesh.remote import Remote
 from mesh.state import StateFolder
 
 T = TypeVar("T")
 Command = Callable[..., Any]
+_UNFOLDED = 1000
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
 
@@ -49,6 +51,12 @@ def timeout_option(command: Command) -> Command:
         show_default=True,
         help="How long to wait for the clients that are affected.",
     )(command)
+
+
+def console() -> Console:
+    """Standard output; where it is no terminal, tables are as wide as they need to be, for grep and awk."""
+    out = Console()
+    return out if out.is_terminal else Console(width=_UNFOLDED)
 
 
 def ask(state: str, question: Callable[[Remote], Awaitable[T]]) -> T:

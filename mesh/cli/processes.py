@@ -8,9 +8,8 @@ import shlex
 import signal as signals
 
 import click
-from rich.console import Console
 
-from mesh.cli.options import ask, state_option
+from mesh.cli.options import ask, console, state_option
 from mesh.crash import clean_up
 from mesh.errors import MeshError, NotRunning
 from mesh.logs import Tail, log_files
@@ -29,7 +28,7 @@ def status(output: str, state: str) -> None:
     if output == "json":
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:
-        Console(soft_wrap=True).print(status_view(found))
+        console().print(status_view(found))
 
 
 @click.command()

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from mesh.cli.options import ask, state_option, timeout_option
+from mesh.cli.options import ask, console, state_option, timeout_option
 from mesh.errors import MeshError, NotFound
 from mesh.inventory import NAMESPACE
 from mesh.objects import MeshObject, Ref, dump_yaml, kind_named
@@ -66,7 +65,8 @@ def delete(
         kind, names = _split(kind, names)
         if not names:
             raise click.UsageError(f"Say which {kind} to delete: KIND NAME.")
-        refs += [Ref(kind_named(kind), namespace, name) for name in names]
+        kind = kind_named(kind, _kinds(ask(state, lambda mesh: mesh.objects())))
+        refs += [Ref(kind, namespace, name) for name in names]
     if not refs:
         raise click.UsageError("Say what to delete: -f FILE, or KIND NAME.")
     _show(ask(state, lambda mesh: mesh.delete_refs(refs, timeout)))
@@ -87,17 +87,17 @@ def delete(
 @state_option
 def get(kind: str | None, names: tuple[str, ...], namespace: str | None, output: str, state: str) -> None:
     """Show the rules in force: all, those of a KIND (`vs`, `destinationrules` ...), or those named."""
+    objects = ask(state, lambda mesh: mesh.objects())
     if kind is not None:
         kind, names = _split(kind, names)
-        kind = None if kind == "all" else kind_named(kind)
-    objects = ask(state, lambda mesh: mesh.objects())
+        kind = None if kind == "all" else kind_named(kind, _kinds(objects))
     chosen = choose(objects, kind, names, namespace)
     if output == "yaml":
         click.echo("---\n".join(dump_yaml(item.document) for item in chosen), nl=False)
     elif output == "json":
         click.echo(json.dumps(as_list(chosen, single=len(names) == 1), indent=2, default=str))
     elif chosen:
-        Console(soft_wrap=True).print(objects_view(chosen))
+        console().print(objects_view(chosen))
     else:
         click.echo("No objects found.", err=True)
 
@@ -120,6 +120,10 @@ def as_list(objects: Sequence[MeshObject], *, single: bool) -> object:
     if single and len(objects) == 1:
         return objects[0].document
     return {"apiVersion": "v1", "kind": "List", "items": [item.document for item in objects]}
+
+
+def _kinds(objects: Sequence[MeshObject]) -> list[str]:
+    return sorted({item.ref.kind for item in objects})
 
 
 def _split(kind: str, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

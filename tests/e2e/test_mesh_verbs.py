@@ -173,10 +173,22 @@ async def test_get_gives_what_apply_takes(mesh: Mesh) -> None:
     again = await cli(mesh, "apply", "-f", "-", stdin=everything)
     assert again.code == 0
     assert all(line.endswith(" unchanged") for line in again.out.splitlines())
+    as_list = (await cli(mesh, "get", "-o", "json")).out
+    assert (await cli(mesh, "apply", "-f", "-", stdin=as_list)).out == again.out
     listed = json.loads((await cli(mesh, "get", "we", "-o", "json")).out)
     assert {item["metadata"]["name"] for item in listed["items"]} == await workloads(mesh)
     assert "ratings-v1" in (await cli(mesh, "get", "workloadentries")).out
     assert (await cli(mesh, "get", "we", "none")).code == 1
+
+
+async def test_what_has_no_effect_here_is_kept_and_says_so(mesh: Mesh) -> None:
+    text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: reviews-v1}}"
+    answer = await cli(mesh, "apply", "-f", "-", stdin=text)
+    assert answer.code == 0
+    assert "deployment.apps/reviews-v1 created" in answer.out
+    assert "has no effect here" in answer.out
+    assert "Deployment" in (await cli(mesh, "get", "deployments")).out
+    assert (await cli(mesh, "delete", "deployment", "reviews-v1")).code == 0
 
 
 async def test_a_killed_instance_leaves_the_mesh_and_a_started_one_is_back(mesh: Mesh) -> None:
