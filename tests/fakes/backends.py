@@ -14,7 +14,8 @@ from grpc import aio
 class Backend:
     """A server on 127.0.0.1 with all four call kinds under any service name; each answers with its name.
 
-    `hook`, if given, is awaited before each unary answer and may abort.
+    `hook`, if given, is awaited before each answer and may abort; a stream-unary call's comes after its
+    first request.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class _Handlers(grpc.GenericRpcHandler):
                 yield name
 
         async def stream_unary(requests: AsyncIterator[bytes], context: Any) -> bytes:
+            received = [await anext(requests)]
             name = await backend.seen(context)
-            received = [request async for request in requests]
+            received += [request async for request in requests]
             return b":".join([name, *received])
 
         async def stream_stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:

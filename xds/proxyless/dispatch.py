@@ -93,24 +93,27 @@ class Dispatcher:
         replay: Replay | None = None
         limit: float | None = None
         tried: set[str] = set()
-        attempts = 0
         last: aio.Call | None = None
-        while True:
-            config, choice = await self._decide(spec, limit, last)
-            if choice is None:
-                assert last is not None
-                return last
-            if attempts == 0:
-                limit = self._limit(config, choice)
-            policy = config.retry(choice.action) if spec.method.unary_response else None
-            if policy is not None and replay is None and spec.method.streams_requests:
-                replay = Replay(spec.request, spec.method.serialize)
-            call, address = self._start(spec, choice, limit, frozenset(tried), attempts, replay)
-            attempts += 1
-            tried.add(address)
-            if policy is None or not await self._should_retry(spec, policy, call, attempts, replay):
-                return call
-            last = call
+        attempts = 0
+        try:
+            while True:
+                config, choice = await self._decide(spec, limit, last)
+                if choice is None:
+                    assert last is not None
+                    return last
+                if attempts == 0:
+                    limit = self._limit(config, choice)
+                policy = config.retry(choice.action) if spec.method.unary_response else None
+                if policy is not None and replay is None and spec.method.streams_requests:
+                    replay = Replay(spec.request, spec.method.serialize)
+                last, address = self._start(spec, choice, limit, frozenset(tried), replay)
+                attempts += 1
+                tried.add(address)
+                if policy is None or not await self._should_retry(spec, policy, last, attempts, replay):
+                    return last
+        finally:
+            if replay is not None:
+                replay.close()
 
     # --- deciding -----------------------------------------------------------------------------------------
 
@@ -206,7 +209,6 @@ class Dispatcher:
         choice: Chosen,
         limit: float | None,
         tried: frozenset[str],
-        attempts: int = 0,
         replay: Replay | None = None,
     ) -> tuple[aio.Call, str]:
         """Start an attempt on an endpoint of the chosen cluster."""
@@ -220,15 +222,12 @@ class Dispatcher:
             method.kind, method.path, None if replay is not None else method.serialize, method.deserialize
         )
         deadline = _earlier(spec.deadline, limit)
-        metadata = spec.metadata
-        if attempts:
-            metadata = (*metadata, ("grpc-previous-rpc-attempts", str(attempts)))
         call = cast(
             aio.Call,
             inner(
                 replay.messages() if replay is not None else spec.request,
                 timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
-                metadata=metadata,
+                metadata=spec.metadata,
                 credentials=spec.credentials,
                 # Never wait_for_ready: the call would stay with this endpoint even if it never comes back.
                 compression=spec.compression,
@@ -249,7 +248,7 @@ class Dispatcher:
             code = await call.code()
             if code is grpc.StatusCode.OK or not may_retry(policy, code.value[0], attempts):
                 return False
-            if (replay is not None and replay.committed) or call.cancelled():
+            if replay is not None and replay.committed:
                 return False
             if await call.initial_metadata():
                 return False  # response headers came: the call is committed (gRFC A6)

@@ -98,6 +98,9 @@ class _Channel:
     """One resource type: what is watched, and where it stands on this stream."""
 
     held: dict[str, Held] = field(default_factory=dict)
+    unwanted: set[str] = field(default_factory=set)
+    """Held names nobody watches any more; forgotten once a request without them is sent, because until
+    then the server takes them for known and would not send them anew."""
     timers: dict[str, float] = field(default_factory=dict)
     accepted: str = ""
     """The last version accepted; it survives a reconnect, the nonce does not."""
@@ -108,6 +111,18 @@ class _Channel:
     names_changed: bool = False
     reply: str | None = None
     """A response waits for its answer: "" for an ACK, else the error of the NACK."""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The names somebody watches, in a stable order."""
+        return tuple(sorted(self.held.keys() - self.unwanted))
+
+    def forget_unwanted(self) -> None:
+        """Drop what nobody watches."""
+        for name in self.unwanted:
+            self.held.pop(name, None)
+            self.timers.pop(name, None)
+        self.unwanted.clear()
 
 
 class AdsMachine:
@@ -130,14 +145,16 @@ class AdsMachine:
         if name not in channel.held:
             channel.held[name] = Held()
             channel.names_changed = True
+        channel.unwanted.discard(name)
 
     def unwatch(self, kind: Kind, name: str) -> None:
         """Forget a resource."""
         channel = self._channels[kind]
-        if channel.held.pop(name, None) is not None:
-            channel.timers.pop(name, None)
+        if name in channel.held:
+            channel.unwanted.add(name)
             channel.names_changed = True
-            self._changes.pop((kind, name), None)
+            if not self._connected:
+                channel.forget_unwanted()
 
     def connected(self) -> None:
         """A new stream is open: nonces start anew, versions stay."""
@@ -151,6 +168,7 @@ class AdsMachine:
         """The stream ended; one that had answered before is no error."""
         self._connected = False
         for channel in self._channels.values():
+            channel.forget_unwanted()
             channel.timers.clear()
             channel.reply = None
         if not self._answered:
@@ -232,7 +250,8 @@ class AdsMachine:
 
     def watched(self, kind: Kind) -> dict[str, Held]:
         """Every watched resource of a type."""
-        return dict(self._channels[kind].held)
+        channel = self._channels[kind]
+        return {name: channel.held[name] for name in channel.wanted}
 
     def accepted_version(self, kind: Kind) -> str:
         """The last version of a type that was accepted as a whole."""
@@ -242,7 +261,7 @@ class AdsMachine:
 
     def _requests_of(self, kind: Kind, now: float) -> Iterator[Request]:
         channel = self._channels[kind]
-        names = tuple(sorted(channel.held))
+        names = channel.wanted
         if channel.reply:
             # Istiod ignores the names in a NACK, so they never change in one.
             yield self._send(kind, channel.sent, channel.reply, now)
@@ -261,6 +280,8 @@ class AdsMachine:
         channel = self._channels[kind]
         channel.sent = names
         channel.requests += 1
+        if channel.unwanted.isdisjoint(names):
+            channel.forget_unwanted()
         for name in names:
             held = channel.held.get(name)
             if held is not None and held.state is State.REQUESTED:

@@ -37,40 +37,54 @@ class WriteQueue:
 class Replay:
     """Remembers requests as they are first sent, so that another attempt can send them again.
 
-    Past BUFFER_LIMIT bytes nothing is remembered any more and the call is committed (gRFC A6).
+    Past BUFFER_LIMIT bytes nothing is remembered any more and the call is committed (gRFC A6); so it is when
+    the caller's iterator fails, as that failure must reach the caller.
     """
 
     def __init__(self, source: AsyncIterable[Any] | Iterable[Any], serialize: Any) -> None:
-        self._source = source if isinstance(source, AsyncIterable) else _as_async(source)
-        self._iterator = self._source.__aiter__()
+        self._iterator = (source if isinstance(source, AsyncIterable) else _as_async(source)).__aiter__()
         self._serialize = serialize or _as_is
         self._seen: list[bytes] = []
         self._size = 0
         self._ended = False
-        self._pull = asyncio.Lock()
+        self._pulling: asyncio.Task[None] | None = None
         self.committed = False
 
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield every message from the first on, serialized; one attempt's worth."""
         position = 0
         while True:
-            async with self._pull:  # an attempt that is being cancelled may still be pulling
-                if position == len(self._seen):
-                    if self._ended:
-                        return
-                    try:
-                        message = self._serialize(await self._iterator.__anext__())
-                    except StopAsyncIteration:
-                        self._ended = True
-                        return
-                    self._size += len(message)
-                    self.committed = self.committed or self._size > BUFFER_LIMIT
-                    self._seen.append(message)
-                message = self._seen[position]
-                if self.committed:
-                    self._seen[position] = b""
+            while position == len(self._seen):
+                if self._ended:
+                    return
+                # In a task of its own: an attempt that is cancelled must not cancel the caller's iterator,
+                # and the next attempt goes on waiting for the same message.
+                if self._pulling is None or self._pulling.done():
+                    self._pulling = asyncio.create_task(self._pull())
+                await asyncio.shield(self._pulling)
+            message = self._seen[position]
+            if self.committed:
+                self._seen[position] = b""
             position += 1
             yield message
+
+    async def _pull(self) -> None:
+        try:
+            message = self._serialize(await anext(self._iterator))
+        except StopAsyncIteration:
+            self._ended = True
+        except BaseException:
+            self.committed = True
+            raise
+        else:
+            self._size += len(message)
+            self.committed = self.committed or self._size > BUFFER_LIMIT
+            self._seen.append(message)
+
+    def close(self) -> None:
+        """Take no more from the caller: the call has ended."""
+        if self._pulling is not None:
+            self._pulling.cancel()
 
 
 def _as_is(message: bytes) -> bytes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from envoy.config.core.v3.base_pb2 import Node
@@ -12,6 +11,7 @@ from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceSt
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from google.protobuf.json_format import ParseDict
 from grpc import aio
+from grpc.aio import _channel as aio_channel
 
 from .bootstrap import Bootstrap
 from .protocol import Request, Response
@@ -31,15 +31,16 @@ def plain_channel(
 ) -> aio.Channel:
     """Open a channel that nobody instruments.
 
-    OpenTelemetry and others replace `grpc.aio.insecure_channel` by a wrapper that adds interceptors; the
-    channels inside this library must not be counted as calls of the application.
+    OpenTelemetry and others replace `grpc.aio.insecure_channel` by a function that adds interceptors; the
+    channels inside this library must not be counted as calls of the application. So the originals are taken
+    from the module that defines them, whatever stands in `grpc.aio` when this one is imported.
     """
-    channel: aio.Channel
+    channel: Any  # the type stubs know the class by its public name only
     if credentials is not None:
-        channel = inspect.unwrap(aio.secure_channel)(address, credentials, options=options)
+        channel = aio_channel.secure_channel(address, credentials, options=options)
     else:
-        channel = inspect.unwrap(aio.insecure_channel)(address, options=options)
-    return channel
+        channel = aio_channel.insecure_channel(address, options=options)
+    return cast(aio.Channel, channel)
 
 
 def node_of(bootstrap: Bootstrap) -> Any:
