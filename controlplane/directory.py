@@ -17,6 +17,9 @@ STEP_MS = 10
 """watchfiles waits until nothing has changed for a step, and no longer than the debounce time: a change is
 to be live in under 100 ms, and its defaults (1600 and 50) would not do."""
 
+LOOK_MS = 500
+"""How often to look whether the directory is still the one that is watched: its going is no event."""
+
 RETRY_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
@@ -60,13 +63,15 @@ class Directory:
             debounce=DEBOUNCE_MS,
             step=STEP_MS,
             stop_event=stop,
-            rust_timeout=5_000,
+            rust_timeout=LOOK_MS,
             yield_on_timeout=True,
         )
+        fresh = True
         async for batch in changes:
-            # On the timeout too, should a change ever go unnoticed. A new folder counts as one: it may have
-            # come with files in it.
-            if not batch or any(path.endswith(SUFFIXES) or not Path(path).suffix for _, path in batch):
+            # The first time in any case, for what changed before the watch stood. A name without a suffix may
+            # be a folder that came with files in it.
+            if fresh or any(path.endswith(SUFFIXES) or not Path(path).suffix for _, path in batch):
                 self.load()
+            fresh = False
             if self.path.stat().st_ino != watched:
                 return  # another directory by the same name

@@ -190,3 +190,22 @@ async def test_a_client_that_leaves_is_not_waited_for(tmp_path: Path) -> None:
             assert not (await admin.get("/sync?since=1&timeout=0"))["complete"]
         synced = await admin.get("/sync?since=1&timeout=30")
         assert (synced["complete"], synced["clients"]) == (True, [])
+
+
+async def test_a_directory_that_goes_and_comes_back_is_followed(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "a.yaml").write_text(ENTRY)
+    plane = ControlPlane(config, port=0, admin_port=0)
+    async with plane, admin_of(plane) as admin:
+        config.rename(tmp_path / "away")
+        while not (status := await admin.get("/status"))["errors"]:
+            pass
+        assert len(status["objects"]) == 1  # the last good state
+        config.mkdir()
+        (config / "b.yaml").write_text(f"{ENTRY}---\n{SUBSETS}")
+        while len((await admin.get("/status"))["objects"]) != 2:
+            pass
+        (config / "b.yaml").write_text(ENTRY)
+        while len((await admin.get("/status"))["objects"]) != 1:
+            pass
