@@ -28,9 +28,9 @@ class Admin:
         """Drop the connections."""
         await self._session.close()
 
-    async def status(self) -> dict[str, Any]:
-        """The generation, the objects loaded and the clients connected."""
-        return await self._call("GET", "/status")
+    async def status(self, wait: float = _CALL_TIMEOUT) -> dict[str, Any]:
+        """The generation, the objects loaded and the clients connected; waits at most `wait` seconds."""
+        return await self._call("GET", "/status", wait=wait)
 
     async def validate(self, files: Mapping[str, str], remove: Iterable[Ref] = ()) -> dict[str, Any]:
         """What the control plane would say to these rules on top of what it has; nothing is applied."""

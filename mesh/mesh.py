@@ -14,7 +14,7 @@ from mesh.addresses import LOOPBACK, AddressBook, plan_addresses, require_port
 from mesh.admin import Admin, ControlPlaneGone
 from mesh.control import ControlServer
 from mesh.crash import end_last_run
-from mesh.errors import MeshError
+from mesh.errors import MeshError, NotRunning
 from mesh.group import ProcessGroup
 from mesh.inventory import BOOKINFO, FRONT_DOOR, Instance, Service, calls_others, instances_of
 from mesh.objects import MeshObject, Ref
@@ -27,6 +27,8 @@ from mesh.supervisor import Supervisor
 from mesh.workloads import hosts_defined, service_entry
 
 READY_TIMEOUT = 30.0
+# A status that waits for a control plane that hangs would itself be out of date.
+_STATUS_WAIT = 2.0
 Listener = Callable[[ProcessStatus], None]
 
 
@@ -178,7 +180,7 @@ class Mesh:
     async def environment(self, service: str, version: str = "v1") -> dict[str, str]:
         """What a process of one's own needs in its environment to join as this service and version."""
         if self._addresses is None:
-            raise MeshError("The mesh is not running.")
+            raise NotRunning("The mesh is only just starting.")
         return environment.outside_client(
             Instance(service, version), self._addresses.spare(), self.xds_address
         )
@@ -195,7 +197,7 @@ class Mesh:
         """What is true of the mesh now."""
         processes = tuple(unit.status() for unit in self._supervisor.units)
         try:
-            view = await self._require_admin().status()
+            view = await self._require_admin().status(_STATUS_WAIT)
         except ControlPlaneGone:
             view = None
         shown = MeshStatus(
@@ -284,16 +286,16 @@ class Mesh:
     @property
     def _rules(self) -> RuleBook:
         if self._rules_or_none is None:
-            raise MeshError("The mesh is not running.")
+            raise NotRunning("The mesh is only just starting.")
         return self._rules_or_none
 
     @property
     def _supervisor(self) -> Supervisor:
         if self._supervisor_or_none is None:
-            raise MeshError("The mesh is not running.")
+            raise NotRunning("The mesh is only just starting.")
         return self._supervisor_or_none
 
     def _require_admin(self) -> Admin:
         if self._admin is None:
-            raise MeshError("The mesh is not running.")
+            raise NotRunning("The mesh is only just starting.")
         return self._admin

@@ -87,9 +87,11 @@ class Child:
         """The last lines it wrote."""
         return list(self._tail)
 
-    async def until_ready(self) -> None:
-        """Return when it has said that it is ready, or has ended."""
-        await asyncio.wait((self.ready, self.exited), return_when=asyncio.FIRST_COMPLETED)
+    async def until_ready(self, timeout: float) -> bool:
+        """Return when it has said that it is ready or has ended; False when neither came within the time."""
+        both = (self.ready, self.exited)
+        done, _ = await asyncio.wait(both, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended already."""

@@ -11,6 +11,7 @@ from mesh.errors import MeshError
 from mesh.process import Child
 from mesh.status import ALIVE, Phase, ProcessStatus, describe_exit
 
+START_TIMEOUT = 60.0
 DRAIN_TIMEOUT = 30.0
 _TAIL_SHOWN = 1
 _DRAINING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -36,6 +37,7 @@ class Unit:
         changed: Callable[[ProcessStatus], None],
         on_up: Callable[[], Awaitable[None]] = _nothing,
         on_down: Callable[[], Awaitable[None]] = _nothing,
+        start_timeout: float = START_TIMEOUT,
     ) -> None:
         self.name = name
         self.address = address
@@ -47,6 +49,7 @@ class Unit:
         self._changed = changed
         self._on_up = on_up
         self._on_down = on_down
+        self._start_timeout = start_timeout
         self._phase: Phase = "stopped"
         self._exit_code: int | None = None
         self._child: Child | None = None
@@ -92,7 +95,8 @@ class Unit:
             self._child = child
             self._enter("starting")
             self._end = asyncio.create_task(self._until_end(child), name=f"end of {self.name}")
-            await child.until_ready()
+            if not await child.until_ready(self._start_timeout):
+                await self._give_up(child)
             if not child.alive:
                 await asyncio.shield(self._end)
                 raise MeshError(
@@ -130,6 +134,17 @@ class Unit:
             await self._child.stop(grace)
         if self._end is not None:
             await self._end
+
+    async def _give_up(self, child: Child) -> None:
+        self._wanted = "killed"
+        child.signal(signal.SIGKILL)
+        if self._end is not None:
+            await asyncio.shield(self._end)
+        seconds = f"{self._start_timeout:g} s"
+        raise MeshError(
+            f"{self.name} did not say within {seconds} that it serves; its log is {self.log}.",
+            child.tail[-_TAIL_SHOWN:],
+        )
 
     async def _drain(self, child: Child, number: signal.Signals, end: asyncio.Task[None]) -> None:
         self._wanted = "stopped"

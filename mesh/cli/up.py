@@ -15,8 +15,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from mesh.cli.options import state_option
+from mesh.errors import MeshError
 from mesh.mesh import Mesh
 from mesh.state import StateFolder
 from mesh.status import ProcessStatus
@@ -158,7 +160,11 @@ class _Foreground:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), _REFRESH)
                 self._changed.clear()
-                live.update(status_view(await self._mesh.status()), refresh=True)
+                try:
+                    view = status_view(await self._mesh.status())
+                except MeshError as error:
+                    view = Text(error.message)
+                live.update(view, refresh=True)
 
     def _announce(self) -> None:
         if self._console.is_terminal:

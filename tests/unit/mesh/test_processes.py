@@ -32,7 +32,14 @@ async def seen(group: ProcessGroup) -> AsyncIterator[list[ProcessStatus]]:
     group.close()
 
 
-def unit(code: str, group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus], calls: list[str]) -> Unit:
+def unit(
+    code: str,
+    group: ProcessGroup,
+    tmp_path: Path,
+    seen: list[ProcessStatus],
+    calls: list[str],
+    start_timeout: float = 60,
+) -> Unit:
     async def up() -> None:
         calls.append("up")
 
@@ -50,6 +57,7 @@ def unit(code: str, group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatu
         changed=seen.append,
         on_up=up,
         on_down=down,
+        start_timeout=start_timeout,
     )
 
 
@@ -121,6 +129,15 @@ async def test_who_ends_before_serving_is_an_error_with_its_last_words(
         await it.start()
     assert caught.value.details == ("the port is taken",)
     assert "up" not in calls
+
+
+async def test_who_never_says_that_it_serves_is_given_up(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    it = unit(FOREVER.replace("'up'", "'almost'"), group, tmp_path, seen, [], start_timeout=0.2)
+    with pytest.raises(MeshError, match=r"it did not say within 0\.2 s that it serves"):
+        await it.start()
+    assert not it.alive
 
 
 async def test_stop_kills_who_does_not_listen(
