@@ -85,7 +85,10 @@ class Bootstrap:
         node = reader.object(root.get("node", {}), "node")
         locality = reader.object(node.get("locality", {}), "node.locality")
         return cls(
-            server=_address(reader.string(server.get("server_uri"), "xds_servers[0].server_uri"), source),
+            server=_address(
+                reader.string(server.get("server_uri"), "xds_servers[0].server_uri"),
+                f"{source}: xds_servers[0].server_uri",
+            ),
             node_id=reader.string(node.get("id"), "node.id"),
             cluster=reader.string(node.get("cluster", ""), "node.cluster"),
             metadata=reader.object(node.get("metadata", {}), "node.metadata"),
@@ -170,7 +173,8 @@ def _labels(text: str) -> dict[str, str]:
 
 def _address(text: str, source: str) -> str:
     host, colon, port = text.removeprefix("dns:///").rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not colon or not host or not digits or not 0 < int(port) <= 65535:
         raise BootstrapError(f"{source}: {text!r} is not host:port")
     if port == "15012":
         raise BootstrapError(f"{source}: {text!r}: TLS to port 15012 is not supported yet; use port 15010")

@@ -139,7 +139,7 @@ class Dependencies:
         host = select_virtual_host(routes.virtual_hosts, self.authority)
         if host is None:
             return Failed(f"no virtual host of route configuration {routes.name!r} serves {self.authority!r}")
-        if self._table is None or self._table.virtual_host is not host:
+        if self._table is None or self._table.virtual_host != host:
             self._table = RouteTable(host)
         clusters = self._clusters(self._table, lookup, needs, stream_error)
         return Config(listener, routes, self._table, clusters)

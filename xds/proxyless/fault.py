@@ -34,24 +34,27 @@ def effective_policies(
 
 
 def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int], active: int) -> Fault:
-    """Decide the fault of one call; `active` counts the calls that are being delayed or aborted now."""
+    """Decide the fault of one call; `active` counts the calls that are being delayed or aborted now.
+
+    What the request's headers ask for counts only where the policy leaves it to them, and a status of OK
+    aborts nothing.
+    """
     if policy.max_active is not None and active >= policy.max_active:
         return NO_FAULT
     delay, abort = 0.0, None
     if policy.delay is not None:
-        seconds = policy.delay.seconds
+        seconds, share = policy.delay.seconds, policy.delay.fraction
         if seconds is None:
-            milliseconds = _integer(call.get("x-envoy-fault-delay-request"))
-            seconds = 0.0 if milliseconds is None else milliseconds / 1000
-        share = _lowered(policy.delay.fraction, call.get("x-envoy-fault-delay-request-percentage"))
+            seconds = (_integer(call.get("x-envoy-fault-delay-request")) or 0) / 1000
+            share = _lowered(share, call.get("x-envoy-fault-delay-request-percentage"))
         if seconds > 0 and draw(share.denominator) < share.numerator:
             delay = seconds
     if policy.abort is not None:
-        code = policy.abort.code
+        code, share = policy.abort.code, policy.abort.fraction
         if code is None:
             code = _requested_code(call)
-        share = _lowered(policy.abort.fraction, call.get("x-envoy-fault-abort-request-percentage"))
-        if code is not None and draw(share.denominator) < share.numerator:
+            share = _lowered(share, call.get("x-envoy-fault-abort-request-percentage"))
+        if code and draw(share.denominator) < share.numerator:
             abort = code
     return Fault(delay, abort)
 

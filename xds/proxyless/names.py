@@ -26,9 +26,12 @@ def parse_target(uri: str) -> Target:
     """Parse `xds:///host:port` (gRFC A27).
 
     Raises TargetError for another scheme, an xDS authority (`xds://authority/…` needs federation, which
-    is not supported) and an empty name.
+    is not supported), an empty name, and a query or fragment, which would otherwise be lost.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise TargetError(f"target {uri!r}: {error}") from None
     if parts.scheme != "xds":
         raise TargetError(f"target {uri!r}: expected the scheme 'xds', as in 'xds:///host:port'")
     if parts.netloc:
@@ -36,6 +39,8 @@ def parse_target(uri: str) -> Target:
             f"target {uri!r}: an authority ({parts.netloc!r}) needs xDS federation, which is not supported; "
             f"write three slashes: 'xds:///{parts.netloc}'"
         )
+    if parts.query or parts.fragment:
+        raise TargetError(f"target {uri!r}: `?` and `#` are not part of a name; write %3F and %23")
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise TargetError(f"target {uri!r}: no listener is named, as in 'xds:///host:port'")

@@ -39,9 +39,11 @@ class _Rotation:
 
     def next(self, avoid: frozenset[str]) -> str:
         """Take the next address in turn, one outside `avoid` where there is one."""
-        for _ in self.addresses:
-            self.turn = (self.turn + 1) % len(self.addresses)
-            if self.addresses[self.turn] not in avoid:
+        count = len(self.addresses)
+        self.turn = (self.turn + 1) % count
+        for turn in (*range(self.turn, count), *range(self.turn)) if avoid else ():
+            if self.addresses[turn] not in avoid:
+                self.turn = turn
                 break
         return self.addresses[self.turn]
 

@@ -84,10 +84,10 @@ def _parse_endpoint(message: Any, where: str, notes: Notes) -> Endpoint:
     if socket.WhichOneof("port_specifier") != "port_value" or not 0 < socket.port_value <= 65535:
         raise ResourceError(f"{where}.socket_address.port_value", f"{socket.port_value} is not a port")
     try:
-        ip_address(socket.address)
+        ip = str(ip_address(socket.address))
     except ValueError:
         raise ResourceError(
             f"{where}.socket_address.address", f"{socket.address!r} is not an IP address"
         ) from None
     # A status this library does not know must not receive traffic.
-    return Endpoint(socket.address, socket.port_value, _HEALTH.get(message.health_status, Health.UNHEALTHY))
+    return Endpoint(ip, socket.port_value, _HEALTH.get(message.health_status, Health.UNHEALTHY))

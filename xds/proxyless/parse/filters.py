@@ -38,16 +38,16 @@ def parse_chain(filters: Any, where: str, notes: Notes) -> tuple[FaultFilter, ..
             raise ResourceError(f"{at}.name", f"{each.name!r} is used twice")
         names.add(each.name)
         kind = type_name(each.typed_config, f"{at}.typed_config")
+        if kind not in (FAULT, ROUTER):
+            if not each.is_optional:
+                raise ResourceError(at, f"filter {each.name!r} ({kind or 'no type'}) is not supported")
+            notes.add(at, f"optional filter {each.name!r} ({kind}) is left out")
+            continue
         if last == ROUTER:
             raise ResourceError(at, f"{each.name!r} stands behind the router, which must be the last filter")
         if kind == FAULT:
             policy = _parse_fault(unpack(each.typed_config, HTTPFault, f"{at}.typed_config"), at, notes)
             faults.append(FaultFilter(each.name, policy))
-        elif kind != ROUTER:
-            if not each.is_optional:
-                raise ResourceError(at, f"filter {each.name!r} ({kind or 'no type'}) is not supported")
-            notes.add(at, f"optional filter {each.name!r} ({kind}) is left out")
-            continue
         last = kind
     if last != ROUTER:
         raise ResourceError(where, "the last HTTP filter must be the router")
@@ -75,7 +75,14 @@ def parse_overrides(configs: Any, where: str, notes: Notes) -> tuple[FaultFilter
     return tuple(faults)
 
 
+_NARROWING = ("upstream_cluster", "headers", "downstream_nodes")
+"""What makes a fault hit some calls only: without it the fault would hit the others too."""
+
+
 def _parse_fault(message: Any, where: str, notes: Notes) -> FaultPolicy:
+    for name in _NARROWING:
+        if getattr(message, name):
+            raise ResourceError(f"{where}.{name}", "is not supported, and without it more calls would fail")
     check_fields(message, where, notes)
     delay = abort = None
     if message.HasField("delay"):

@@ -59,18 +59,34 @@ def from_ads(source: Any, where: str) -> None:
 
 
 def unpack(packed: Any, into: type[Any], where: str) -> Any:
-    """Decode the value of a google.protobuf.Any as `into`, trusting its type URL was looked at."""
+    """Decode a google.protobuf.Any whose `type_name` is that of `into`.
+
+    Raises ResourceError for one that only names it: a TypedStruct holds JSON, not the message's bytes.
+    """
+    if _is_typed_struct(packed):
+        raise ResourceError(where, f"a TypedStruct is not read as {into.DESCRIPTOR.full_name}")
+    return _decode(packed, into, where)
+
+
+def type_name(packed: Any, where: str) -> str:
+    """Return the message name in an Any, looking through a TypedStruct."""
+    if _is_typed_struct(packed):
+        return _last(_decode(packed, TypedStruct, where).type_url)
+    return _last(packed.type_url)
+
+
+def _is_typed_struct(packed: Any) -> bool:
+    return _last(packed.type_url) in ("xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct")
+
+
+def _last(type_url: str) -> str:
+    return type_url.rpartition("/")[2]
+
+
+def _decode(packed: Any, into: type[Any], where: str) -> Any:
     message = into()
     try:
         message.ParseFromString(packed.value)
     except DecodeError as error:
         raise ResourceError(where, f"cannot be decoded as {into.DESCRIPTOR.full_name}: {error}") from None
     return message
-
-
-def type_name(packed: Any, where: str) -> str:
-    """Return the message name in an Any, looking through a TypedStruct."""
-    name: str = packed.type_url.rpartition("/")[2]
-    if name in ("xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"):
-        return str(unpack(packed, TypedStruct, where).type_url.rpartition("/")[2])
-    return name

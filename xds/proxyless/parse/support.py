@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from ..errors import ResourceError
 
 SUPPORTED: dict[str, frozenset[str]] = {
@@ -108,6 +110,10 @@ def check_fields(message: Any, where: str, notes: Notes) -> None:
         if name in CLOSED:
             raise ResourceError(f"{where}.{descriptor.name}", "this matcher is not supported")
         notes.add(f"{where}.{descriptor.name}" if where else descriptor.name, "has no effect here")
+    if name in CLOSED:
+        unknown = UnknownFieldSet(message)
+        if len(unknown):
+            raise ResourceError(where, f"field {unknown[0].field_number} of {name} is not known")
 
 
 def one_of(message: Any, group: str, where: str, allowed: Iterable[str]) -> str:
