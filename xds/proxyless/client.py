@@ -235,6 +235,9 @@ class AdsClient:
             return answered, "the control plane closed the stream"
         except aio.AioRpcError as error:
             return answered, f"{error.code().name}: {error.details()}"
+        except Exception as error:  # noqa: BLE001 - a bug here must not end routing for good
+            _log.exception("unexpected error in the ADS stream; it is opened anew")
+            return answered, f"{type(error).__name__}: {error}"
         finally:
             if writer is not None:
                 writer.cancel()

@@ -125,6 +125,8 @@ class Dispatcher:
         For a retry, `last` is the attempt that failed: where nothing else can be had, that is the answer.
         """
         while True:
+            if self._client.closed:
+                raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
             config = self._active.outcome
             waiting_for = ""
             if isinstance(config, Failed):
@@ -177,8 +179,6 @@ class Dispatcher:
             raise self._error(
                 grpc.StatusCode.DEADLINE_EXCEEDED, f"deadline exceeded while waiting: {what}"
             ) from None
-        if self._client.closed:
-            raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
 
     async def _inject(self, spec: CallSpec, config: Config, choice: Chosen) -> None:
         fault = choice.fault

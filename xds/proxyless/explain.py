@@ -17,12 +17,20 @@ from .routing import Chosen, Refused, describe
 from .targets import ActiveTarget
 
 
-@dataclass(frozen=True)
-class RouteName:
-    """A route as people find it again."""
+class RouteName(str):
+    """The name of a route, empty where it has none; it also knows its place in its virtual host."""
 
-    name: str
-    index: int
+    index: int  # type: ignore[assignment] # a place, which nobody needs str.index for
+
+    def __new__(cls, name: str, index: int) -> RouteName:
+        made = super().__new__(cls, name)
+        made.index = index
+        return made
+
+    @property
+    def name(self) -> str:
+        """The name alone."""
+        return str(self)
 
 
 @dataclass(frozen=True)

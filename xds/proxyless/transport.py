@@ -20,6 +20,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 256 * 1024 * 1024),  # gRPC's 4 MiB kill the stream of a real mesh
     ("grpc.keepalive_time_ms", 30_000),  # Istiod drops clients that ping more often than every 15 s
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),  # a quiet stream is no reason to stop asking
     ("grpc.use_local_subchannel_pool", 1),
 )
 
