@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
+
+import re2
 
 from ..resources import HeaderMatch, PresentMatch, RangeMatch
 from .strings import compile_string
@@ -44,7 +45,8 @@ class CallHeaders:
 
 HeaderTest: TypeAlias = Callable[[CallHeaders], bool]
 
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
+_INTEGER = re2.compile(r" *([+-]?)0*([0-9]{1,19}) *")
+"""A number of 64 bits; blanks around it and zeros before it are allowed, as in gRPC and Envoy."""
 
 
 def compile_header(match: HeaderMatch) -> HeaderTest:
@@ -71,8 +73,8 @@ def _compile_range(match: RangeMatch) -> Callable[[str], bool]:
     start, end = match.start, match.end
 
     def inside(value: str) -> bool:
-        # Longer than any 64-bit number: out of every range, and not worth converting.
-        return len(value) <= 20 and _INTEGER.match(value) is not None and start <= int(value) < end
+        number = _INTEGER.fullmatch(value)
+        return number is not None and start <= int(number[1] + number[2]) < end
 
     return inside
 
