@@ -118,4 +118,7 @@ def _parse_weighted(message: Any, where: str, notes: Notes) -> tuple[WeightedClu
     total = sum(cluster.weight for cluster in clusters)
     if not 0 < total <= _MAX_TOTAL_WEIGHT:
         raise ResourceError(f"{where}.clusters", f"the weights add up to {total}, not to 1 … 2³²-1")
+    for i, each in enumerate(message.clusters):
+        if not each.HasField("weight"):
+            raise ResourceError(f"{where}.clusters[{i}].weight", "is missing")
     return tuple(clusters)
