@@ -38,7 +38,10 @@ def parse_match(message: Any, where: str, notes: Notes) -> RouteMatch:
     )
     share = None
     if message.HasField("runtime_fraction"):
-        share = fraction(message.runtime_fraction.default_value, f"{where}.runtime_fraction.default_value")
+        at = f"{where}.runtime_fraction.default_value"
+        if not message.runtime_fraction.HasField("default_value"):
+            raise ResourceError(at, "is missing")
+        share = fraction(message.runtime_fraction.default_value, at)
     return RouteMatch(_parse_path(message, where), headers, share, bool(message.query_parameters))
 
 
