@@ -58,6 +58,7 @@ def main(
         return
     if config is None:
         raise click.UsageError("Missing option '--config'.", context)
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
     logging.basicConfig(
         stream=sys.stderr,
         level=log_level.upper(),

@@ -22,6 +22,7 @@ _FOREIGN = (
     "PORT",
     "TRUST_BAGGAGE",
     "BIND_IP",
+    "LANE_KEY",
     *(f"{service.name.upper()}_TARGET" for service in BOOKINFO),
 )
 

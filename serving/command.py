@@ -29,6 +29,7 @@ EXIT_SETTINGS = 2
 
 def run(service: str, summary: str, variables: Sequence[Variable[Any]], serve: Serve) -> int:
     """Run a service until SIGTERM or Ctrl-C; the exit code: 0 ended as asked, 1 failed, 2 bad settings."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
     _parser(service, summary, [*COMMON, *variables]).parse_args()
     try:
         settings = Settings.read(service, os.environ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 
 import click
@@ -55,6 +56,7 @@ def explain(
     Exits with 0 where it would reach an endpoint, 1 where it would fail, 2 where that cannot be said.
     """
     pairs = [_pair(each) for each in metadata]
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
     logging.getLogger("proxyless").setLevel(logging.CRITICAL)  # what matters is in the decision
     try:
         bootstrap = Bootstrap.from_env({"XDS_ADDRESS": xds_address} if xds_address else None)
