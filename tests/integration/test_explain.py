@@ -1,0 +1,160 @@
+"""`explain` and `config_dump`: the decision a call would get, in code and on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import proxyless
+import pytest
+
+from tests.fakes import resources as build
+from tests.fakes.backends import Backend
+from tests.fakes.control_plane import FakeControlPlane
+
+from .conftest import METHOD, NAME, TARGET
+from .test_channel_routing import RETRY, with_fault
+
+LANE = [("baggage", "env=dev")]
+
+
+def mesh_routes() -> list[Any]:
+    """A lane with a timeout and a delay, a split with retries, and a path nobody serves."""
+    lane = build.route("v2", headers=[build.header("baggage", string_match={"exact": "env=dev"})])
+    lane["name"] = "lane-dev"
+    lane["route"]["max_stream_duration"] = {"max_stream_duration": "2.5s"}
+    delay = {"fixed_delay": "0.001s", "percentage": {"numerator": 5}}
+    split = build.route({"v1": 80, "v2": 20}, prefix="/test.")
+    split["name"] = "base"
+    split["route"]["retry_policy"] = RETRY
+    return [with_fault(lane, delay=delay), split]
+
+
+@pytest.fixture
+def configured(control_plane: FakeControlPlane, v1: Backend, v2: Backend) -> None:
+    control_plane.set(*build.service(NAME, {"v1": [v1.address], "v2": [v2.address]}, mesh_routes()))
+
+
+@pytest.mark.usefixtures("configured")
+async def test_a_lane(mesh: proxyless.Client, v2: Backend) -> None:
+    decision = await mesh.explain(TARGET, method=METHOD, metadata=LANE)
+    assert decision.listener == NAME
+    assert decision.route_config == NAME
+    assert decision.virtual_host == "vh"
+    assert decision.route == "lane-dev"
+    assert decision.route is not None and decision.route.index == 0
+    assert decision.cluster == "v2"
+    assert decision.endpoints == [v2.address]
+    assert decision.timeout == 2.5
+    assert decision.retry is None
+    assert decision.fault == {"delay": {"seconds": 0.001, "percentage": 5.0}}
+    assert decision.error is None
+
+
+@pytest.mark.usefixtures("configured")
+async def test_a_split_says_its_weights_and_why_the_lane_was_not_taken(mesh: proxyless.Client) -> None:
+    decision = await mesh.explain(TARGET, method=METHOD.removeprefix("/"), metadata=[("Baggage", "env=qa")])
+    assert decision.route == "base"
+    assert decision.cluster in ("v1", "v2")
+    assert decision.clusters == {"v1": 80, "v2": 20}
+    assert decision.retry is not None and decision.retry["max_attempts"] == 3
+    assert decision.steps == [
+        "route 'lane-dev': header 'baggage' exact 'env=dev': it is 'env=qa'",
+        "route 'base': matches",
+    ]
+
+
+@pytest.mark.usefixtures("configured")
+async def test_a_call_that_would_fail(mesh: proxyless.Client) -> None:
+    decision = await mesh.explain(TARGET, method="/other.Service/Call")
+    assert decision.route is None and decision.cluster is None and decision.endpoints == []
+    assert decision.error == "no route of virtual host 'vh' matches /other.Service/Call"
+    assert len(decision.steps) == 2
+
+
+@pytest.mark.usefixtures("configured")
+async def test_as_json(mesh: proxyless.Client) -> None:
+    decision = json.loads((await mesh.explain(TARGET, method=METHOD, metadata=LANE)).to_json())
+    assert decision["route"] == {"name": "lane-dev", "index": 0}
+    assert decision["target"] == TARGET and decision["cluster"] == "v2"
+
+
+async def test_a_configuration_that_does_not_come(mesh_by_hand: Any) -> None:
+    _, mesh = mesh_by_hand
+    with pytest.raises(TimeoutError, match=f"still waiting for LDS resource '{NAME}'"):
+        await mesh.explain(TARGET, method=METHOD, timeout=0.05)
+
+
+@pytest.mark.usefixtures("configured")
+async def test_explaining_leaves_no_subscription_behind(
+    control_plane: FakeControlPlane, mesh: proxyless.Client
+) -> None:
+    await mesh.explain(TARGET, method=METHOD)
+    assert mesh.config_dump()["targets"] == {}
+    stream = control_plane.streams[0]
+    await control_plane.until(lambda: stream.names.get(build.EDS) == ())
+
+
+@pytest.mark.usefixtures("configured")
+async def test_the_dump_is_json_and_says_what_is_held(mesh: proxyless.Client, v1: Backend) -> None:
+    channel = mesh.channel(TARGET)
+    await channel.channel_ready()
+    dump = json.loads(json.dumps(mesh.config_dump()))
+    assert dump["node"]["id"].startswith("sidecar~")
+    assert dump["server"]["error"] is None
+    assert set(dump["resources"]) == {"LDS", "RDS", "CDS", "EDS"}
+    endpoints = dump["resources"]["EDS"]["resources"]["v1"]
+    assert endpoints["state"] == "ACKED" and endpoints["version"]
+    (locality,) = endpoints["resource"]["localities"]
+    assert locality["endpoints"][0]["port"] == int(v1.address.rpartition(":")[2])
+    assert dump["targets"][TARGET]["state"] == "ready"
+    assert dump["targets"][TARGET]["clusters"]["v1"]["configured"]
+
+
+async def proxyless_command(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Run `python -m proxyless …`: its exit code and what it printed."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("GRPC_XDS", "XDS_"))}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "proxyless", *arguments),
+        env={**clean, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.usefixtures("configured")
+async def test_the_command(control_plane: FakeControlPlane) -> None:
+    arguments = ("explain", TARGET, "--method", METHOD, "--xds-address", control_plane.address)
+    code, out, err = await proxyless_command(*arguments, "-m", "baggage=env=dev")
+    assert (code, err) == (0, "")
+    assert "lane-dev (#0)" in out and "2.5 s" in out
+    code, out, _ = await proxyless_command(*arguments, "-m", "baggage=env=dev", "--json")
+    assert (code, json.loads(out)["cluster"]) == (0, "v2")
+    code, out, _ = await proxyless_command("explain", TARGET, XDS_ADDRESS=control_plane.address)
+    assert code == 1 and "no route of virtual host 'vh' matches" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("explain", TARGET), "no control plane is configured"),
+        (("explain", "reviews:9080", "--xds-address", "127.0.0.1:1"), "expected the scheme 'xds'"),
+        (("explain", TARGET, "--xds-address", "nonsense"), "XDS_ADDRESS: 'nonsense' is not host:port"),
+        (("explain", TARGET, "-m", "baggage"), "'baggage' is not KEY=VALUE"),
+    ],
+)
+async def test_what_the_command_refuses(arguments: tuple[str, ...], says: str) -> None:
+    code, out, err = await proxyless_command(*arguments)
+    assert (code, out) == (2, "")
+    assert says in err and "Traceback" not in err
+
+
+async def test_doctor_finds_this_environment_well() -> None:
+    code, out, _ = await proxyless_command("doctor")
+    assert code == 0 and "all well" in out
