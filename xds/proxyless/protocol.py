@@ -8,7 +8,7 @@ any monotonic scale. `deadline` says when `tick` is due.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 
 from .errors import ResourceError
@@ -108,9 +108,10 @@ class _Channel:
     sent: tuple[str, ...] = ()
     requests: int = 0
     responses: int = 0
-    names_changed: bool = False
-    reply: str | None = None
-    """A response waits for its answer: "" for an ACK, else the error of the NACK."""
+    replies: list[Request] = field(default_factory=list)
+    """The answers to send, in the order of the responses; their names are filled in then."""
+    repeat: bool = False
+    """The last answer is a NACK, in which Istiod ignores names, and some of them may be news to it."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -118,11 +119,11 @@ class _Channel:
         return tuple(sorted(self.held.keys() - self.unwanted))
 
     def forget_unwanted(self) -> None:
-        """Drop what nobody watches."""
-        for name in self.unwanted:
+        """Drop what nobody watches and the server does not take for known."""
+        for name in self.unwanted.difference(self.sent):
+            self.unwanted.discard(name)
             self.held.pop(name, None)
             self.timers.pop(name, None)
-        self.unwanted.clear()
 
 
 class AdsMachine:
@@ -142,9 +143,7 @@ class AdsMachine:
     def watch(self, kind: Kind, name: str) -> None:
         """Ask for a resource; a second call for the same one has no effect."""
         channel = self._channels[kind]
-        if name not in channel.held:
-            channel.held[name] = Held()
-            channel.names_changed = True
+        channel.held.setdefault(name, Held())
         channel.unwanted.discard(name)
 
     def unwatch(self, kind: Kind, name: str) -> None:
@@ -152,28 +151,26 @@ class AdsMachine:
         channel = self._channels[kind]
         if name in channel.held:
             channel.unwanted.add(name)
-            channel.names_changed = True
-            if not self._connected:
-                channel.forget_unwanted()
+            channel.forget_unwanted()
 
     def connected(self) -> None:
         """A new stream is open: nonces start anew, versions stay."""
         self._connected, self._node_sent, self._answered = True, False, False
         for channel in self._channels.values():
-            channel.nonce, channel.sent, channel.reply = "", (), None
             channel.requests = channel.responses = 0
-            channel.names_changed = bool(channel.held)
 
     def disconnected(self, error: str) -> None:
         """The stream ended; one that had answered before is no error."""
         self._connected = False
         for channel in self._channels.values():
-            channel.forget_unwanted()
+            channel.nonce, channel.sent, channel.repeat = "", (), False
+            channel.replies.clear()
             channel.timers.clear()
-            channel.reply = None
+            channel.forget_unwanted()
         if not self._answered:
             self.stream_error = error
             self._touch_unanswered()
+        self._answered = False
 
     def received(self, response: Response, now: float) -> None:
         """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46)."""
@@ -183,8 +180,8 @@ class AdsMachine:
                 self.stream_error = ""
                 self._touch_unanswered()
         kind = KIND_OF_TYPE_URL.get(response.type_url)
-        if kind is None:
-            return  # A type nobody asked for: there is no subscription to answer for.
+        if kind is None or not self._channels[kind].requests:
+            return  # Nobody asked for this type on this stream: there is no subscription to answer for.
         channel = self._channels[kind]
         present: set[str] = set()
         errors: list[ResourceError] = []
@@ -209,9 +206,11 @@ class AdsMachine:
             self._account_for_absent(kind, channel, present, now)
         channel.responses += 1
         channel.nonce = response.nonce
-        channel.reply = _summarise(errors, len(response.resources))
         if not errors:
             channel.accepted = response.version
+        refusal = _summarise(errors, len(response.resources))
+        channel.replies.append(Request(kind, (), channel.accepted, response.nonce, refusal))
+        channel.repeat = bool(refusal and channel.requests > 1 and self._unanswered(channel, present))
 
     def tick(self, now: float) -> None:
         """Let the timers that are due run out."""
@@ -234,7 +233,7 @@ class AdsMachine:
 
     def take_changes(self) -> list[tuple[Kind, str]]:
         """Return the resources that changed since the last call."""
-        changes = list(self._changes)
+        changes = [(kind, name) for kind, name in self._changes if self.held(kind, name) is not None]
         self._changes.clear()
         return changes
 
@@ -246,7 +245,8 @@ class AdsMachine:
 
     def held(self, kind: Kind, name: str) -> Held | None:
         """What is known of a watched resource; None if nobody watches it."""
-        return self._channels[kind].held.get(name)
+        channel = self._channels[kind]
+        return None if name in channel.unwanted else channel.held.get(name)
 
     def watched(self, kind: Kind) -> dict[str, Held]:
         """Every watched resource of a type."""
@@ -262,31 +262,25 @@ class AdsMachine:
     def _requests_of(self, kind: Kind, now: float) -> Iterator[Request]:
         channel = self._channels[kind]
         names = channel.wanted
-        if channel.reply:
-            # Istiod ignores the names in a NACK, so they never change in one.
-            yield self._send(kind, channel.sent, channel.reply, now)
-            channel.reply = None
-        acknowledges = channel.reply is not None
-        changed = channel.names_changed and names != channel.sent
-        channel.names_changed = False
         if not names and kind.full_state:
-            # An empty LDS or CDS list would turn into a wildcard: keep the last one and ignore its answers.
-            names, changed = channel.sent, False
-        if acknowledges or changed:
-            yield self._send(kind, names, "", now)
-            channel.reply = None
+            # An empty LDS or CDS list would turn into a wildcard: keep the last one.
+            names = channel.sent
+        for reply in channel.replies:
+            # Istiod ignores the names in a NACK, so they never change in one.
+            yield self._send(replace(reply, names=channel.sent if reply.error else names), now)
+        if names != channel.sent or channel.repeat:
+            yield self._send(Request(kind, names, channel.accepted, channel.nonce), now)
+        channel.replies.clear()
+        channel.repeat = False
 
-    def _send(self, kind: Kind, names: tuple[str, ...], error: str, now: float) -> Request:
-        channel = self._channels[kind]
-        channel.sent = names
+    def _send(self, request: Request, now: float) -> Request:
+        channel = self._channels[request.kind]
+        channel.sent = request.names
         channel.requests += 1
-        if channel.unwanted.isdisjoint(names):
-            channel.forget_unwanted()
-        for name in names:
-            held = channel.held.get(name)
-            if held is not None and held.state is State.REQUESTED:
-                channel.timers.setdefault(name, now + ABSENT_AFTER)
-        return Request(kind, names, channel.accepted, channel.nonce, error)
+        channel.forget_unwanted()
+        for name in self._unanswered(channel, ()):
+            channel.timers.setdefault(name, now + ABSENT_AFTER)
+        return request
 
     def _parse(self, kind: Kind, type_url: str, data: bytes) -> Parsed:
         return parse_resource(kind, type_url, data)
@@ -333,26 +327,32 @@ class AdsMachine:
         # Absence proves something only if the response knew of the name. That is certain for a name that
         # was answered before, and for the only request of a fresh stream. Otherwise the response may be a
         # push that was under way when the name was added: the names are asked for again, for one second.
-        certain = channel.responses == 0 and channel.requests == 1 and not channel.names_changed
+        sent = set(channel.sent)
+        certain = channel.responses == 0 and channel.requests == 1 and sent.issuperset(channel.wanted)
         for name, held in list(channel.held.items()):
             if name in present:
                 continue
             if held.state is not State.REQUESTED or certain:
                 if held.state is not State.ABSENT:
                     self._step(kind, name, Event.OMITTED, error="")
-            elif name in channel.sent:
+            elif name in sent:
                 due = now + RECHECK_AFTER
                 channel.timers[name] = min(channel.timers.get(name, due), due)
 
     @staticmethod
-    def _unanswered(channel: _Channel, present: Iterable[str]) -> list[str]:
-        seen = set(present)
-        return [n for n, held in channel.held.items() if held.state is State.REQUESTED and n not in seen]
+    def _unanswered(channel: _Channel, present: Container[str]) -> list[str]:
+        """The names that were sent and still wait for an answer."""
+        return [
+            name
+            for name in channel.sent
+            if name in channel.held and channel.held[name].state is State.REQUESTED and name not in present
+        ]
 
     def _touch_unanswered(self) -> None:
         for kind, channel in self._channels.items():
-            for name in self._unanswered(channel, ()):
-                self._changes[kind, name] = None
+            for name, held in channel.held.items():
+                if held.state is State.REQUESTED:
+                    self._changes[kind, name] = None
 
 
 def _summarise(errors: list[ResourceError], total: int) -> str:
