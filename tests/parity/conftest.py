@@ -1,0 +1,178 @@
+"""One control plane, three backends and two clients for the whole of the parity tests."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+import proxyless
+import pytest_asyncio
+
+from tests.fakes import resources as build
+from tests.fakes.backends import Backend
+from tests.fakes.control_plane import FakeControlPlane
+from tests.parity import grpc_driver
+from tests.parity.cases import BACKENDS, METHOD
+from tests.parity.grpc_driver import Metadata
+
+ANCHOR = "anchor:9080"
+"""A target kept open, so that clusters and connections stay while the cases come and go."""
+
+
+class Driver(Protocol):
+    """A client that can be told to call."""
+
+    node: str
+
+    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]: ...
+
+    async def close(self, target: str) -> None: ...
+
+
+@dataclass
+class Ours:
+    """`proxyless`, in this process."""
+
+    mesh: proxyless.Client
+    node: str = "proxyless"
+    channels: dict[str, proxyless.Channel] = field(default_factory=dict)
+
+    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
+        if target not in self.channels:
+            self.channels[target] = self.mesh.channel(target)
+        return await grpc_driver.calls(self.channels[target], method, metadata, n)
+
+    async def close(self, target: str) -> None:
+        await self.channels.pop(target).close()
+
+
+@dataclass
+class Theirs:
+    """gRPC's own client, in `grpc_driver`'s process."""
+
+    process: asyncio.subprocess.Process
+    node: str = "grpc"
+    waiting: dict[int, asyncio.Future[list[str]]] = field(default_factory=dict)
+    ids: itertools.count[int] = field(default_factory=itertools.count)
+
+    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
+        order = {"target": target, "method": method, "metadata": grpc_driver.to_json(metadata), "n": n}
+        return await self._order(order)
+
+    async def close(self, target: str) -> None:
+        await self._order({"close": target})
+
+    async def _order(self, order: dict[str, Any]) -> list[str]:
+        order["id"] = next(self.ids)
+        answer = self.waiting[order["id"]] = asyncio.get_running_loop().create_future()
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        return await answer
+
+    async def read_answers(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            answer = json.loads(line)
+            self.waiting.pop(answer["id"]).set_result(answer["results"])
+        for each in self.waiting.values():
+            each.set_exception(EOFError("gRPC's driver ended"))
+
+
+def refusals(plane: FakeControlPlane, client: Driver, resource: str) -> list[str]:
+    """What a client had to say against a resource."""
+    messages = [
+        request.error_detail.message
+        for stream in plane.streams
+        if stream.requests and stream.requests[0].node.id == client.node
+        for request in stream.requests
+    ]
+    return [message for message in messages if resource in message]
+
+
+def bootstrap(node: str, address: str) -> str:
+    """gRPC's bootstrap JSON."""
+    server = {
+        "server_uri": address,
+        "channel_creds": [{"type": "insecure"}],
+        "server_features": ["xds_v3"],
+    }
+    return json.dumps({"xds_servers": [server], "node": {"id": node}})
+
+
+def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]]:
+    """What the backend of a name does when a call asks for trouble.
+
+    `x-fail: CODE 2` fails the first two attempts of a call, `x-fail: HANG 2` never answers them; `x-fail-at`
+    names the backend to do so, if not all.
+    """
+    attempts: Counter[str] = Counter()
+
+    def hook_of(name: str) -> Callable[[grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]:
+        async def hook(context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+            what, _, times = metadata.get("x-fail", "OK 0").partition(" ")
+            if metadata.get("x-fail-at") in (name, "", None):
+                attempts[metadata["x-call"]] += 1
+                if attempts[metadata["x-call"]] <= int(times):
+                    if what == "HANG":
+                        await asyncio.Event().wait()
+                    await context.abort(grpc.StatusCode[what], "as told")
+
+        return hook
+
+    return hook_of
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def plane() -> AsyncIterator[FakeControlPlane]:
+    """The control plane, with the clusters in place."""
+    async with FakeControlPlane() as plane:
+        hook_of = as_told()
+        backends = [Backend(name, hook_of(name)) for name in BACKENDS]
+        for backend in backends:
+            await backend.start()
+            plane.set(build.cluster(backend.name), build.endpoints(backend.name, backend.address))
+        plane.set(*build.service(ANCHOR, {}, [build.route(dict.fromkeys(BACKENDS, 1))]))
+        yield plane
+        for backend in backends:
+            await backend.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
+    """Our client."""
+    async with proxyless.Client(proxyless.Bootstrap.from_json(bootstrap("proxyless", plane.address))) as mesh:
+        driver = Ours(mesh)
+        await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+        yield driver
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
+    """gRPC's client."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc", plane.address)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(grpc_driver.__file__)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=environ,
+    )
+    driver = Theirs(process)
+    reader = asyncio.create_task(driver.read_answers())
+    await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+    yield driver
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()
+    await reader

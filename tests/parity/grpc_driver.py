@@ -1,0 +1,85 @@
+"""gRPC's own xDS client in a process of its own, driven by JSON lines.
+
+gRPC reads its bootstrap once a process and keeps one xDS client for all of it, so it lives apart from the
+tests. Two orders can come in, one a line. `{"id", "target", "method", "metadata", "n"}` makes a call n times
+and is answered by `{"id", "results"}`, a result being "v1" or "UNAVAILABLE: why". `{"id", "close": target}`
+closes a channel. The end of the input ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from grpc import aio
+
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
+
+TIMEOUT = 20.0
+"""Seconds after which a call counts as hanging."""
+
+
+async def call(channel: aio.Channel, method: str, metadata: Metadata) -> str:
+    """Make one call; return the name of whoever answered, else `CODE: details`.
+
+    `x-call` tells backends which attempts belong together.
+    """
+    metadata = (*metadata, ("x-call", uuid4().hex))
+    try:
+        return bytes(await channel.unary_unary(method)(b"", metadata=metadata, timeout=TIMEOUT)).decode()
+    except aio.AioRpcError as error:
+        return f"{error.code().name}: {error.details()}"
+
+
+async def calls(channel: aio.Channel, method: str, metadata: Metadata, n: int) -> list[str]:
+    """Make one call `n` times, twenty at once."""
+    turns = iter(range(n))
+    results: list[str] = []
+
+    async def caller() -> None:
+        for _ in turns:
+            results.append(await call(channel, method, metadata))
+
+    await asyncio.gather(*(caller() for _ in range(min(n, 20))))
+    return results
+
+
+def to_json(metadata: Metadata) -> list[list[str]]:
+    """Metadata as JSON can say it: the values of `-bin` keys in base64."""
+    return [[k, base64.b64encode(v).decode() if isinstance(v, bytes) else v] for k, v in metadata]
+
+
+def from_json(metadata: list[list[str]]) -> Metadata:
+    """What `to_json` was given."""
+    return tuple((k, base64.b64decode(v) if k.endswith("-bin") else v) for k, v in metadata)
+
+
+async def main() -> None:
+    channels: dict[str, aio.Channel] = {}
+
+    async def follow(order: dict[str, Any]) -> None:
+        results: list[str] = []
+        if "close" in order:
+            await channels.pop(order["close"]).close()
+        else:
+            target = order["target"]
+            channel = channels.get(target)
+            if channel is None:
+                channel = channels[target] = aio.insecure_channel(target)
+            results = await calls(channel, order["method"], from_json(order["metadata"]), order["n"])
+        print(json.dumps({"id": order["id"], "results": results}), flush=True)
+
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks:
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            tasks.create_task(follow(json.loads(line)))
+    for channel in channels.values():
+        await channel.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

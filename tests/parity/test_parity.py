@@ -1,0 +1,83 @@
+"""The same control plane, the same routes, two clients: the same metadata must reach the same version."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from math import sqrt
+
+import pytest
+from grpc import StatusCode
+
+from tests.fakes.control_plane import FakeControlPlane
+from tests.parity.cases import CASES, REFUSED, Case, Expected
+from tests.parity.conftest import Driver, refusals
+
+CALLS = 1000
+"""Made where shares are expected; a tenth where one gets all."""
+
+KNOWN_BUGS = {
+    "fault of a weighted cluster": "a call that waits draws its cluster anew, its fault not",
+    "retry: never in another cluster": "a retry draws its cluster anew",
+    "limit is not an attempt's": "a call is retried although max_stream_duration is over",
+}
+"""Rows that `proxyless.dispatch` does not hold yet."""
+
+
+def rows() -> list[object]:
+    """The table as pytest takes it."""
+    return [
+        pytest.param(
+            case,
+            id=case.name,
+            marks=pytest.mark.xfail(reason=KNOWN_BUGS[case.name]) if case.name in KNOWN_BUGS else (),
+        )
+        for case in CASES
+    ]
+
+
+def assert_shares(expected: Mapping[str, float], got: Counter[str]) -> None:
+    """Within six standard deviations: by chance this fails once in five hundred million times."""
+    assert got.keys() <= expected.keys(), got
+    n = got.total()
+    for name, share in expected.items():
+        assert abs(got[name] - n * share) <= 6 * sqrt(n * share * (1 - share)), got
+
+
+async def drive(plane: FakeControlPlane, client: Driver, case: Case, expected: Expected) -> None:
+    """Make the row's calls with one client and hold them to what is expected."""
+    n = 1
+    if isinstance(expected, Mapping):
+        n = CALLS if len(expected) > 1 else CALLS // 10
+    results = await client.call(case.target, case.method, tuple(case.metadata), n)
+    outcomes = Counter(each.partition(":")[0] for each in results)
+    if expected == REFUSED:
+        assert outcomes == {"UNAVAILABLE": 1}, (client.node, results)
+        await plane.until(lambda: bool(refusals(plane, client, case.listener)))
+    else:
+        assert not refusals(plane, client, case.listener), client.node
+        if isinstance(expected, Mapping):
+            assert_shares(expected, outcomes)
+        else:
+            name = expected.name if isinstance(expected, StatusCode) else expected
+            assert outcomes == {name: 1}, (client.node, results)
+    await client.close(case.target)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("case", rows())
+async def test_both_go_where_the_table_says(
+    plane: FakeControlPlane, ours: Driver, theirs: Driver, case: Case
+) -> None:
+    plane.set(*case.resources)
+    await drive(plane, theirs, case, case.expected if case.grpc is None else case.grpc)
+    await drive(plane, ours, case, case.expected)
+
+
+def test_the_table_is_one_to_rely_on() -> None:
+    assert len(CASES) >= 80
+    assert len({case.name for case in CASES}) == len({case.listener for case in CASES}) == len(CASES)
+    assert {case.name for case in CASES} >= KNOWN_BUGS.keys()
+    for case in CASES:
+        assert (case.grpc is None) == (not case.why), f"{case.name}: a difference needs its reason"
+        assert case.grpc != case.expected, f"{case.name}: this is no difference"
