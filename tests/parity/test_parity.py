@@ -16,24 +16,10 @@ from tests.parity.conftest import Driver, refusals
 CALLS = 1000
 """Made where shares are expected; a tenth where one gets all."""
 
-KNOWN_BUGS = {
-    "fault of a weighted cluster": "a call that waits draws its cluster anew, its fault not",
-    "retry: never in another cluster": "a retry draws its cluster anew",
-    "limit is not an attempt's": "a call is retried although max_stream_duration is over",
-}
-"""Rows that `proxyless.dispatch` does not hold yet."""
-
 
 def rows() -> list[object]:
     """The table as pytest takes it."""
-    return [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=pytest.mark.xfail(reason=KNOWN_BUGS[case.name]) if case.name in KNOWN_BUGS else (),
-        )
-        for case in CASES
-    ]
+    return [pytest.param(case, id=case.name) for case in CASES]
 
 
 def assert_shares(expected: Mapping[str, float], got: Counter[str]) -> None:
@@ -77,7 +63,6 @@ async def test_both_go_where_the_table_says(
 def test_the_table_is_one_to_rely_on() -> None:
     assert len(CASES) >= 80
     assert len({case.name for case in CASES}) == len({case.listener for case in CASES}) == len(CASES)
-    assert {case.name for case in CASES} >= KNOWN_BUGS.keys()
     for case in CASES:
         assert (case.grpc is None) == (not case.why), f"{case.name}: a difference needs its reason"
         assert case.grpc != case.expected, f"{case.name}: this is no difference"

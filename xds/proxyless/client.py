@@ -8,7 +8,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self
 
 import grpc
 from grpc import aio
@@ -28,6 +28,8 @@ from .targets import ActiveTarget
 from .transport import AdsStream
 
 _log = logging.getLogger("proxyless")
+
+Told = ParamSpec("Told")
 
 _forked = False
 
@@ -177,10 +179,10 @@ class AdsClient:
             self._watch_what_is_needed()
             self._send()
 
-    def observe(self, tell: Callable[[Observer], None]) -> None:
-        """Tell the observer something."""
+    def observe(self, tell: Callable[Told, None], *args: Told.args, **kwargs: Told.kwargs) -> None:
+        """Call a method of the observer."""
         try:
-            tell(self.observer)
+            tell(*args, **kwargs)
         except Exception:  # noqa: BLE001 - an observer must never break routing
             _log.exception("the observer %r failed", self.observer)
 
@@ -211,7 +213,7 @@ class AdsClient:
                 attempt = 0
             else:
                 _log.warning("control plane %s: %s", self.bootstrap.server, error)
-                self.observe(lambda o, e=error: o.stream_failed(self.bootstrap.server, e))  # type: ignore[misc]
+                self.observe(self.observer.stream_failed, self.bootstrap.server, error)
             first, longest = self._reconnect
             await asyncio.sleep(min(first * 1.6**attempt, longest) * self.rng.uniform(0.8, 1.2))
             attempt += 1
@@ -229,7 +231,7 @@ class AdsClient:
             while (response := await stream.receive()) is not None:
                 if not answered:
                     answered = True
-                    self.observe(lambda o: o.stream_connected(self.bootstrap.server))
+                    self.observe(self.observer.stream_connected, self.bootstrap.server)
                 self._machine.received(response, self._loop.time())
                 self._after_change()
             return answered, "the control plane closed the stream"
@@ -273,8 +275,7 @@ class AdsClient:
                 if active.resolve(self._machine.held, self._machine.stream_error):
                     outcome = active.outcome
                     state = "ready" if isinstance(outcome, Config) else getattr(outcome, "reason", "pending")
-                    uri = active.target.uri
-                    self.observe(lambda o, u=uri, s=state: o.config_changed(u, s))  # type: ignore[misc]
+                    self.observe(self.observer.config_changed, active.target.uri, state)
             added = self._watch_what_is_needed()
             targets = [t for t in targets if not added.isdisjoint(t.dependencies.needs)]
         self._send()
@@ -313,12 +314,12 @@ class AdsClient:
             return
         if held.state is State.NACKED:
             _log.error("refused %s %s", kind.value, held.error)
-            self.observe(lambda o: o.resource_refused(kind, name, held.error))
+            self.observe(self.observer.resource_refused, kind, name, held.error)
         elif held.state is State.ABSENT:
             _log.warning("%s resource %r does not exist in the control plane", kind.value, name)
-            self.observe(lambda o: o.resource_absent(kind, name))
+            self.observe(self.observer.resource_absent, kind, name)
         else:
-            self.observe(lambda o: o.resource_updated(kind, name, held.version))
+            self.observe(self.observer.resource_updated, kind, name, held.version)
             self._report_notes(kind, name, held)
 
     def _report_notes(self, kind: Kind, name: str, held: Held) -> None:
@@ -326,4 +327,4 @@ class AdsClient:
             if (kind, name, note) not in self._noted:
                 self._noted.add((kind, name, note))
                 _log.info("%s %s: %s", kind.value, name, note)
-                self.observe(lambda o, n=note: o.field_unsupported(kind, name, n))  # type: ignore[misc]
+                self.observe(self.observer.field_unsupported, kind, name, note)

@@ -6,7 +6,6 @@ What comes out is always the inner grpc.aio call that counts, or the aio.AioRpcE
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, cast
 
@@ -16,12 +15,11 @@ from grpc import aio
 from .balance import Status
 from .client import AdsClient
 from .depgraph import Config, Failed
-from .fault import NO_FAULT, Fault
 from .match import CallHeaders
 from .replay import Replay
-from .resources import RetryPolicy, Route
+from .resources import RetryPolicy
 from .retry import backoff, may_retry, pushback
-from .routing import Chosen, Refused, describe
+from .routing import Chosen, Course, Refused, describe
 from .targets import ActiveTarget
 
 CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
@@ -64,8 +62,8 @@ class CallSpec:
     credentials: grpc.CallCredentials | None = None
     wait_for_ready: bool | None = None
     compression: grpc.Compression | None = None
-    faults: dict[int, Fault] = field(default_factory=dict)
-    """Each route's fault, drawn once a call however often it is decided anew."""
+    started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    course: Course | None = None
 
 
 class Dispatcher:
@@ -86,40 +84,39 @@ class Dispatcher:
             return None
         if spec.method.unary_response and config.retry(choice.action) is not None:
             return None
-        return self._start(spec, choice, self._limit(config, choice), frozenset())[0]
+        return self._start(spec, choice, self._deadline(config, choice, spec), frozenset())[0]
 
     async def run(self, spec: CallSpec) -> aio.Call:
         """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
         replay: Replay | None = None
-        limit: float | None = None
         tried: set[str] = set()
         last: aio.Call | None = None
         attempts = 0
         try:
             while True:
-                config, choice = await self._decide(spec, limit, last)
+                config, choice = await self._decide(spec, last)
                 if choice is None:
                     assert last is not None
                     return last
-                if attempts == 0:
-                    limit = self._limit(config, choice)
                 policy = config.retry(choice.action) if spec.method.unary_response else None
                 if policy is not None and replay is None and spec.method.streams_requests:
                     replay = Replay(spec.request, spec.method.serialize)
-                last, address = self._start(spec, choice, limit, frozenset(tried), replay)
+                deadline = self._deadline(config, choice, spec)
+                last, address = self._start(spec, choice, deadline, frozenset(tried), replay)
                 attempts += 1
                 tried.add(address)
-                if policy is None or not await self._should_retry(spec, policy, last, attempts, replay):
+                if policy is None or not await self._may_retry(policy, last, attempts, deadline, replay):
                     return last
+                code = (await last.code()).name
+                uri, path = self._active.target.uri, spec.method.path
+                self._client.observe(self._client.observer.call_retried, uri, path, code, attempts)
         finally:
             if replay is not None:
                 replay.close()
 
     # --- deciding -----------------------------------------------------------------------------------------
 
-    async def _decide(
-        self, spec: CallSpec, limit: float | None, last: aio.Call | None
-    ) -> tuple[Config, Chosen | None]:
+    async def _decide(self, spec: CallSpec, last: aio.Call | None) -> tuple[Config, Chosen | None]:
         """Wait until the call has a cluster that can serve it, injecting its fault on the way.
 
         For a retry, `last` is the attempt that failed: where nothing else can be had, that is the answer.
@@ -128,7 +125,7 @@ class Dispatcher:
             if self._client.closed:
                 raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
             config = self._active.outcome
-            waiting_for = ""
+            deadline = spec.deadline
             if isinstance(config, Failed):
                 waiting_for = self._wait_or_fail(spec, config.reason)
             elif not isinstance(config, Config):
@@ -137,56 +134,53 @@ class Dispatcher:
                 choice = self._choose(config, spec)
                 if isinstance(choice, Refused):
                     raise self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
+                deadline = self._deadline(config, choice, spec)
                 if choice.fault:
-                    await self._inject(spec, config, choice)
+                    await self._inject(spec, choice, deadline)
                     continue
                 if choice.status is Status.USABLE:
                     return config, choice
-                where = f"cluster {choice.cluster.name}" if choice.cluster is not None else "cluster"
-                waiting_for = f"{where}: {choice.reason}"
+                if choice.status is Status.UNUSABLE and last is not None:
+                    return config, None
+                assert choice.cluster is not None  # only an abort has none, and that was injected
+                waiting_for = (
+                    f"route {describe(choice.route)}: cluster {choice.cluster.name}: {choice.reason}"
+                )
                 if choice.status is Status.UNUSABLE:
-                    if last is not None:
-                        return config, None
-                    waiting_for = self._wait_or_fail(
-                        spec, f"route {describe(choice.route)}: {waiting_for}", choice.skipped
-                    )
-            await self._wait(spec, limit, waiting_for)
+                    waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
+            await self._wait(deadline, waiting_for)
 
     def _choose(self, config: Config, spec: CallSpec) -> Chosen | Refused:
-        def once(route: Route, drawn: Callable[[], Fault]) -> Fault:
-            if route.index not in spec.faults:
-                spec.faults[route.index] = drawn()
-            return spec.faults[route.index]
+        if spec.course is None or spec.course.table is not config.table:
+            call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
+            spec.course = self._active.course(config, call)
+        return self._active.choose(config, spec.course)
 
-        call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
-        return self._active.choose(config, call, once)
-
-    def _limit(self, config: Config, choice: Chosen) -> float | None:
-        """The call's deadline by configuration, counted from now."""
+    def _deadline(self, config: Config, choice: Chosen, spec: CallSpec) -> float | None:
+        """When the call has to be over: the caller's deadline or the route's timeout, both from its start."""
         timeout = config.timeout(choice.action)
-        return None if timeout is None else self._loop.time() + timeout
+        return spec.deadline if timeout is None else _earlier(spec.deadline, spec.started + timeout)
 
     def _wait_or_fail(self, spec: CallSpec, reason: str, skipped: tuple[str, ...] = ()) -> str:
         if spec.wait_for_ready:
             return reason
         raise self._error(grpc.StatusCode.UNAVAILABLE, reason, skipped)
 
-    async def _wait(self, spec: CallSpec, limit: float | None, what: str) -> None:
+    async def _wait(self, deadline: float | None, what: str) -> None:
         try:
-            async with asyncio.timeout_at(_earlier(spec.deadline, limit)):
+            async with asyncio.timeout_at(deadline):
                 await self._active.changed()
         except TimeoutError:
             raise self._error(
                 grpc.StatusCode.DEADLINE_EXCEEDED, f"deadline exceeded while waiting: {what}"
             ) from None
 
-    async def _inject(self, spec: CallSpec, config: Config, choice: Chosen) -> None:
+    async def _inject(self, spec: CallSpec, choice: Chosen, deadline: float | None) -> None:
         fault = choice.fault
         self._active.active_faults += 1
         try:
             if fault.delay:
                 end = self._loop.time() + fault.delay
-                deadline = _earlier(spec.deadline, self._limit(config, choice))
                 if deadline is not None and deadline < end:
                     await asyncio.sleep(max(0.0, deadline - self._loop.time()))
                     raise self._error(
@@ -199,7 +193,8 @@ class Dispatcher:
         if fault.abort is not None:
             reason = f"fault injected by route {describe(choice.route)}"
             raise self._error(_CODES[fault.abort], reason, choice.skipped)
-        spec.faults[choice.route.index] = NO_FAULT
+        assert spec.course is not None
+        spec.course.suffered(choice.route)
 
     # --- sending ------------------------------------------------------------------------------------------
 
@@ -207,7 +202,7 @@ class Dispatcher:
         self,
         spec: CallSpec,
         choice: Chosen,
-        limit: float | None,
+        deadline: float | None,
         tried: frozenset[str],
         replay: Replay | None = None,
     ) -> tuple[aio.Call, str]:
@@ -221,7 +216,6 @@ class Dispatcher:
         inner = subchannel.method(
             method.kind, method.path, None if replay is not None else method.serialize, method.deserialize
         )
-        deadline = _earlier(spec.deadline, limit)
         call = cast(
             aio.Call,
             inner(
@@ -237,13 +231,18 @@ class Dispatcher:
         pool.started(subchannel)
         call.add_done_callback(lambda _: pool.finished(subchannel))
         uri, route = self._active.target.uri, describe(choice.route)
-        self._client.observe(lambda o: o.call_routed(uri, method.path, route, name, address))
+        self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
         return call, address
 
-    async def _should_retry(
-        self, spec: CallSpec, policy: RetryPolicy, call: aio.Call, attempts: int, replay: Replay | None
+    async def _may_retry(
+        self,
+        policy: RetryPolicy,
+        call: aio.Call,
+        attempts: int,
+        deadline: float | None,
+        replay: Replay | None,
     ) -> bool:
-        """Wait for the attempt to end; True where another one is to follow, the wait before it included."""
+        """Wait for the attempt to end; True where another is to follow, the wait before it included."""
         try:
             code = await call.code()
             if code is grpc.StatusCode.OK or not may_retry(policy, code.value[0], attempts):
@@ -256,15 +255,10 @@ class Dispatcher:
         except asyncio.CancelledError:
             call.cancel()
             raise
-        if wait is not None and wait < 0:
-            return False
         if wait is None:
             wait = backoff(policy, attempts, self._client.rng.uniform)
-        remaining = None if spec.deadline is None else spec.deadline - self._loop.time()
-        if remaining is not None and remaining <= wait:
+        if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
             return False
-        uri, path = self._active.target.uri, spec.method.path
-        self._client.observe(lambda o: o.call_retried(uri, path, code.name, attempts))
         await asyncio.sleep(wait)
         return True
 

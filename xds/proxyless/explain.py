@@ -105,7 +105,8 @@ def _decide(active: ActiveTarget, call: CallHeaders) -> Decision | Pending:
     if isinstance(outcome, Failed):
         return Decision(**base, error=outcome.reason)
     tried: list[Step] = []
-    choice = active.choose(outcome, call, lambda _, drawn: drawn(), _recorded(outcome, call, active, tried))
+    course = active.course(outcome, call, _recorded(outcome, call, active, tried))
+    choice = active.choose(outcome, course)
     steps = [f"route {describe(step.route)}: {step.reason}" for step in tried]
     common: dict[str, Any] = {
         **base,

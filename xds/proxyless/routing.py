@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .balance import Status, draw_weighted
 from .depgraph import Config
 from .fault import NO_FAULT, Fault, draw_fault
-from .match import CallHeaders, Draw
+from .match import CallHeaders, Draw, RouteTable
 from .resources import ClusterAction, Route, WeightedCluster
 
 Fallback: TypeAlias = Literal["none", "next-route"]
@@ -39,46 +39,98 @@ class Refused:
     skipped: tuple[str, ...] = ()
 
 
-def choose(
-    config: Config,
-    routes: Iterable[Route],
-    call: CallHeaders,
-    draw: Draw,
-    *,
-    fallback: Fallback,
-    status: ClusterStatus,
-    fault_of: Callable[[Route, Callable[[], Fault]], Fault] = lambda _, drawn: drawn(),
-    active_faults: int = 0,
-) -> Chosen | Refused:
-    """Take the first of the matching `routes` that can serve the call.
+class Course:
+    """What was drawn for one call in one route table.
+
+    A call is matched once, above its retries (gRFC A44): which routes match it, each one's cluster and each
+    one's fault are drawn when first asked for, and stay.
+    """
+
+    __slots__ = ("_active_faults", "_clusters", "_draw", "_faults", "_found", "_rest", "call", "table")
+
+    def __init__(
+        self,
+        table: RouteTable,
+        call: CallHeaders,
+        draw: Draw,
+        *,
+        active_faults: int = 0,
+        routes: Iterable[Route] | None = None,
+    ) -> None:
+        self.table = table
+        self.call = call
+        self._draw = draw
+        self._active_faults = active_faults
+        self._found: list[Route] = []
+        self._rest = iter(table.matches(call, draw) if routes is None else routes)
+        self._clusters: dict[int, WeightedCluster] = {}
+        self._faults: dict[int, Fault] = {}
+
+    def routes(self) -> Iterator[Route]:
+        """Yield the routes that match, in order; looks no further than it is asked."""
+        yield from self._found
+        for route in self._rest:
+            self._found.append(route)
+            yield route
+
+    def cluster(self, route: Route, without: Container[str] = ()) -> WeightedCluster | None:
+        """The route's cluster, drawn by weight: anew if it is in `without`, None if there is no other."""
+        assert isinstance(route.action, ClusterAction)
+        drawn = self._clusters.get(route.index)
+        if drawn is None or drawn.name in without:
+            left = [each for each in route.action.clusters if each.weight and each.name not in without]
+            if not left:
+                return None
+            drawn = draw_weighted(left, [each.weight for each in left], self._draw)
+            self._clusters[route.index] = drawn
+        return drawn
+
+    def fault(self, config: Config, route: Route, cluster: WeightedCluster) -> Fault:
+        """The fault the route injects into the call, until `suffered`."""
+        fault = self._faults.get(route.index)
+        if fault is None:
+            delay, abort = 0.0, None
+            for policy in config.faults(route, cluster):
+                each = draw_fault(policy, self.call, self._draw, self._active_faults)
+                delay += each.delay
+                abort = each.abort if abort is None else abort
+            fault = self._faults[route.index] = Fault(delay, abort)
+        return fault
+
+    def suffered(self, route: Route) -> None:
+        """The route's fault was injected: it is not injected again."""
+        self._faults[route.index] = NO_FAULT
+
+
+def choose(config: Config, course: Course, *, fallback: Fallback, status: ClusterStatus) -> Chosen | Refused:
+    """Take the first of the matching routes that can serve the call.
 
     Without fallback that is the first, whatever its clusters can do. With "next-route", a route whose
-    clusters are all unusable is passed over; a route that aborts the call by fault never is. `fault_of`
-    lets the caller draw each route's fault once a call only.
+    clusters are all unusable is passed over; a route that aborts the call by fault never is.
     """
     skipped: list[str] = []
     last: Chosen | None = None
-    for route in routes:
+    for route in course.routes():
         action = route.action
         if not isinstance(action, ClusterAction):
             return Refused(
                 f"route {describe(route)} has the action {action.what!r}, which gRPC cannot follow",
                 tuple(skipped),
             )
-        candidates = [cluster for cluster in action.clusters if cluster.weight]
-        cluster = _draw(candidates, draw)
-
-        def drawn(route: Route = route, cluster: WeightedCluster = cluster) -> Fault:
-            return _draw_fault(config, route, cluster, call, draw, active_faults)
-
-        fault = fault_of(route, drawn)
+        cluster = course.cluster(route)
+        assert cluster is not None  # parse/ refuses a route whose weights add up to nothing
+        fault = course.fault(config, route, cluster)
         if fault.abort is not None:
             return Chosen(route, action, None, Status.USABLE, "", fault, tuple(skipped))
         state, reason = status(cluster.name)
-        while state is Status.UNUSABLE and fallback == "next-route" and len(candidates) > 1:
+        unusable: set[str] = set()
+        while state is Status.UNUSABLE and fallback == "next-route":
+            unusable.add(cluster.name)
+            other = course.cluster(route, unusable)
+            if other is None:
+                break
             skipped.append(f"cluster {cluster.name}: {reason}")
-            candidates.remove(cluster)
-            cluster = _draw(candidates, draw)
+            cluster = other
             state, reason = status(cluster.name)
         last = Chosen(route, action, cluster, state, reason, fault, tuple(skipped))
         if state is not Status.UNUSABLE or fallback == "none":
@@ -86,24 +138,9 @@ def choose(
         skipped.append(f"route {describe(route)}: cluster {cluster.name}: {reason}")
     if last is not None:
         return last
-    return Refused(f"no route of virtual host {config.table.virtual_host.name!r} matches {call.path}")
+    return Refused(f"no route of virtual host {config.table.virtual_host.name!r} matches {course.call.path}")
 
 
 def describe(route: Route) -> str:
     """A route as people find it again: its name, else its place."""
     return repr(route.name) if route.name else f"#{route.index}"
-
-
-def _draw(candidates: list[WeightedCluster], draw: Draw) -> WeightedCluster:
-    return draw_weighted(candidates, [each.weight for each in candidates], draw)
-
-
-def _draw_fault(
-    config: Config, route: Route, cluster: WeightedCluster, call: CallHeaders, draw: Draw, active: int
-) -> Fault:
-    delay, abort = 0.0, None
-    for policy in config.faults(route, cluster):
-        fault = draw_fault(policy, call, draw, active)
-        delay += fault.delay
-        abort = fault.abort if abort is None else abort
-    return Fault(delay, abort) if delay or abort is not None else NO_FAULT

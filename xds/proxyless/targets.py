@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import grpc
@@ -11,11 +11,10 @@ import grpc
 from .balance import Status
 from .clusters import ActiveCluster
 from .depgraph import Config, Dependencies, Failed, Lookup, Outcome
-from .fault import Fault
 from .match import CallHeaders, Draw
 from .names import Target
 from .resources import Route
-from .routing import Chosen, Fallback, Refused, choose
+from .routing import Chosen, Course, Fallback, Refused, choose
 from .subchannels import SubchannelPool
 
 
@@ -93,24 +92,13 @@ class ActiveTarget:
         active.wake()
         return active.picker.status, active.picker.reason
 
-    def choose(
-        self,
-        config: Config,
-        call: CallHeaders,
-        fault_of: Callable[[Route, Callable[[], Fault]], Fault],
-        routes: Iterable[Route] | None = None,
-    ) -> Chosen | Refused:
+    def course(self, config: Config, call: CallHeaders, routes: Iterable[Route] | None = None) -> Course:
+        """Begin a call's way through the routes of `config`."""
+        return Course(config.table, call, self.draw, active_faults=self.active_faults, routes=routes)
+
+    def choose(self, config: Config, course: Course) -> Chosen | Refused:
         """Decide for one call, with what the clusters can do now."""
-        return choose(
-            config,
-            config.table.matches(call, self.draw) if routes is None else routes,
-            call,
-            self.draw,
-            fallback=self.fallback,
-            status=self.status,
-            fault_of=fault_of,
-            active_faults=self.active_faults,
-        )
+        return choose(config, course, fallback=self.fallback, status=self.status)
 
     def connectivity(self, try_to_connect: bool) -> grpc.ChannelConnectivity:
         """The target as one channel's state: ready if any of its clusters is."""
