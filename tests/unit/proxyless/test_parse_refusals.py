@@ -337,6 +337,11 @@ def second_route(route: dict[str, Any]) -> Any:
             f"{MATCH}.runtime_fraction.default_value.denominator",
             "5 is not a known denominator",
         ),
+        (
+            {"prefix": "", "runtime_fraction": {}},
+            f"{MATCH}.runtime_fraction.default_value",
+            "is missing",
+        ),
         # What is not understood never widens a route.
         ({"connect_matcher": {}}, f"{MATCH}.connect_matcher", "this matcher is not supported"),
         (
