@@ -31,7 +31,14 @@ class Problem:
 
 def diagnose() -> list[Problem]:
     """Return what is broken in this environment; an empty list if nothing is."""
-    return [*_missing_imports(), *_shadowed_xds(), *overwritten("opentelemetry-proto")]
+    # Behind a shadowed `xds` nothing else of xds-protos can be imported: that one is the cause.
+    return [*(list(_shadowed_xds()) or _missing_imports()), *overwritten("opentelemetry-proto")]
+
+
+def explained(error: ImportError) -> ImportError:
+    """Return what to raise where this library cannot be imported: what is broken, and how to mend it."""
+    found = "; ".join(f"{problem.what}; to mend it: {problem.mend}" for problem in diagnose())
+    return ImportError(f"proxyless cannot be imported: {found}", name=error.name) if found else error
 
 
 def _missing_imports() -> Iterable[Problem]:
@@ -48,7 +55,10 @@ def _shadowed_xds() -> Iterable[Problem]:
     try:
         importlib.import_module("xds.core.v3.resource_pb2")
     except ImportError as error:
-        where = getattr(importlib.import_module("xds"), "__file__", None)
+        try:
+            where = getattr(importlib.import_module("xds"), "__file__", None)
+        except ImportError:
+            return  # There is none at all: xds-protos is missing.
         yield Problem(
             f"the package `xds` of xds-protos is shadowed by {where or 'another `xds`'}: {error}",
             "remove `__init__.py` from your own folder named `xds`, or rename the folder",
