@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+import grpc
 from envoy.service.discovery.v3.ads_pb2_grpc import (
     AggregatedDiscoveryServiceServicer,
     add_AggregatedDiscoveryServiceServicer_to_server,
@@ -66,15 +67,20 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
         self.nacks: list[DiscoveryRequest] = []
         self.metadata: list[dict[str, Any]] = []
         self.port = 0
+        self.token = ""
+        """The only bearer token it takes; empty takes every client."""
         self._server: aio.Server | None = None
         self._changed = asyncio.Condition()
 
     # --- life ---------------------------------------------------------------------------------------------
 
-    async def start(self, port: int = 0) -> None:
+    async def start(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
         self._server = aio.server(options=[("grpc.so_reuseport", 0)])
         add_AggregatedDiscoveryServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        if credentials is None:
+            self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        else:
+            self.port = self._server.add_secure_port(f"127.0.0.1:{port}", credentials)
         await self._server.start()
 
     async def stop(self) -> None:
@@ -141,9 +147,11 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
     async def StreamAggregatedResources(
         self, request_iterator: AsyncIterator[DiscoveryRequest], context: Any
     ) -> AsyncIterator[DiscoveryResponse]:
+        self.metadata.append(dict(context.invocation_metadata()))
+        if self.token and self.metadata[-1].get("authorization") != f"Bearer {self.token}":
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "authentication failure")
         stream = Stream()
         self.streams.append(stream)
-        self.metadata.append(dict(context.invocation_metadata()))
         reader = asyncio.create_task(self._read(stream, request_iterator))
         try:
             while (response := await stream.outgoing.get()) is not None:

@@ -18,7 +18,7 @@ ORDER = (
     "names resources observer",
     "parse|match|balance",
     "protocol depgraph retry fault routing",
-    "bootstrap transport subchannels",
+    "identity bootstrap transport subchannels",
     "clusters targets explain admin",
     "client",
     "replay dispatch calls interceptors",

@@ -6,11 +6,12 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import BootstrapError
+from .identity import ISTIO_ROOT, ISTIO_SERVER_NAME, ISTIO_TOKEN, TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,21 @@ class Bootstrap:
     """
 
     server: str
-    """`host:port` of the control plane, plaintext."""
+    """`host:port` of the control plane."""
     node_id: str
     cluster: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     locality: Locality = Locality()
     source: str = "code"
     """What it was read from, for messages."""
+    tls: TlsFiles | None = None
+    """How to reach the control plane over TLS; None is plaintext."""
 
     @property
     def identity(self) -> str:
         """Two bootstraps with the same identity may share one Client."""
-        return json.dumps([self.server, self.node_id, self.cluster, self.metadata], sort_keys=True)
+        tls = None if self.tls is None else asdict(self.tls)
+        return json.dumps([self.server, self.node_id, self.cluster, self.metadata, tls], sort_keys=True)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Bootstrap:
@@ -81,7 +85,7 @@ class Bootstrap:
         if not servers:
             raise BootstrapError(f"{source}: xds_servers is empty")
         server = reader.object(servers[0], "xds_servers[0]")
-        reader.credentials(server.get("channel_creds"))
+        tls = reader.credentials(server.get("channel_creds"))
         node = reader.object(root.get("node", {}), "node")
         locality = reader.object(node.get("locality", {}), "node.locality")
         return cls(
@@ -98,6 +102,7 @@ class Bootstrap:
                     for key in ("region", "zone", "sub_zone")
                 )
             ),
+            tls=tls,
             source=source,
         )
 
@@ -121,17 +126,22 @@ class _Reader:
     def string(self, value: Any, where: str) -> str:
         return str(self._typed(value, str, "a string", where))
 
-    def credentials(self, value: Any) -> None:
-        """gRPC takes the first type it knows; this library knows `insecure` (TLS is on its way)."""
+    def credentials(self, value: Any) -> TlsFiles | None:
+        """Take the first known type, as gRPC does: `insecure`, or `tls` with a `ca_certificate_file`."""
         where = "xds_servers[0].channel_creds"
         types = []
         for i, each in enumerate(self.list(value, where)):
             entry = self.object(each, f"{where}[{i}]")
             types.append(self.string(entry.get("type"), f"{where}[{i}].type"))
-        if "insecure" not in types:
-            raise BootstrapError(
-                f"{self.source}: {where}: none of {types} is supported; supported is 'insecure'"
-            )
+            if types[-1] == "insecure":
+                return None
+            if types[-1] == "tls":
+                config = self.object(entry.get("config", {}), f"{where}[{i}].config")
+                at = f"{where}[{i}].config.ca_certificate_file"
+                return TlsFiles(self.string(config.get("ca_certificate_file"), at))
+        raise BootstrapError(
+            f"{self.source}: {where}: none of {types} is supported; supported are 'insecure' and 'tls'"
+        )
 
 
 def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
@@ -152,11 +162,26 @@ def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
         "INSTANCE_IPS": ip,
         "PROXY_CONFIG": {},
     }
+    server = _address(address, "XDS_ADDRESS")
     return Bootstrap(
-        server=_address(address, "XDS_ADDRESS"),
+        server=server,
         node_id=f"sidecar~{ip}~{pod}.{namespace}~{namespace}.svc.cluster.local",
         metadata=metadata,
+        tls=_istio_tls(server, metadata["CLUSTER_ID"], environ),
         source="XDS_ADDRESS",
+    )
+
+
+def _istio_tls(server: str, cluster: str, environ: Mapping[str, str]) -> TlsFiles | None:
+    """TLS as Istiod wants it: on its port 15012, or where a root certificate is named for another."""
+    root = environ.get("XDS_ROOT_CERT")
+    if not root and not server.endswith(":15012"):
+        return None
+    return TlsFiles(
+        root=root or ISTIO_ROOT,
+        server_name=environ.get("XDS_SERVER_NAME") or ISTIO_SERVER_NAME,
+        token=environ.get("XDS_TOKEN") or ISTIO_TOKEN,
+        metadata={"clusterid": cluster},
     )
 
 
@@ -176,6 +201,4 @@ def _address(text: str, source: str) -> str:
     digits = port.isascii() and port.isdigit() and len(port) <= 5
     if not colon or not host or not digits or not 0 < int(port) <= 65535:
         raise BootstrapError(f"{source}: {text!r} is not host:port")
-    if port == "15012":
-        raise BootstrapError(f"{source}: {text!r}: TLS to port 15012 is not supported yet; use port 15010")
     return f"{host}:{port}"

@@ -16,7 +16,7 @@ from grpc import aio
 from .admin import config_dump
 from .bootstrap import Bootstrap
 from .depgraph import Config, Key
-from .errors import ClosedError
+from .errors import BootstrapError, ClosedError
 from .explain import Decision, explain
 from .names import parse_target
 from .observer import Observer
@@ -75,9 +75,7 @@ class AdsClient:
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
         self._watched: set[Key] = set()
         self._noted: set[tuple[Kind, str, str]] = set()
-        self._stream: AdsStream | None = None
         self._task: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
         self._outgoing = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -202,49 +200,56 @@ class AdsClient:
 
     async def _run(self) -> None:
         """Keep a stream to the control plane, for as long as the Client lives."""
-        attempt = 0
+        attempt, told = 0, ""
         while True:
-            stream = AdsStream(self.bootstrap)
-            answered, error = await self._converse(stream)
+            answered, error = await self._converse()
             self._machine.disconnected(error)
-            self._stream = None
             self._after_change()
             if answered:
-                attempt = 0
+                attempt, told = 0, ""
             else:
-                _log.warning("control plane %s: %s", self.bootstrap.server, error)
+                # Said once, however often it is tried: the next line is the next thing to know.
+                _log.log(logging.DEBUG if error == told else logging.WARNING, "%s", error)
+                told = error
                 self.observe(self.observer.stream_failed, self.bootstrap.server, error)
             first, longest = self._reconnect
             await asyncio.sleep(min(first * 1.6**attempt, longest) * self.rng.uniform(0.8, 1.2))
             attempt += 1
 
-    async def _converse(self, stream: AdsStream) -> tuple[bool, str]:
+    async def _converse(self) -> tuple[bool, str]:
         """Hold one stream to its end; returns whether it was ever answered, and how it ended."""
         answered = False
+        stream: AdsStream | None = None
         writer: asyncio.Task[None] | None = None
+        server = self.bootstrap.server
         try:
+            stream = AdsStream(self.bootstrap)
             await stream.wait_until_open()
-            self._stream = stream
             self._machine.connected()
             writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")
             self._send()
             while (response := await stream.receive()) is not None:
                 if not answered:
                     answered = True
-                    self.observe(self.observer.stream_connected, self.bootstrap.server)
+                    _log.info("control plane %s: connected", server)
+                    self.observe(self.observer.stream_connected, server)
                 self._machine.received(response, self._loop.time())
                 self._after_change()
-            return answered, "the control plane closed the stream"
+            return answered, f"control plane {server}: closed the stream"
         except aio.AioRpcError as error:
-            return answered, f"{error.code().name}: {error.details()}"
+            trusting = "" if self.bootstrap.tls is None else f" ({self.bootstrap.tls.trust})"
+            return answered, f"control plane {server}: {error.code().name}: {error.details()}{trusting}"
+        except BootstrapError as error:
+            return answered, f"control plane {server}: {error}"
         except Exception as error:  # noqa: BLE001 - a bug here must not end routing for good
             _log.exception("unexpected error in the ADS stream; it is opened anew")
-            return answered, f"{type(error).__name__}: {error}"
+            return answered, f"control plane {server}: {type(error).__name__}: {error}"
         finally:
             if writer is not None:
                 writer.cancel()
                 await asyncio.wait([writer])
-            await stream.close()
+            if stream is not None:
+                await stream.close()
 
     async def _write(self, stream: AdsStream) -> None:
         """Write what the machine wants sent; ends with the stream, whose reader says why."""

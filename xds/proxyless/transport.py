@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -63,9 +64,20 @@ class AdsStream:
     """One StreamAggregatedResources call, on a connection of its own."""
 
     def __init__(self, bootstrap: Bootstrap) -> None:
+        """Begin to connect; raises BootstrapError where a file that TLS needs cannot be used."""
         self._node = node_of(bootstrap)
-        self._channel = plain_channel(bootstrap.server, _OPTIONS)
-        self._call = AggregatedDiscoveryServiceStub(self._channel).StreamAggregatedResources()
+        options: list[tuple[str, Any]] = list(_OPTIONS)
+        credentials: grpc.ChannelCredentials | None = None
+        metadata: tuple[tuple[str, str], ...] = ()
+        if bootstrap.tls is not None:
+            credentials = grpc.ssl_channel_credentials(bootstrap.tls.read_root())
+            metadata = bootstrap.tls.stream_metadata(time.time())
+            if bootstrap.tls.server_name:
+                options.append(("grpc.ssl_target_name_override", bootstrap.tls.server_name))
+        self._channel = plain_channel(bootstrap.server, options, credentials)
+        self._call = AggregatedDiscoveryServiceStub(self._channel).StreamAggregatedResources(
+            metadata=metadata
+        )
 
     async def wait_until_open(self) -> None:
         """Wait for the connection; raises aio.AioRpcError if there is none to be had."""

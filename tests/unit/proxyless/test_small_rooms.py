@@ -266,14 +266,17 @@ def server(**changes: Any) -> dict[str, Any]:
         (server(server_uri="a:0"), "xds_servers[0].server_uri: 'a:0' is not host:port"),
         (server(server_uri="a:65536"), "xds_servers[0].server_uri: 'a:65536' is not host:port"),
         (server(server_uri="a:" + "9" * 5000), "is not host:port"),
-        (server(server_uri="istiod:15012"), "xds_servers[0].server_uri: 'istiod:15012': TLS to port 15012"),
         (server(channel_creds=None), "xds_servers[0].channel_creds must be a list, but is missing"),
         (server(channel_creds=["x"]), "xds_servers[0].channel_creds[0] must be an object, but is 'x'"),
         (server(channel_creds=[{}]), "xds_servers[0].channel_creds[0].type must be a string, but is missing"),
         (server(channel_creds=[]), "xds_servers[0].channel_creds: none of [] is supported"),
         (
+            server(channel_creds=[{"type": "google_default"}]),
+            "xds_servers[0].channel_creds: none of ['google_default'] is supported; supported are 'insecure'",
+        ),
+        (
             server(channel_creds=[{"type": "tls"}]),
-            "xds_servers[0].channel_creds: none of ['tls'] is supported",
+            "xds_servers[0].channel_creds[0].config.ca_certificate_file must be a string, but is missing",
         ),
         (but(node=[]), "node must be an object, but is []"),
         (but(node={}), "node.id must be a string, but is missing"),
@@ -349,7 +352,6 @@ def test_the_identity_istiod_expects() -> None:
     ("variable", "value", "reason"),
     [
         ("XDS_ADDRESS", "istiod", "XDS_ADDRESS: 'istiod' is not host:port"),
-        ("XDS_ADDRESS", "istiod:15012", "XDS_ADDRESS: 'istiod:15012': TLS"),
         ("INSTANCE_IP", "10.0.0.1~", "INSTANCE_IP='10.0.0.1~'"),
         ("POD_NAME", "a b", "POD_NAME='a b'"),
         ("POD_NAMESPACE", "a\n", "POD_NAMESPACE='a\\n'"),
