@@ -66,6 +66,7 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
         self.streams: list[Stream] = []
         self.nacks: list[DiscoveryRequest] = []
         self.metadata: list[dict[str, Any]] = []
+        self.nodes: list[str] = []
         self.port = 0
         self.token = ""
         """The only bearer token it takes; empty takes every client."""
@@ -165,6 +166,8 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
     async def _read(self, stream: Stream, requests: AsyncIterator[DiscoveryRequest]) -> None:
         async for request in requests:
             stream.requests.append(request)
+            if request.node.id:
+                self.nodes.append(request.node.id)
             before = stream.names.get(request.type_url)
             if request.HasField("error_detail"):
                 self.nacks.append(request)

@@ -390,6 +390,16 @@ async def test_a_response_over_four_mebibytes(
     assert await call(mesh, timeout=50) == b"v1"
 
 
+async def test_the_limit_of_a_response_can_be_set(control_plane: FakeControlPlane, v1: Backend) -> None:
+    routes = [build.route("v1", prefix=f"/{i:0>200}") for i in range(100)]
+    control_plane.set(*build.service(NAME, {"v1": [v1.address]}, routes))
+    async with proxyless.Client(bootstrap_for(control_plane), max_response=10_000) as mesh:
+        stream_failed = asyncio.create_task(control_plane.until(lambda: len(control_plane.metadata) > 1))
+        waiting = mesh.channel(TARGET).unary_unary(METHOD)(b"", timeout=30)
+        await stream_failed  # it was opened anew
+        waiting.cancel()
+
+
 async def test_fields_without_effect_are_reported_once(
     control_plane: FakeControlPlane, mesh: proxyless.Client, news: News, v1: Backend
 ) -> None:

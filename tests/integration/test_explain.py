@@ -134,7 +134,8 @@ async def test_the_command(control_plane: FakeControlPlane) -> None:
     code, out, err = await proxyless_command(*arguments, "-m", "baggage=env=dev")
     assert (code, err) == (0, "")
     assert "lane-dev (#0)" in out and "2.5 s" in out
-    code, out, _ = await proxyless_command(*arguments, "-m", "baggage=env=dev", "--json")
+    code, out, _ = await proxyless_command(*arguments, "-m", "baggage=env=dev", "--json", POD_NAME="me")
+    assert "~me.default~" in control_plane.nodes[-1]  # the flag changes the address, not the identity
     assert (code, json.loads(out)["cluster"]) == (0, "v2")
     code, out, _ = await proxyless_command("explain", TARGET, XDS_ADDRESS=control_plane.address)
     assert code == 1 and "no route of virtual host 'vh' matches" in out

@@ -59,13 +59,21 @@ def explain(
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
     logging.getLogger("proxyless").setLevel(logging.CRITICAL)  # what matters is in the decision
     try:
-        bootstrap = Bootstrap.from_env({"XDS_ADDRESS": xds_address} if xds_address else None)
+        bootstrap = _bootstrap(xds_address)
         decision = asyncio.run(_explain(bootstrap, target, method, pairs, fallback, timeout))
     except (XdsError, TimeoutError) as error:
         click.echo(f"proxyless explain: {error}", err=True)
         sys.exit(2)
     click.echo(decision.to_json() if as_json else _text(decision))
     sys.exit(1 if decision.error else 0)
+
+
+def _bootstrap(xds_address: str | None) -> Bootstrap:
+    """Read the environment, whose control plane `--xds-address` overrides."""
+    if xds_address is None:
+        return Bootstrap.from_env()
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GRPC_XDS_BOOTSTRAP")}
+    return Bootstrap.from_env({**kept, "XDS_ADDRESS": xds_address})
 
 
 async def _explain(

@@ -25,7 +25,7 @@ from .resources import Kind
 from .routing import Fallback
 from .subchannels import SubchannelPool
 from .targets import ActiveTarget
-from .transport import AdsStream
+from .transport import MAX_RESPONSE, AdsStream
 
 _log = logging.getLogger("proxyless")
 
@@ -56,6 +56,7 @@ class AdsClient:
         observer: Observer | None = None,
         reconnect: tuple[float, float] = (0.2, 15.0),
         rng: random.Random | None = None,
+        max_response: int = MAX_RESPONSE,
     ) -> None:
         if fallback not in ("none", "next-route"):
             raise ValueError(f"fallback={fallback!r}: must be 'none' or 'next-route'")
@@ -70,6 +71,7 @@ class AdsClient:
         self.observer = observer or Observer()
         self.rng = rng or random.Random()
         self._reconnect = reconnect
+        self._max_response = max_response
         self._machine = AdsMachine()
         self._pool = SubchannelPool()
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
@@ -223,7 +225,7 @@ class AdsClient:
         writer: asyncio.Task[None] | None = None
         server = self.bootstrap.server
         try:
-            stream = AdsStream(self.bootstrap)
+            stream = AdsStream(self.bootstrap, self._max_response)
             await stream.wait_until_open()
             self._machine.connected()
             writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")

@@ -21,7 +21,8 @@ class Client(AdsClient):
 
     `fallback="next-route"` lets a call whose cluster has no usable endpoint go on with the next matching
     route; `"none"`, the default, fails it, as gRPC and Envoy do. `reconnect` is the first and the longest
-    wait, in seconds, between attempts to reach the control plane. `rng` and `observer` are injected.
+    wait, in seconds, between attempts to reach the control plane; `max_response` how many bytes one of its
+    responses may have. `rng` and `observer` are injected.
 
     Use as an async context manager, or call `close`. Raises ClosedError where there is no running event loop.
     """

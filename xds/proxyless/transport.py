@@ -18,7 +18,6 @@ from .bootstrap import Bootstrap
 from .protocol import Request, Response
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", 256 * 1024 * 1024),  # gRPC's 4 MiB kill the stream of a real mesh
     ("grpc.keepalive_time_ms", 30_000),  # Istiod drops clients that ping more often than every 15 s
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),  # a quiet stream is no reason to stop asking
@@ -60,13 +59,17 @@ def node_of(bootstrap: Bootstrap) -> Any:
     return node
 
 
+MAX_RESPONSE = 256 * 1024 * 1024
+"""Bytes a response may have; gRPC's own 4 MiB kill the stream of a real mesh."""
+
+
 class AdsStream:
     """One StreamAggregatedResources call, on a connection of its own."""
 
-    def __init__(self, bootstrap: Bootstrap) -> None:
+    def __init__(self, bootstrap: Bootstrap, max_response: int = MAX_RESPONSE) -> None:
         """Begin to connect; raises BootstrapError where a file that TLS needs cannot be used."""
         self._node = node_of(bootstrap)
-        options: list[tuple[str, Any]] = list(_OPTIONS)
+        options: list[tuple[str, Any]] = [*_OPTIONS, ("grpc.max_receive_message_length", max_response)]
         credentials: grpc.ChannelCredentials | None = None
         metadata: tuple[tuple[str, str], ...] = ()
         if bootstrap.tls is not None:

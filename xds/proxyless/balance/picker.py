@@ -82,13 +82,8 @@ def make_picker(
     endpoints: Endpoints,
     readiness: Mapping[str, Readiness],
     draw: Callable[[int], int],
-    failures: Mapping[str, str] | None = None,
 ) -> Picker:
-    """Decide what the endpoints of a cluster can do now.
-
-    An address without an entry in `readiness` counts as connecting; `failures` gives the last error of a
-    failed one, for the message.
-    """
+    """Decide what a cluster's endpoints can do now; an address not in `readiness` counts as connecting."""
     priorities = [group for group in usable_by_priority(endpoints) if group]
     if not priorities:
         return Picker(Status.UNUSABLE, _nothing_usable(endpoints))
@@ -100,11 +95,7 @@ def make_picker(
             names = ", ".join(_addresses(group)[:3])
             return Picker(Status.WAITING, f"connecting to {names}")
     failed = [address for group in priorities for address in _addresses(group)]
-    why = (failures or {}).get(failed[0], "")
-    return Picker(
-        Status.UNUSABLE,
-        f"none of its {len(failed)} endpoints can be reached ({failed[0]}{': ' + why if why else ''})",
-    )
+    return Picker(Status.UNUSABLE, f"none of its {len(failed)} endpoints can be reached ({failed[0]})")
 
 
 def _rotations(
