@@ -19,12 +19,13 @@ ORDER = (
     "parse|match|balance",
     "protocol depgraph retry fault routing",
     "identity bootstrap transport subchannels",
-    "clusters targets explain admin",
+    "clusters targets explain admin status",
     "client",
     "replay dispatch calls interceptors",
     "channel",
     "entry",
     "__init__",
+    "look",
     "__main__",
 )
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import sys
+from datetime import datetime
+from typing import Any
 
 import click
 
@@ -14,12 +17,24 @@ from .doctor import diagnose
 from .entry import Client
 from .errors import XdsError
 from .explain import Decision
+from .look import collect_dump, fetch_dump, watch
 from .routing import Fallback
+from .status import decision_lines, healthy, status_lines
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Look into the routing of a mesh, and into the environment this library runs in."""
+
+
+_TIMEOUT = click.option(
+    "--timeout", default=10.0, show_default=True, help="Seconds to wait for configuration."
+)
+_XDS_ADDRESS = click.option(
+    "--xds-address",
+    metavar="HOST:PORT",
+    help="The control plane. Without it, the bootstrap comes from the environment.",
+)
 
 
 @main.command()
@@ -28,11 +43,7 @@ def main() -> None:
 @click.option(
     "-m", "--metadata", multiple=True, metavar="KEY=VALUE", help="A metadata entry of the call; repeatable."
 )
-@click.option(
-    "--xds-address",
-    metavar="HOST:PORT",
-    help="The control plane. Without it, the bootstrap comes from the environment.",
-)
+@_XDS_ADDRESS
 @click.option(
     "--fallback",
     type=click.Choice(["none", "next-route"]),
@@ -40,7 +51,7 @@ def main() -> None:
     show_default=True,
     help="What the client does where a cluster has no usable endpoint.",
 )
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for configuration.")
+@_TIMEOUT
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def explain(
     target: str,
@@ -56,15 +67,14 @@ def explain(
     Exits with 0 where it would reach an endpoint, 1 where it would fail, 2 where that cannot be said.
     """
     pairs = [_pair(each) for each in metadata]
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
-    logging.getLogger("proxyless").setLevel(logging.CRITICAL)  # what matters is in the decision
+    _be_quiet()
     try:
         bootstrap = _bootstrap(xds_address)
         decision = asyncio.run(_explain(bootstrap, target, method, pairs, fallback, timeout))
     except (XdsError, TimeoutError) as error:
         click.echo(f"proxyless explain: {error}", err=True)
         sys.exit(2)
-    click.echo(decision.to_json() if as_json else _text(decision))
+    click.echo(decision.to_json() if as_json else "\n".join(decision_lines(decision)))
     sys.exit(1 if decision.error else 0)
 
 
@@ -95,37 +105,79 @@ def _pair(text: str) -> tuple[str, str | bytes]:
     return key.lower(), value
 
 
-def _text(decision: Decision) -> str:
-    route = decision.route
-    rows = [
-        ("target", decision.target),
-        ("method", decision.method),
-        ("listener", decision.listener),
-        ("route config", decision.route_config),
-        ("virtual host", decision.virtual_host),
-        ("route", None if route is None else f"{route.name or 'unnamed'} (#{route.index})"),
-        ("cluster", decision.cluster),
-        (
-            "weights",
-            ", ".join(f"{n} {w}" for n, w in decision.clusters.items())
-            if len(decision.clusters) > 1
-            else None,
-        ),
-        ("endpoints", ", ".join(decision.endpoints) or None),
-        ("timeout", None if decision.timeout is None else f"{decision.timeout:g} s"),
-        (
-            "retry",
-            None
-            if decision.retry is None
-            else f"{decision.retry['max_attempts']} attempts on {', '.join(decision.retry['retry_on'])}",
-        ),
-        ("fault", None if decision.fault is None else str(decision.fault)),
-        ("fails", decision.error),
-    ]
-    lines = [f"{name:>13}  {value}" for name, value in rows if value is not None]
-    if decision.steps:
-        lines += ["", "tried, in order:", *(f"  {step}" for step in decision.steps)]
-    return "\n".join(lines)
+_ADMIN = click.option(
+    "--admin", metavar="HOST:PORT", help="Ask the process with this admin address, not a control plane."
+)
+
+
+@main.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_XDS_ADDRESS
+@_ADMIN
+@_TIMEOUT
+def dump(targets: tuple[str, ...], xds_address: str | None, admin: str | None, timeout: float) -> None:
+    """Print what is held for TARGETs (xds:///host:port), or by a process, as JSON.
+
+    Exits with 2 where it cannot be had.
+    """
+    click.echo(json.dumps(_dump("dump", targets, xds_address, admin, timeout), indent=2))
+
+
+@main.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_XDS_ADDRESS
+@_ADMIN
+@_TIMEOUT
+def status(targets: tuple[str, ...], xds_address: str | None, admin: str | None, timeout: float) -> None:
+    """Print the state of every resource of TARGETs (xds:///host:port), or of a process.
+
+    Exits with 0 where all is well, 1 where something is refused, absent or out of reach, 2 where that cannot
+    be said.
+    """
+    found = _dump("status", targets, xds_address, admin, timeout)
+    for line in status_lines(found):
+        click.echo(line)
+    sys.exit(0 if healthy(found) else 1)
+
+
+def _dump(
+    command: str, targets: tuple[str, ...], xds_address: str | None, admin: str | None, timeout: float
+) -> dict[str, Any]:
+    if bool(targets) == bool(admin):
+        raise click.UsageError("Name TARGETs, or a process with --admin.")
+    _be_quiet()
+    try:
+        if admin:
+            return fetch_dump(admin, timeout)
+        return asyncio.run(collect_dump(_bootstrap(xds_address), targets, timeout))
+    except XdsError as error:
+        click.echo(f"proxyless {command}: {error}", err=True)
+        sys.exit(2)
+
+
+@main.command("watch")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@_XDS_ADDRESS
+def watch_command(targets: tuple[str, ...], xds_address: str | None) -> None:
+    """Print every change of the configuration of TARGETs (xds:///host:port), until Ctrl-C."""
+    _be_quiet()
+
+    def say(line: str) -> None:
+        click.echo(f"{datetime.now():%H:%M:%S.%f} {line}")
+
+    try:
+        asyncio.run(watch(_bootstrap(xds_address), targets, say))
+    except XdsError as error:
+        click.echo(f"proxyless watch: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _be_quiet() -> None:
+    """What matters is printed by the command itself."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
+    logging.getLogger("proxyless").setLevel(logging.CRITICAL)
 
 
 @main.command()

@@ -1,0 +1,132 @@
+"""`python -m proxyless dump|status|watch`: against a live control plane, and a process's admin address."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import proxyless
+import pytest
+from aiohttp import web
+
+from tests.fakes import resources as build
+from tests.fakes.control_plane import FakeControlPlane
+
+from .conftest import NAME, TARGET
+from .test_explain import proxyless_command
+
+GOOD = build.service(NAME, {"v1": ["127.0.0.1:9"]}, [build.route("v1")])
+
+
+async def test_dump_is_json_of_everything_held(control_plane: FakeControlPlane) -> None:
+    control_plane.set(*GOOD)
+    code, out, err = await proxyless_command("dump", TARGET, "--xds-address", control_plane.address)
+    assert (code, err) == (0, "")
+    dump = json.loads(out)
+    assert dump["targets"][TARGET]["state"] == "ready"
+    assert dump["resources"]["EDS"]["resources"]["v1"]["state"] == "ACKED"
+
+
+async def test_status_of_what_is_well(control_plane: FakeControlPlane) -> None:
+    control_plane.set(*GOOD)
+    code, out, _ = await proxyless_command("status", TARGET, "--xds-address", control_plane.address)
+    assert code == 0
+    assert f"control plane  {control_plane.address}  connected" in out
+    assert [line.split()[:3] for line in out.splitlines()[-4:]] == [
+        ["LDS", NAME, "ACKED"],
+        ["RDS", NAME, "ACKED"],
+        ["CDS", "v1", "ACKED"],
+        ["EDS", "v1", "ACKED"],
+    ]
+
+
+async def test_status_says_what_is_refused_and_what_is_missing(control_plane: FakeControlPlane) -> None:
+    bad = build.route_config(NAME, [build.route({"v1": 0})])
+    control_plane.set(build.listener(NAME), bad)
+    code, out, _ = await proxyless_command(
+        "status", TARGET, "xds:///other:1", "--xds-address", control_plane.address
+    )
+    assert code == 1
+    assert "NACKED" in out and "routes[0].route.weighted_clusters.clusters" in out
+    assert "DOES_NOT_EXIST" in out
+
+
+async def test_status_without_a_control_plane() -> None:
+    code, out, _ = await proxyless_command("status", TARGET, "--xds-address", "127.0.0.1:1")
+    assert code == 1
+    assert "Connection refused" in out
+
+
+async def test_watch_says_every_change_until_ctrl_c(control_plane: FakeControlPlane) -> None:
+    control_plane.set(*GOOD)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "proxyless", "watch", TARGET, "--xds-address", control_plane.address),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    lines: list[str] = []
+
+    async def until(text: str) -> None:
+        while text not in (lines or [""])[-1]:
+            assert process.stdout is not None
+            lines.append((await process.stdout.readline()).decode())
+
+    await until("EDS accepted  v1")
+    control_plane.set(build.route_config(NAME, [build.route({"v1": 0})]))
+    await until("RDS refused")
+    control_plane.remove(GOOD[0])
+    await until("LDS absent")
+    process.send_signal(signal.SIGINT)
+    assert await process.stderr.read() == b""
+    assert await process.wait() == 130
+
+
+@pytest.fixture
+async def admin(control_plane: FakeControlPlane, mesh: proxyless.Client) -> AsyncIterator[str]:
+    """A process that shows its Client's dump."""
+    control_plane.set(*GOOD)
+    await mesh.explain(TARGET, method="/s/m")
+    mesh.channel(TARGET)
+
+    async def config_dump(request: web.Request) -> web.Response:
+        return web.json_response(mesh.config_dump())
+
+    app = web.Application()
+    app.router.add_get("/config_dump", config_dump)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_process_by_its_admin_address(admin: str) -> None:
+    code, out, _ = await proxyless_command("status", "--admin", admin)
+    assert code == 0 and f"{TARGET}  ready" in out
+    code, out, _ = await proxyless_command("dump", "--admin", f"http://{admin}/")
+    assert (code, list(json.loads(out)["targets"])) == (0, [TARGET])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("dump",), "Name TARGETs, or a process with --admin"),
+        (("status", TARGET, "--admin", "127.0.0.1:1"), "Name TARGETs, or a process with --admin"),
+        (
+            ("status", "--admin", "127.0.0.1:1"),
+            "http://127.0.0.1:1/config_dump: [Errno 111] Connection refused",
+        ),
+        (("dump", "reviews:9080", "--xds-address", "127.0.0.1:1"), "expected the scheme 'xds'"),
+        (("watch", "reviews:9080", "--xds-address", "127.0.0.1:1"), "expected the scheme 'xds'"),
+        (("watch",), "Missing argument 'TARGET...'"),
+    ],
+)
+async def test_what_is_refused(arguments: tuple[str, ...], says: str) -> None:
+    code, out, err = await proxyless_command(*arguments)
+    assert (code, out) == (2, "")
+    assert says in err and "Traceback" not in err

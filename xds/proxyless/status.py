@@ -1,0 +1,86 @@
+"""Decisions and config dumps as people read them: a line a fact. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .explain import Decision
+
+_ORDER = ("LDS", "RDS", "CDS", "EDS")
+
+
+def status_lines(dump: dict[str, Any]) -> Iterator[str]:
+    """Yield node, control plane, targets and resources of a config dump, with what is wrong beside it."""
+    yield f"node           {dump['node']['id']}"
+    server = dump["server"]
+    yield f"control plane  {server['address']}  {server['error'] or 'connected'}"
+    for uri, target in sorted(dump["targets"].items()):
+        yield ""
+        yield f"{uri}  {_target_state(target)}"
+        for name, cluster in target.get("clusters", {}).items():
+            yield f"  {name}  {cluster['reason'] or cluster['status']}"
+    rows = [
+        (kind, name, held["state"], held["version"] or "-", held["error"] or "; ".join(held["unsupported"]))
+        for kind in _ORDER
+        for name, held in dump["resources"].get(kind, {}).get("resources", {}).items()
+    ]
+    if rows:
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        yield ""
+        for row in rows:
+            columns = "  ".join(row[i].ljust(widths[i]) for i in range(4))
+            yield f"{columns}  {row[4]}".rstrip()
+
+
+def healthy(dump: dict[str, Any]) -> bool:
+    """Whether nothing in the dump is refused, absent, failed or out of reach."""
+    resources = (held for kind in dump["resources"].values() for held in kind["resources"].values())
+    return (
+        not dump["server"]["error"]
+        and all(target["state"] == "ready" for target in dump["targets"].values())
+        and all(held["state"] == "ACKED" for held in resources)
+    )
+
+
+def _target_state(target: dict[str, Any]) -> str:
+    if target["state"] == "ready":
+        return f"ready: virtual host {target['virtual_host']!r} of {target['route_config']!r}"
+    if target["state"] == "failed":
+        return f"failed: {target['reason']}"
+    return f"waiting for {target['waiting_for']}"
+
+
+def decision_lines(decision: Decision) -> Iterator[str]:
+    """Yield a decision, a line a fact, then the rules that were tried."""
+    route = decision.route
+    rows = [
+        ("target", decision.target),
+        ("method", decision.method),
+        ("listener", decision.listener),
+        ("route config", decision.route_config),
+        ("virtual host", decision.virtual_host),
+        ("route", None if route is None else f"{route.name or 'unnamed'} (#{route.index})"),
+        ("cluster", decision.cluster),
+        (
+            "weights",
+            ", ".join(f"{n} {w}" for n, w in decision.clusters.items())
+            if len(decision.clusters) > 1
+            else None,
+        ),
+        ("endpoints", ", ".join(decision.endpoints) or None),
+        ("timeout", None if decision.timeout is None else f"{decision.timeout:g} s"),
+        (
+            "retry",
+            None
+            if decision.retry is None
+            else f"{decision.retry['max_attempts']} attempts on {', '.join(decision.retry['retry_on'])}",
+        ),
+        ("fault", None if decision.fault is None else str(decision.fault)),
+        ("fails", decision.error),
+    ]
+    yield from (f"{name:>13}  {value}" for name, value in rows if value is not None)
+    if decision.steps:
+        yield ""
+        yield "tried, in order:"
+        yield from (f"  {step}" for step in decision.steps)
