@@ -8,8 +8,7 @@ with the inner call or raises what the caller is to get.
 from __future__ import annotations
 
 import asyncio
-import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from typing import Any
 
 import grpc
@@ -17,41 +16,53 @@ from grpc import aio
 
 from .replay import WriteQueue
 
+# As grpc.aio words it.
 _CANCELLED = "Locally cancelled by application!"
+_FINISHED = "RPC already finished."
+_HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
+_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
 
 class DeferredCall(aio.Call):
     """What the four kinds have in common (grpc.aio.Call).
 
-    `writes` is given where the caller gave no iterator of requests: what it writes is the iterator.
+    `writes` is given where the caller gave no iterator of requests: what it writes is the iterator. `attempt`
+    comes to hold the first inner call as soon as there is one, even if another may follow it.
     """
 
     def __init__(
-        self, bring: Coroutine[Any, Any, Any], deadline: float | None, writes: WriteQueue | None = None
+        self,
+        bring: Coroutine[Any, Any, Any],
+        deadline: float | None,
+        writes: WriteQueue | None = None,
+        attempt: asyncio.Future[aio.Call] | None = None,
     ) -> None:
         self._writes = writes
+        self._attempt = attempt
         self._loop = asyncio.get_running_loop()
         self._deadline = deadline
         self._inner: Any = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[Any], None]] = []
         self._task: asyncio.Task[Any] = self._loop.create_task(bring)
-        # Weak, so that a call nobody holds any more is cancelled, as in grpc.aio.
-        settle = weakref.WeakMethod(self._settle)
-        self._task.add_done_callback(lambda task: _settle_if_alive(settle, task))
-
-    def __del__(self) -> None:
-        task = getattr(self, "_task", None)
-        if task is not None and not task.done() and not self._loop.is_closed():
-            task.cancel()
+        # The task holds the call: as in grpc.aio, one that is made and forgotten still goes through.
+        self._task.add_done_callback(self._settle)
+        if writes is not None:
+            self.add_done_callback(lambda _: writes.close())
 
     def _settle(self, task: asyncio.Task[Any]) -> None:
-        if task.cancelled():
-            self._error = asyncio.CancelledError()
-        elif (error := task.exception()) is not None:
-            self._error = error
-        else:
-            self._inner = task.result()
+        """Take in what the task came to; a call that was cancelled meanwhile stays so."""
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if self._error is not None:
+            if error is None:
+                task.result().cancel()
+        elif self._inner is None:
+            if error is None:
+                self._inner = task.result()
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._error = error
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             self.add_done_callback(callback)
@@ -60,8 +71,7 @@ class DeferredCall(aio.Call):
         """Wait until there is an inner call or an error; being cancelled meanwhile leaves the call alone."""
         if not self._task.done():
             await asyncio.wait([self._task])
-        if self._inner is None and self._error is None:
-            self._settle(self._task)
+        self._settle(self._task)
 
     async def _call(self) -> Any:
         """Return the inner call; raises the call's error. Being cancelled meanwhile cancels the call."""
@@ -74,17 +84,37 @@ class DeferredCall(aio.Call):
             raise self._error
         return self._inner
 
+    async def _ask(self, what: str) -> Any:
+        """Ask the inner call, or the error there is instead of one, how the call went."""
+        await self._settled()
+        if self._inner is not None:
+            return await getattr(self._inner, what)()
+        error = self._error
+        if isinstance(error, asyncio.CancelledError):
+            code = grpc.StatusCode.CANCELLED
+            error = aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), _CANCELLED, _CANCELLED)
+        if not isinstance(error, aio.AioRpcError):
+            assert error is not None
+            raise error
+        return getattr(error, what)()
+
     # --- grpc.aio.RpcContext ------------------------------------------------------------------------------
 
     def cancel(self) -> bool:
+        if self._task.done():
+            self._settle(self._task)
         if self._inner is not None:
             return bool(self._inner.cancel())
-        return False if self._error is not None else self._task.cancel()
+        if self._error is not None:
+            return False
+        self._task.cancel()
+        self._end(asyncio.CancelledError())
+        return True
 
     def cancelled(self) -> bool:
         if self._inner is not None:
             return bool(self._inner.cancelled())
-        return isinstance(self._error, asyncio.CancelledError) or self._task.cancelled()
+        return isinstance(self._error, asyncio.CancelledError)
 
     def done(self) -> bool:
         return self._error is not None or (self._inner is not None and bool(self._inner.done()))
@@ -99,57 +129,36 @@ class DeferredCall(aio.Call):
         if self._inner is not None:
             self._inner.add_done_callback(lambda _: callback(self))
         elif self._error is not None:
-            self._loop.call_soon(callback, self)
+            callback(self)
         else:
             self._callbacks.append(callback)
 
     # --- grpc.aio.Call ------------------------------------------------------------------------------------
 
     async def initial_metadata(self) -> aio.Metadata:
-        await self._settled()
-        return aio.Metadata() if self._inner is None else await self._inner.initial_metadata()
+        metadata: aio.Metadata = await self._ask("initial_metadata")
+        return metadata
 
     async def trailing_metadata(self) -> aio.Metadata:
-        await self._settled()
-        return aio.Metadata() if self._inner is None else await self._inner.trailing_metadata()
+        metadata: aio.Metadata = await self._ask("trailing_metadata")
+        return metadata
 
     async def code(self) -> grpc.StatusCode:
-        await self._settled()
-        if self._inner is not None:
-            code: grpc.StatusCode = await self._inner.code()
-            return code
-        if isinstance(self._error, aio.AioRpcError):
-            return self._error.code()
-        cancelled = isinstance(self._error, asyncio.CancelledError)
-        return grpc.StatusCode.CANCELLED if cancelled else grpc.StatusCode.UNKNOWN
+        code: grpc.StatusCode = await self._ask("code")
+        return code
 
     async def details(self) -> str:
-        await self._settled()
-        if self._inner is not None:
-            return str(await self._inner.details())
-        if isinstance(self._error, aio.AioRpcError):
-            return self._error.details() or ""
-        return _CANCELLED if isinstance(self._error, asyncio.CancelledError) else str(self._error)
+        details: str = await self._ask("details")
+        return details
 
     async def debug_error_string(self) -> str:
         """Return the inner call's debug string, else what `details` says."""
-        await self._settled()
-        return (
-            str(await self._inner.debug_error_string()) if self._inner is not None else await self.details()
-        )
+        text: str = await self._ask("debug_error_string")
+        return text
 
     async def wait_for_connection(self) -> None:
         inner = await self._call()
         await inner.wait_for_connection()
-
-
-def _settle_if_alive(settle: weakref.WeakMethod[Any], task: asyncio.Task[Any]) -> None:
-    method = settle()
-    if method is not None:
-        method(task)
-    elif not task.cancelled():
-        # Nobody is left to be told. Retrieve the error, so that asyncio does not report it as lost.
-        task.exception()
 
 
 class _UnaryResponse(DeferredCall):
@@ -169,48 +178,70 @@ class _StreamResponse(DeferredCall):
         return self._messages
 
     async def _iterate(self) -> AsyncIterator[Any]:
-        async for message in await self._call():
-            yield message
+        inner = await self._call()
+        try:
+            async for message in inner:
+                yield message
+        except asyncio.CancelledError:
+            inner.cancel()  # grpc.aio forgets to where the call has not begun
+            raise
 
     async def read(self) -> Any:
         inner = await self._call()
-        return await inner.read()
+        try:
+            return await inner.read()
+        except asyncio.CancelledError:
+            inner.cancel()
+            raise
 
 
 class _StreamRequest(DeferredCall):
     async def write(self, request: Any) -> None:
-        queue = self._queue()
-        if queue.half_closed:
-            raise asyncio.InvalidStateError('RPC is half closed after calling "done_writing".')
-        await self._until_done(queue.put(request))
-
-    async def done_writing(self) -> None:
-        queue = self._queue()
-        if not self.done():
-            await self._until_done(queue.end())
-
-    def _queue(self) -> WriteQueue:
-        if self._writes is None:
-            raise aio.UsageError(
-                "The request stream was given as an iterator: write() cannot be used as well."
-            )
-        return self._writes
-
-    async def _until_done(self, step: Awaitable[None]) -> None:
-        """Take a step, unless the call ends first: then nobody takes the message any more."""
-        writing = asyncio.ensure_future(step)
-        ended = self._loop.create_task(self.code())
+        writes = self._own_writes()
+        if self.done():
+            raise asyncio.InvalidStateError(_FINISHED)
+        if writes.half_closed:
+            raise asyncio.InvalidStateError(_HALF_CLOSED)
         try:
-            await asyncio.wait([writing, ended], return_when=asyncio.FIRST_COMPLETED)
-            if not writing.done():
-                raise asyncio.InvalidStateError("RPC already finished.")
-            await writing
+            sent = await writes.put(request)
         except asyncio.CancelledError:
             self.cancel()
             raise
-        finally:
-            for task in (writing, ended):
-                task.cancel()
+        if sent:
+            return
+        if self.cancelled() or await self.code() is grpc.StatusCode.OK:
+            raise asyncio.InvalidStateError(_FINISHED)
+        raise aio.AioRpcError(
+            await self.code(),
+            await self.initial_metadata(),
+            await self.trailing_metadata(),
+            await self.details(),
+            await self.debug_error_string(),
+        )
+
+    async def done_writing(self) -> None:
+        writes = self._own_writes()
+        try:
+            await writes.end()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+
+    def _own_writes(self) -> WriteQueue:
+        if self._writes is None:
+            raise aio.UsageError(_MIXED)
+        return self._writes
+
+    async def wait_for_connection(self) -> None:
+        """Wait for the first attempt's connection; where that one fails, for the last one's."""
+        if self._attempt is not None:
+            await asyncio.wait([self._task, self._attempt], return_when=asyncio.FIRST_COMPLETED)
+            if self._attempt.done():
+                try:
+                    return await self._attempt.result().wait_for_connection()
+                except aio.AioRpcError:
+                    pass  # another attempt may follow
+        return await super().wait_for_connection()
 
 
 class DeferredUnaryUnary(_UnaryResponse, aio.UnaryUnaryCall):  # type: ignore[type-arg]

@@ -19,6 +19,10 @@ from .interceptors import by_kind, run_chain
 from .replay import WriteQueue
 
 
+class ClosedChannelError(ClosedError, aio.UsageError):
+    """A channel was used after its close; what grpc.aio raises then is a UsageError."""
+
+
 class Channel(aio.Channel):
     """Routes each call by the listener, routes, clusters and endpoints of its target.
 
@@ -39,6 +43,7 @@ class Channel(aio.Channel):
         self._active = client.attach(target, credentials, tuple(options or ()))
         self._client = client
         self._compression = compression
+        self._secure = credentials is not None
         self._released = released
         self._dispatcher = Dispatcher(client, self._active)
         self._calls: weakref.WeakSet[aio.Call] = weakref.WeakSet()
@@ -57,17 +62,23 @@ class Channel(aio.Channel):
 
     async def close(self, grace: float | None = None) -> None:
         """Take no new calls, give those in flight `grace` seconds, cancel the rest."""
+        if grace and grace < 0:
+            raise ValueError(f"grace must be non-negative, got {grace}.")
         if self._closed:
             return
         self._closed = True
         calls = [call for call in self._calls if not call.done()]
-        if grace and calls:
-            await asyncio.wait([asyncio.ensure_future(_ended(call)) for call in calls], timeout=grace)
-        for call in calls:
-            call.cancel()
-        self._client.detach(self._active)
-        if self._released is not None:
-            await self._released(self)
+        try:
+            if grace and calls:
+                await asyncio.wait([asyncio.ensure_future(_ended(call)) for call in calls], timeout=grace)
+        finally:
+            # Also where whoever closes has no patience: nobody else would.
+            for call in calls:
+                call.cancel()
+            self._client.detach(self._active)
+            self._active.notify()
+            if self._released is not None:
+                await self._released(self)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return READY if any cluster of the target has a ready endpoint; SHUTDOWN once closed."""
@@ -77,55 +88,68 @@ class Channel(aio.Channel):
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Return once `get_state` is another."""
-        while self.get_state() is last_observed_state:
+        while (state := self.get_state()) is last_observed_state:
+            if state is grpc.ChannelConnectivity.SHUTDOWN:
+                raise self._closed_error()
             await self._active.changed()
 
     async def channel_ready(self) -> None:
         """Return once the state is READY, connecting where needed."""
         while (state := self.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
             if state is grpc.ChannelConnectivity.SHUTDOWN:
-                raise ClosedError(f"the channel to {self._active.target.uri} is closed")
+                raise self._closed_error()
             await self._active.changed()
 
     def unary_unary(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: bool | None = False,
     ) -> UnaryUnary:
         """Return the multicallable of a unary-unary method."""
-        return UnaryUnary(self, Method("unary_unary", method, request_serializer, response_deserializer))
+        return UnaryUnary(
+            self, Method("unary_unary", _text(method), request_serializer, response_deserializer)
+        )
 
     def unary_stream(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: bool | None = False,
     ) -> UnaryStream:
         """Return the multicallable of a unary-stream method."""
-        return UnaryStream(self, Method("unary_stream", method, request_serializer, response_deserializer))
+        return UnaryStream(
+            self, Method("unary_stream", _text(method), request_serializer, response_deserializer)
+        )
 
     def stream_unary(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: bool | None = False,
     ) -> StreamUnary:
         """Return the multicallable of a stream-unary method."""
-        return StreamUnary(self, Method("stream_unary", method, request_serializer, response_deserializer))
+        return StreamUnary(
+            self, Method("stream_unary", _text(method), request_serializer, response_deserializer)
+        )
 
     def stream_stream(
         self,
-        method: str,
+        method: str | bytes,
         request_serializer: Any = None,
         response_deserializer: Any = None,
         _registered_method: bool | None = False,
     ) -> StreamStream:
         """Return the multicallable of a stream-stream method."""
-        return StreamStream(self, Method("stream_stream", method, request_serializer, response_deserializer))
+        return StreamStream(
+            self, Method("stream_stream", _text(method), request_serializer, response_deserializer)
+        )
+
+    def _closed_error(self) -> ClosedChannelError:
+        return ClosedChannelError(f"the channel to {self._active.target.uri} is closed")
 
     # --- for the multicallables ---------------------------------------------------------------------------
 
@@ -141,7 +165,7 @@ class Channel(aio.Channel):
     ) -> Any:
         """Make a call: the inner call object itself where it can be had at once, else a deferred one."""
         if self._closed or self._client.closed:
-            raise ClosedError(f"the channel to {self._active.target.uri} is closed")
+            raise self._closed_error()
         loop = asyncio.get_running_loop()
         spec = CallSpec(
             method,
@@ -163,13 +187,18 @@ class Channel(aio.Channel):
         if inner is not None:
             self._calls.add(inner)
             return inner
+        if spec.credentials is not None and not self._secure:
+            # As the connection to the endpoint would say, once there is one.
+            raise aio.UsageError("Call credentials are only valid on secure channels")
         writes = _own_writes(spec)
+        if spec.method.kind == "stream_unary":
+            spec.attempt = asyncio.get_running_loop().create_future()
         return self._track(spec, self._dispatcher.run(spec), writes)
 
     def _track(
         self, spec: CallSpec, bring: Coroutine[Any, Any, aio.Call], writes: WriteQueue | None
     ) -> DeferredCall:
-        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes)
+        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes, spec.attempt)
         self._calls.add(call)
         return call
 
@@ -180,6 +209,10 @@ def _own_writes(spec: CallSpec) -> WriteQueue | None:
         return None
     writes = spec.request = WriteQueue()
     return writes
+
+
+def _text(method: str | bytes) -> str:
+    return method if isinstance(method, str) else method.decode()
 
 
 async def _ended(call: aio.Call) -> None:

@@ -59,9 +59,16 @@ class ActiveCluster:
             self._connect()
             self._refresh()
 
-    def subchannel(self, address: str) -> Subchannel:
-        """Return the subchannel of an address the picker gave."""
-        return self._subchannels[address]
+    def pick(self, avoid: frozenset[str]) -> Subchannel | None:
+        """Return the subchannel for the next call; None where none is connected any more.
+
+        `avoid` names the addresses a retry has tried already.
+        """
+        while self.picker.status is Status.USABLE:
+            subchannel = self._subchannels[self.picker.pick(self._draw, avoid)]
+            if subchannel.connected():
+                return subchannel
+        return None
 
     def close(self) -> None:
         """Give every subchannel back."""

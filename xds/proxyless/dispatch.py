@@ -6,7 +6,9 @@ What comes out is always the inner grpc.aio call that counts, or the aio.AioRpcE
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
 import grpc
@@ -24,12 +26,15 @@ from .targets import ActiveTarget
 
 CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
 
+_PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts"
+"""Tells the server how many attempts there were before this one (gRFC A6)."""
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
-    """A method as the stub declared it."""
+    """A method as the stub declared it; one for each multicallable."""
 
     kind: CallKind
     path: str
@@ -64,6 +69,8 @@ class CallSpec:
     compression: grpc.Compression | None = None
     started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     course: Course | None = None
+    attempt: asyncio.Future[aio.Call] | None = None
+    """Is given the first inner call, where somebody wants to know it although another may follow."""
 
 
 class Dispatcher:
@@ -84,14 +91,15 @@ class Dispatcher:
             return None
         if spec.method.unary_response and config.retry(choice.action) is not None:
             return None
-        return self._start(spec, choice, self._deadline(config, choice, spec), frozenset())[0]
+        started = self._start(spec, choice, self._deadline(config, choice, spec))
+        return None if started is None else started[0]
 
     async def run(self, spec: CallSpec) -> aio.Call:
         """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
         replay: Replay | None = None
-        tried: set[str] = set()
+        tried: list[str] = []
         last: aio.Call | None = None
-        attempts = 0
+        backoffs = 0
         try:
             while True:
                 config, choice = await self._decide(spec, last)
@@ -102,17 +110,32 @@ class Dispatcher:
                 if policy is not None and replay is None and spec.method.streams_requests:
                     replay = Replay(spec.request, spec.method.serialize)
                 deadline = self._deadline(config, choice, spec)
-                last, address = self._start(spec, choice, deadline, frozenset(tried), replay)
-                attempts += 1
-                tried.add(address)
-                if policy is None or not await self._may_retry(policy, last, attempts, deadline, replay):
+                started = self._start(spec, choice, deadline, tried, replay)
+                if started is None:
+                    continue
+                last, address = started
+                tried.append(address)
+                if spec.attempt is not None and not spec.attempt.done():
+                    spec.attempt.set_result(last)
+                if policy is None:
                     return last
-                code = (await last.code()).name
-                uri, path = self._active.target.uri, spec.method.path
-                self._client.observe(self._client.observer.call_retried, uri, path, code, attempts)
+                failure = await (_failure(last) if replay is None else _failure_before_headers(last))
+                if failure is None or not _retriable(policy, failure, len(tried), replay):
+                    return last
+                wait = pushback(_last(failure.trailing_metadata(), "grpc-retry-pushback-ms"))
+                if wait is None:
+                    backoffs += 1
+                    wait = backoff(policy, backoffs, self._client.rng.uniform)
+                else:
+                    backoffs = 0  # a failure after a push-back waits as after the first (gRFC A6)
+                if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
+                    return last
+                await self._sleep(wait)
+                uri, path, code = self._active.target.uri, spec.method.path, failure.code().name
+                self._client.observe(self._client.observer.call_retried, uri, path, code, len(tried))
         finally:
-            if replay is not None:
-                replay.close()
+            if replay is not None and last is not None:
+                last.add_done_callback(lambda _: replay.close())
 
     # --- deciding -----------------------------------------------------------------------------------------
 
@@ -140,7 +163,7 @@ class Dispatcher:
                     continue
                 if choice.status is Status.USABLE:
                     return config, choice
-                if choice.status is Status.UNUSABLE and last is not None:
+                if choice.status is Status.UNUSABLE and last is not None and not spec.wait_for_ready:
                     return config, None
                 assert choice.cluster is not None  # only an abort has none, and that was injected
                 waiting_for = (
@@ -175,19 +198,28 @@ class Dispatcher:
                 grpc.StatusCode.DEADLINE_EXCEEDED, f"deadline exceeded while waiting: {what}"
             ) from None
 
+    async def _sleep(self, seconds: float) -> None:
+        """Wait so long; a closed Client ends it, and whoever decides next sees that."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._client.closed:
+                    await self._active.changed()
+        except TimeoutError:
+            return
+
     async def _inject(self, spec: CallSpec, choice: Chosen, deadline: float | None) -> None:
         fault = choice.fault
         self._active.active_faults += 1
         try:
             if fault.delay:
                 end = self._loop.time() + fault.delay
-                if deadline is not None and deadline < end:
-                    await asyncio.sleep(max(0.0, deadline - self._loop.time()))
+                until = end if deadline is None else min(deadline, end)
+                await self._sleep(until - self._loop.time())
+                if until < end and not self._client.closed:
                     raise self._error(
                         grpc.StatusCode.DEADLINE_EXCEEDED,
                         f"deadline exceeded in a delay injected by route {describe(choice.route)}",
                     )
-                await asyncio.sleep(fault.delay)
         finally:
             self._active.active_faults -= 1
         if fault.abort is not None:
@@ -203,69 +235,74 @@ class Dispatcher:
         spec: CallSpec,
         choice: Chosen,
         deadline: float | None,
-        tried: frozenset[str],
+        tried: Sequence[str] = (),
         replay: Replay | None = None,
-    ) -> tuple[aio.Call, str]:
-        """Start an attempt on an endpoint of the chosen cluster."""
+    ) -> tuple[aio.Call, str] | None:
+        """Start an attempt on an endpoint of the chosen cluster; None where all of them have just gone.
+
+        `tried` has the endpoints of the attempts before.
+        """
         assert choice.cluster is not None
         name = choice.cluster.name
-        cluster = self._active.clusters[name]
-        address = cluster.picker.pick(self._client.draw, tried)
-        subchannel = cluster.subchannel(address)
+        subchannel = self._active.clusters[name].pick(frozenset(tried))
+        if subchannel is None:
+            return None
+        address = subchannel.key.address
         method = spec.method
-        inner = subchannel.method(
-            method.kind, method.path, None if replay is not None else method.serialize, method.deserialize
-        )
+        inner = subchannel.method(method if replay is None else replace(method, serialize=None))
         call = cast(
             aio.Call,
             inner(
                 replay.messages() if replay is not None else spec.request,
                 timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
-                metadata=spec.metadata,
+                metadata=(*spec.metadata, (_PREVIOUS_ATTEMPTS, str(len(tried)))) if tried else spec.metadata,
                 credentials=spec.credentials,
                 # Never wait_for_ready: the call would stay with this endpoint even if it never comes back.
                 compression=spec.compression,
             ),
         )
         pool = self._client.pool
-        pool.started(subchannel)
-        call.add_done_callback(lambda _: pool.finished(subchannel))
+        pool.started(subchannel, call)
+        call.add_done_callback(partial(pool.finished, subchannel))
         uri, route = self._active.target.uri, describe(choice.route)
         self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
         return call, address
-
-    async def _may_retry(
-        self,
-        policy: RetryPolicy,
-        call: aio.Call,
-        attempts: int,
-        deadline: float | None,
-        replay: Replay | None,
-    ) -> bool:
-        """Wait for the attempt to end; True where another is to follow, the wait before it included."""
-        try:
-            code = await call.code()
-            if code is grpc.StatusCode.OK or not may_retry(policy, code.value[0], attempts):
-                return False
-            if replay is not None and replay.committed:
-                return False
-            if await call.initial_metadata():
-                return False  # response headers came: the call is committed (gRFC A6)
-            wait = pushback(_last(await call.trailing_metadata(), "grpc-retry-pushback-ms"))
-        except asyncio.CancelledError:
-            call.cancel()
-            raise
-        if wait is None:
-            wait = backoff(policy, attempts, self._client.rng.uniform)
-        if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
-            return False
-        await asyncio.sleep(wait)
-        return True
 
     def _error(self, code: grpc.StatusCode, reason: str, skipped: tuple[str, ...] = ()) -> aio.AioRpcError:
         because = f" (before: {'; '.join(skipped)})" if skipped else ""
         details = f"{self._active.target.uri}: {reason}{because}"
         return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details, details)
+
+
+async def _failure(call: Any) -> aio.AioRpcError | None:
+    """Wait for the end of an attempt with one response; returns the failure to be retried, if it is one."""
+    try:
+        await call
+    except aio.AioRpcError as error:
+        return error
+    except Exception:  # noqa: BLE001 - nothing of it was sent; whoever awaits the call is told why
+        return None
+    return None
+
+
+async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
+    """The same for a call that is being written to: with response headers it is the one that counts."""
+    headers = asyncio.create_task(call.initial_metadata())
+    ended = asyncio.create_task(_failure(call))
+    try:
+        await asyncio.wait((headers, ended), return_when=asyncio.FIRST_COMPLETED)
+        return await ended if call.done() or ended.done() else None
+    except asyncio.CancelledError:
+        ended.cancel()
+        raise
+    finally:
+        headers.cancel()
+
+
+def _retriable(policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None) -> bool:
+    """Whether another attempt may follow: none does once response headers came (gRFC A6)."""
+    committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
+    return not committed and may_retry(policy, failure.code().value[0], attempts)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

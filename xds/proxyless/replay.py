@@ -4,34 +4,66 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Final
 
 from .retry import BUFFER_LIMIT
 
 
 class WriteQueue:
-    """Turns `write` and `done_writing` into an async iterator; a write waits until its message is taken."""
+    """Turns `write` and `done_writing` into an async iterator; a write waits until its message was sent.
+
+    That is when the iterator is asked for the next one.
+    """
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue(maxsize=1)
+        self._queue: asyncio.Queue[tuple[Any, asyncio.Future[bool]]] = asyncio.Queue()
+        self._waiting: set[asyncio.Future[bool]] = set()
+        self._closed = False
         self.half_closed = False
 
-    async def put(self, message: Any) -> None:
-        """Hand over one message."""
-        await self._queue.put((True, message))
+    async def put(self, message: Any) -> bool:
+        """Hand over one message; False where the call ended before it was sent."""
+        sent = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait((message, sent))
+        return await self._wait(sent)
 
     async def end(self) -> None:
         """Say that no more will come; saying it again has no effect."""
         if not self.half_closed:
             self.half_closed = True
-            await self._queue.put((False, None))
+            await self.put(_END)
+
+    def close(self) -> None:
+        """The call has ended: nobody takes messages any more."""
+        self._closed = True
+        for sent in self._waiting:
+            if not sent.done():
+                sent.set_result(False)
+        # Whoever reads this iterator waits for nothing else.
+        self._queue.put_nowait((_END, asyncio.get_running_loop().create_future()))
+
+    async def _wait(self, sent: asyncio.Future[bool]) -> bool:
+        if self._closed:
+            return False
+        self._waiting.add(sent)
+        try:
+            return await sent
+        finally:
+            self._waiting.discard(sent)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         while True:
-            more, message = await self._queue.get()
-            if not more:
+            message, sent = await self._queue.get()
+            if message is not _END:
+                yield message
+            if not sent.done():
+                sent.set_result(True)
+            if message is _END:
                 return
-            yield message
+
+
+_END: Final = object()
+"""What ends the requests, in the place of a message."""
 
 
 class Replay:
@@ -47,6 +79,7 @@ class Replay:
         self._seen: list[bytes] = []
         self._size = 0
         self._ended = False
+        self._failure: BaseException | None = None
         self._pulling: asyncio.Task[None] | None = None
         self.committed = False
 
@@ -55,6 +88,8 @@ class Replay:
         position = 0
         while True:
             while position == len(self._seen):
+                if self._failure is not None:
+                    raise self._failure
                 if self._ended:
                     return
                 # In a task of its own: an attempt that is cancelled must not cancel the caller's iterator,
@@ -71,13 +106,14 @@ class Replay:
     async def _pull(self) -> None:
         try:
             message = self._serialize(await anext(self._iterator))
+            self._size += len(message)
         except StopAsyncIteration:
             self._ended = True
-        except BaseException:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+            # Kept, not raised: it may come while no attempt is waiting, and the next one must not miss it.
+            self._failure = error
             self.committed = True
-            raise
         else:
-            self._size += len(message)
             self.committed = self.committed or self._size > BUFFER_LIMIT
             self._seen.append(message)
 

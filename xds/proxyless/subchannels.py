@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import grpc
 from grpc import aio
@@ -41,20 +42,37 @@ class Subchannel:
     channel: aio.Channel
     readiness: Readiness = Readiness.CONNECTING
     users: int = 0
-    in_flight: int = 0
+    in_flight: set[int] = field(default_factory=set)
+    """Which calls; not how many: grpc.aio may say twice that one is done."""
     draining: bool = False
     task: asyncio.Task[None] | None = None
     listeners: set[Callable[[], None]] = field(default_factory=set)
-    _methods: dict[Hashable, Any] = field(default_factory=dict)
+    _methods: WeakKeyDictionary[Any, Any] = field(default_factory=WeakKeyDictionary)
 
-    def method(self, kind: str, path: str, serializer: Any, deserializer: Any) -> Any:
-        """Return the inner multicallable of a method, made once."""
-        key = (kind, path, serializer, deserializer)
-        found = self._methods.get(key)
+    def method(self, method: Any) -> Any:
+        """Return the inner multicallable of a `dispatch.Method`, made once and kept as long as that is."""
+        found = self._methods.get(method)
         if found is None:
-            found = getattr(self.channel, kind)(path, serializer, deserializer)
-            self._methods[key] = found
+            make = getattr(self.channel, method.kind)
+            found = self._methods[method] = make(method.path, method.serialize, method.deserialize)
         return found
+
+    def connected(self) -> bool:
+        """Ask the connection itself, as the news of its end may still be on its way here.
+
+        A call on one that is gone would end with it, however many other endpoints are ready.
+        """
+        if self.channel.get_state() is grpc.ChannelConnectivity.READY:
+            return True
+        self.tell(Readiness.CONNECTING)
+        return False
+
+    def tell(self, readiness: Readiness) -> None:
+        """Take in what is known now, and let those who hold it know."""
+        if readiness is not self.readiness:
+            self.readiness = readiness
+            for listener in tuple(self.listeners):
+                listener()
 
 
 class SubchannelPool:
@@ -88,18 +106,19 @@ class SubchannelPool:
         if subchannel.users == 0:
             del self._active[subchannel.key]
             subchannel.draining = True
-            if subchannel.in_flight == 0:
+            if not subchannel.in_flight:
                 self._close(subchannel)
 
-    def started(self, subchannel: Subchannel) -> None:
-        """Count a call in."""
-        subchannel.in_flight += 1
+    def started(self, subchannel: Subchannel, call: aio.Call) -> None:
+        """Take note of a call in flight."""
+        subchannel.in_flight.add(id(call))
 
-    def finished(self, subchannel: Subchannel) -> None:
-        """Count a call out."""
-        subchannel.in_flight -= 1
-        if subchannel.draining and subchannel.in_flight == 0:
-            self._close(subchannel)
+    def finished(self, subchannel: Subchannel, call: aio.Call) -> None:
+        """Take note of its end."""
+        if id(call) in subchannel.in_flight:
+            subchannel.in_flight.remove(id(call))
+            if subchannel.draining and not subchannel.in_flight:
+                self._close(subchannel)
 
     def _close(self, subchannel: Subchannel) -> None:
         task = asyncio.get_running_loop().create_task(_shut(subchannel))
@@ -122,11 +141,7 @@ async def _watch(subchannel: Subchannel) -> None:
         state = channel.get_state(try_to_connect=True)
         if state is grpc.ChannelConnectivity.SHUTDOWN:
             return
-        readiness = _next_readiness(subchannel.readiness, state)
-        if readiness is not subchannel.readiness:
-            subchannel.readiness = readiness
-            for listener in tuple(subchannel.listeners):
-                listener()
+        subchannel.tell(_next_readiness(subchannel.readiness, state))
         await channel.wait_for_state_change(state)
 
 
