@@ -17,6 +17,7 @@ from mesh.crash import end_last_run
 from mesh.errors import MeshError, NotRunning
 from mesh.group import ProcessGroup
 from mesh.inventory import BOOKINFO, FRONT_DOOR, Instance, Service, calls_others, instances_of
+from mesh.istiod import IstiodAdmin
 from mesh.objects import MeshObject, Ref
 from mesh.report import Report
 from mesh.rulebook import DEFAULT_TIMEOUT, RuleBook
@@ -37,7 +38,8 @@ class Mesh:
 
     Ports are TCP ports on 127.0.0.1, 0 for a free one. `config` is a folder of Istio YAML that replaces the
     base rules. `shared_address` gives instances ports instead of addresses of their own, as happens by itself
-    where the system has only 127.0.0.1.
+    where the system has only 127.0.0.1. `istiod` is the path of a stock pilot-discovery that takes the
+    embedded control plane's place.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Mesh:
         admin_port: int = 15014,
         services: tuple[Service, ...] = BOOKINFO,
         shared_address: bool = False,
+        istiod: Path | str | None = None,
         on_change: Listener | None = None,
     ) -> None:
         self.state = StateFolder(state)
@@ -57,6 +60,7 @@ class Mesh:
         """Set when another shell asks for the end; whoever entered the mesh leaves it then."""
         self._config = Path(config) if config is not None else None
         self._asked_ports = (port, xds_port, admin_port)
+        self._istiod = Path(istiod) if istiod is not None else None
         self._services = services
         self._shared_address = shared_address
         self._listeners: list[Listener] = [on_change] if on_change else []
@@ -243,7 +247,9 @@ class Mesh:
             instances_of(self._services), FRONT_DOOR, self._port, shared=self._shared_address
         )
         self._group = ProcessGroup(self.state.path)
-        self._admin = Admin(self.admin_url)
+        self._admin = (
+            Admin(self.admin_url) if self._istiod is None else IstiodAdmin(self.admin_url, self.state.config)
+        )
         self._rules_or_none = RuleBook(Store(self.state.config), self._admin)
         self._supervisor_or_none = Supervisor(
             state=self.state,
@@ -253,6 +259,7 @@ class Mesh:
             addresses=self._addresses,
             xds_port=self._xds_port,
             admin_port=self._admin_port,
+            istiod=self._istiod,
             changed=self._tell,
         )
         self._control = ControlServer(self, self.state.socket_path())

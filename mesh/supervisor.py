@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mesh import environment
+from mesh import environment, istiod
 from mesh.addresses import LOOPBACK, AddressBook
 from mesh.errors import MeshError
 from mesh.inventory import CONTROL_PLANE, Instance, Service, find_instance, instances_of
@@ -38,6 +38,7 @@ class Supervisor:
         addresses: AddressBook,
         xds_port: int,
         admin_port: int,
+        istiod: Path | None,
         changed: Callable[[ProcessStatus], None],
     ) -> None:
         self._state = state
@@ -46,6 +47,7 @@ class Supervisor:
         self._services = services
         self._addresses = addresses
         self._changed = changed
+        self._istiod = istiod
         self._xds_address = f"{LOOPBACK}:{xds_port}"
         self.control_plane = self._control_plane_unit(xds_port, admin_port)
         self.instances = {i: self._instance_unit(i) for i in instances_of(services)}
@@ -90,17 +92,25 @@ class Supervisor:
         await self.control_plane.stop(STOP_GRACE)
 
     def _control_plane_unit(self, xds_port: int, admin_port: int) -> Unit:
+        env = environment.plain(str(self._state.path))
+        if self._istiod is None:
+            argv = [
+                *(sys.executable, "-m", "controlplane", "--config", str(self._state.config)),
+                *("--host", LOOPBACK, "--port", str(xds_port), "--admin-port", str(admin_port)),
+            ]
+            is_ready = says_listening
+        else:
+            argv = istiod.command(self._istiod, self._state.config, xds_port, admin_port)
+            env |= istiod.ENVIRONMENT
+            is_ready = istiod.says_ready
         return Unit(
             CONTROL_PLANE,
             self._xds_address,
-            argv=[
-                *(sys.executable, "-m", "controlplane", "--config", str(self._state.config)),
-                *("--host", LOOPBACK, "--port", str(xds_port), "--admin-port", str(admin_port)),
-            ],
-            env=environment.plain(str(self._state.path)),
+            argv=argv,
+            env=env,
             log=self.log_of(CONTROL_PLANE),
             group=self._group,
-            is_ready=lambda line: line.startswith("controlplane: ADS on "),
+            is_ready=is_ready,
             changed=self._changed,
         )
 
@@ -137,6 +147,11 @@ class Supervisor:
     def log_of(self, name: str) -> Path:
         """The file that holds everything the process wrote."""
         return self._state.logs / f"{name}.log"
+
+
+def says_listening(line: str) -> bool:
+    """Whether this line of the embedded control plane says that it serves."""
+    return line.startswith("controlplane: ADS on ")
 
 
 def says_serving(line: str) -> bool:

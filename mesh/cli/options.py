@@ -41,6 +41,18 @@ def state_option(command: Command) -> Command:
     )(command)
 
 
+def istiod_option(command: Command) -> Command:
+    """`--istiod`, a stock Istiod to run in place of the embedded control plane."""
+    return click.option(
+        "--istiod",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+        metavar="PILOT-DISCOVERY",
+        envvar="ISTIOD",
+        show_envvar=True,
+        help="Run this stock Istiod (1.29 or older) in place of the embedded control plane.",
+    )(command)
+
+
 def timeout_option(command: Command) -> Command:
     """`--timeout`, how long to wait for clients."""
     return click.option(

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from mesh.cli.options import state_option
+from mesh.cli.options import istiod_option, state_option
 from mesh.errors import MeshError
 from mesh.mesh import Mesh
 from mesh.state import StateFolder
@@ -39,6 +39,7 @@ class _Settings:
     admin_port: int
     state: str
     shared_address: bool
+    istiod: str | None
     background: bool = False
 
     def mesh(self, on_change: Callable[[ProcessStatus], None]) -> Mesh:
@@ -49,6 +50,7 @@ class _Settings:
             xds_port=self.xds_port,
             admin_port=self.admin_port,
             shared_address=self.shared_address,
+            istiod=self.istiod,
             on_change=on_change,
         )
 
@@ -56,6 +58,7 @@ class _Settings:
         given = ["--port", str(self.port), "--xds-port", str(self.xds_port)]
         given += ["--admin-port", str(self.admin_port), "--state", self.state]
         given += ["--config", self.config] if self.config is not None else []
+        given += ["--istiod", self.istiod] if self.istiod is not None else []
         return given + (["--shared-address"] if self.shared_address else [])
 
 
@@ -85,6 +88,7 @@ _port_type = click.IntRange(0, 65535)
 )
 @click.option("--detach", is_flag=True, help="Return when all is ready, and leave the mesh running.")
 @click.option("--shared-address", is_flag=True, help="Give instances ports of 127.0.0.1, not addresses.")
+@istiod_option
 @click.option("--background", is_flag=True, hidden=True)
 @state_option
 def up(
@@ -94,11 +98,12 @@ def up(
     admin_port: int,
     detach: bool,
     shared_address: bool,
+    istiod: str | None,
     background: bool,
     state: str,
 ) -> int:
     """Start the control plane and every version of every service, and stay until Ctrl-C."""
-    settings = _Settings(config, port, xds_port, admin_port, state, shared_address, background)
+    settings = _Settings(config, port, xds_port, admin_port, state, shared_address, istiod, background)
     if detach:
         return _detached(settings)
     return asyncio.run(_Foreground(settings, Console()).run())

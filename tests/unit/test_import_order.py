@@ -61,7 +61,7 @@ PACKAGES: dict[str, set[str]] = {
     "ratings": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "reviews": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "productpage": {"serving", "lanes", "telemetry", "bookinfo_pb"},
-    "mesh": {"lanes", "proxyless"},
+    "mesh": {"lanes", "proxyless", "controlplane"},
 }
 PROTO_ROOTS = {"envoy", "udpa", "validate", "xds"}
 
