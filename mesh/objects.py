@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from mesh import yamltext
 from mesh.errors import MeshError
 from mesh.inventory import NAMESPACE
 
@@ -83,7 +82,7 @@ def is_name(text: str) -> bool:
 
 def dump_yaml(document: Any) -> str:
     """Block-style YAML in the order the document was written in."""
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    return yamltext.dump(document)
 
 
 def kind_named(text: str, others: Iterable[str] = ()) -> str:
@@ -109,9 +108,9 @@ def parse_objects(text: str, label: str) -> list[MeshObject]:
     sound is the control plane's to say.
     """
     try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        raise MeshError(f"{label} is not YAML: {_place(error)}") from None
+        documents = yamltext.load_all(text)
+    except yamltext.YamlError as error:
+        raise MeshError(f"{label} is not YAML: {error}.") from None
     found: list[MeshObject] = []
     for number, document in enumerate(documents, start=1):
         if document is None:
@@ -121,14 +120,16 @@ def parse_objects(text: str, label: str) -> list[MeshObject]:
     return found
 
 
-def _objects_in(document: object, where: str) -> Iterable[MeshObject]:
+def _objects_in(document: object, where: str, depth: int = 0) -> Iterable[MeshObject]:
     if not isinstance(document, dict):
         raise MeshError(
             f"{where} is not an Istio object: a mapping with apiVersion, kind and metadata is needed."
         )
     if document.get("kind") == "List" and isinstance(document.get("items"), list):
+        if depth:
+            raise MeshError(f"{where} is a List, which a List cannot hold.")
         for index, item in enumerate(document["items"]):
-            yield from _objects_in(item, f"{where}, item {index}")
+            yield from _objects_in(item, f"{where}, item {index}", depth + 1)
         return
     yield read_object(document, where)
 
@@ -161,15 +162,9 @@ def _with_namespace(metadata: Document, namespace: str) -> Document:
 
 def has_list(text: str) -> bool:
     """Whether one of the documents is a Kubernetes `List`; the text must be YAML."""
-    return any(isinstance(d, dict) and d.get("kind") == "List" for d in yaml.safe_load_all(text))
+    return any(isinstance(d, dict) and d.get("kind") == "List" for d in yamltext.load_all(text))
 
 
 def in_order(objects: Iterable[MeshObject]) -> list[MeshObject]:
     """What others point at comes first; otherwise the order they came in."""
     return sorted(objects, key=lambda o: _ORDER.index(o.ref.kind) if o.ref.kind in _ORDER else len(_ORDER))
-
-
-def _place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})." if mark else f"{problem}."

@@ -39,9 +39,11 @@ class RuleBook:
         Raises Refused with place and reason when the control plane does not take them; nothing is written
         then. `timeout` is in seconds.
         """
-        objects = objects_in(files)
+        # In a thread: a large text takes a while, and an instance that dies meanwhile must leave the mesh.
+        objects = await asyncio.to_thread(objects_in, files)
         async with self._one_at_a_time:
-            verdict = await self._ask(self._admin.validate(with_lists_opened(files)))
+            texts = await asyncio.to_thread(with_lists_opened, files)
+            verdict = await self._ask(self._admin.validate(texts))
             if not verdict.get("ok"):
                 raise Refused("Refused; nothing was changed.", _lines(verdict, "errors"))
             now = await self._ask(self._admin.status())

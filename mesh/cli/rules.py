@@ -14,7 +14,7 @@ from mesh.errors import MeshError, NotFound
 from mesh.inventory import NAMESPACE
 from mesh.objects import MeshObject, Ref, dump_yaml, kind_named
 from mesh.report import Report
-from mesh.sources import objects_in, read_files
+from mesh.sources import objects_in, read_files, read_stdin
 from mesh.table import objects_view
 
 _STDIN = "-"
@@ -133,9 +133,11 @@ def _split(kind: str, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 def _read(files: Sequence[str]) -> dict[str, str]:
+    if "" in files:
+        raise click.UsageError("-f needs the name of a file, a folder or -.")
     texts = read_files(Path(name) for name in files if name != _STDIN)
     if _STDIN in files:
-        texts["stdin"] = sys.stdin.read()
+        texts["stdin"] = read_stdin(sys.stdin.buffer)
     return texts
 
 

@@ -51,6 +51,18 @@ def test_many_documents_empty_ones_and_lists() -> None:
         ("{apiVersion: a/v1, kind: X, metadata: {name: n, namespace: /x}}", "metadata.namespace '/x'"),
         ("{apiVersion: a/v1, kind: ../X, metadata: {name: n}}", "the kind '../X'"),
         (VS + "---\n- 1", "f, document 2 is not an Istio object"),
+        ("[" * 20_000, "f is not YAML: it nests more than 100 levels deep (line 1)."),
+        ("{a: " * 5_000 + "1" + "}" * 5_000, "f is not YAML: it nests more than 100 levels deep (line 1)."),
+        (
+            "{kind: List, items: [&a {kind: List, items: [*a]}]}",
+            "f, item 0 is a List, which a List cannot hold",
+        ),
+        ("a: \ud800", "f is not YAML: it holds characters that are no text"),
+        ("a: !!int x", "f is not YAML: it has a value that does not fit its type"),
+        ("a: !!bool x", "f is not YAML: it has a value that does not fit its type"),
+        ("a: " + "9" * 5_000, "f is not YAML: it has a value that does not fit its type"),
+        ("a: !!binary eA==", "f is not YAML: could not determine a constructor"),
+        ("a: !!timestamp x", "f is not YAML: could not determine a constructor"),
     ],
 )
 def test_what_has_no_identity_is_refused_with_its_place(text: str, said: str) -> None:
@@ -87,3 +99,11 @@ def test_what_others_point_at_comes_first() -> None:
     ordered = in_order(parse_objects("\n---\n".join(documents), "f"))
     kinds = [item.ref.kind for item in ordered]
     assert kinds == ["ServiceEntry", "WorkloadEntry", "DestinationRule", "VirtualService"]
+
+
+def test_values_are_those_of_json_so_that_every_object_can_be_shown() -> None:
+    [item] = parse_objects(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: n}, data: {a: 2026-11-21, b: =}}", "f"
+    )
+    assert item.document["data"] == {"a": "2026-11-21", "b": "="}
+    assert parse_objects(item.to_yaml(), "f") == [item]
