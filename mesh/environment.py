@@ -27,6 +27,10 @@ _FOREIGN = (
 )
 
 
+_LOOPBACK = "127.0.0.0/8"
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
+
+
 def member(instance: Instance, ip: str, xds_address: str) -> dict[str, str]:
     """By what the control plane knows a client: its address, its name, its labels."""
     return {
@@ -64,8 +68,17 @@ def of_instance(
     return plain(state, inherited) | own
 
 
+def past_proxies(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What keeps gRPC from asking the user's proxy for the mesh, which is on addresses no proxy can reach."""
+    if not any(inherited.get(name) for name in _PROXIES):
+        return {}
+    # As gRPC reads them: the first of the two that is set.
+    excepted = (inherited.get("no_grpc_proxy") or inherited.get("no_proxy") or "").split(",")
+    return {"no_grpc_proxy": ",".join([*filter(None, excepted), *({_LOOPBACK} - {*excepted})])}
+
+
 def plain(state: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What every child of the mesh gets."""
     kept = {key: value for key, value in inherited.items() if key not in _FOREIGN}
     # Unbuffered, because a child that is killed would take its last log lines with it.
-    return kept | {"PYTHONUNBUFFERED": "1", MARK: state}
+    return kept | past_proxies(inherited) | {"PYTHONUNBUFFERED": "1", MARK: state}

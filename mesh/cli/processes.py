@@ -11,6 +11,7 @@ import click
 
 from mesh.cli.options import ask, console, state_option
 from mesh.crash import clean_up
+from mesh.environment import past_proxies
 from mesh.errors import MeshError, NotRunning
 from mesh.logs import Tail, log_files
 from mesh.objects import is_name
@@ -95,7 +96,7 @@ def env(service: str, version: str, state: str) -> None:
         if not is_name(value):
             raise MeshError(f"{value!r} is no {what}; only a-z, 0-9, '-' and '.' fit.")
     found = ask(state, lambda mesh: mesh.environment(service, version))
-    for key, value in found.items():
+    for key, value in (found | past_proxies()).items():
         click.echo(f"export {key}={shlex.quote(value)}")
 
 

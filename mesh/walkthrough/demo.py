@@ -25,6 +25,7 @@ from mesh.walkthrough.door import Door
 from mesh.walkthrough.outcome import Outcome, Stage, Step
 
 INTERRUPTED = 130
+_START = "Bookinfo starts: a control plane, and every version as a process of its own"
 STEPS: tuple[Step, ...] = (
     Step("The canary rules of the Go bookinfo demo", colours.canary),
     Step("200 requests without a colour", colours.split),
@@ -57,8 +58,8 @@ async def run_demo(console: Console, state: Path | None = None, steps: Sequence[
         console.print("Interrupted; everything is stopped.")
         return INTERRUPTED
     except MeshError as error:
-        failed = ["The mesh"]
-        console.print(Text(str(error), style="red"))
+        failed = [_START]
+        console.print(Text(f"    {error}", style="red"), soft_wrap=True)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
@@ -68,8 +69,9 @@ async def run_demo(console: Console, state: Path | None = None, steps: Sequence[
     if not failed:
         console.print(Text(f"All {len(steps) + 2} steps were as they should be.", style="bold green"))
         return 0
-    console.print(Text(f"Not as it should be: {'; '.join(failed)}.", style="bold red"))
-    console.print(f"The logs are in {folder}/logs.")
+    console.print(Text(f"Not as it should be: {'; '.join(failed)}.", style="bold red"), soft_wrap=True)
+    if (folder / "logs").is_dir():
+        console.print(f"The logs are in {folder}/logs.")
     return 1
 
 
@@ -77,7 +79,7 @@ async def _play(console: Console, folder: Path, steps: Sequence[Step]) -> list[s
     """Start, play, stop, look at what is left; the titles of what failed."""
     failed: list[str] = []
     started = time.monotonic()
-    _title(console, 1, "Bookinfo starts: a control plane, and every version as a process of its own")
+    _title(console, 1, _START)
     mesh = Mesh(state=folder, port=0, xds_port=0, admin_port=0)
     async with mesh, Door(mesh.url) as door:
         status = await mesh.status()

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 
+from mesh.environment import past_proxies
 from mesh.inventory import SERVICE_PORT
 from mesh.walkthrough.outcome import Notes, Outcome, Stage
 
@@ -24,7 +25,7 @@ async def explain(stage: Stage) -> Outcome:
     notes.see(f"$ python -m proxyless {shlex.join(_ARGUMENTS)}")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "proxyless", *_ARGUMENTS),
-        env={**os.environ, **await stage.mesh.environment("walkthrough", "v1")},
+        env={**os.environ, **past_proxies(), **await stage.mesh.environment("walkthrough", "v1")},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

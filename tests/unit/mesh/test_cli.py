@@ -1,6 +1,10 @@
 """The command line: arguments, exit codes, one sentence without a running mesh."""
 
+import io
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -11,6 +15,7 @@ from mesh.cli.app import mesh as commands
 from mesh.cli.options import duration
 from mesh.cli.processes import parse_signal
 from mesh.cli.rules import as_list, choose
+from mesh.environment import past_proxies, plain
 from mesh.errors import MeshError, NotFound
 from mesh.inventory import BOOKINFO, find_instance
 from mesh.objects import parse_objects
@@ -132,3 +137,80 @@ def test_choosing_objects() -> None:
     listed = as_list(objects, single=False)
     assert isinstance(listed, dict)
     assert listed["kind"] == "List"
+
+
+def test_the_list_of_commands_breaks_off_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--help", monkeypatch=monkeypatch) == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    for command in commands.commands.values():
+        assert command.get_short_help_str(limit=1_000) in listed
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"a: \xff", "it is not UTF-8 text"), (b" " * ((16 << 20) + 1), "it is larger than 16 MiB")],
+    ids=["binary", "huge"],
+)
+@pytest.mark.parametrize("from_stdin", [True, False])
+def test_what_cannot_be_rules_is_not_read(
+    content: bytes,
+    said: str,
+    from_stdin: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_bytes(content)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert run("apply", "-f", "-" if from_stdin else str(file), monkeypatch=monkeypatch) == 1
+    assert capsys.readouterr().err == f"{'stdin' if from_stdin else file} cannot be read: {said}.\n"
+
+
+def test_a_terminal_without_arrows_gets_question_marks() -> None:
+    answer = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import mesh.cli.app as app; app.mesh.main = lambda **_: print('→'); app.main()",
+        ],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"?\n", b"")
+
+
+def test_ctrl_c_during_the_imports_is_no_traceback() -> None:
+    # Stops where `python -m mesh` begins with its imports, as a user does who types Ctrl-C at once.
+    interrupt = (
+        "import builtins, os, runpy, signal\n"
+        "real = builtins.__import__\n"
+        "def hooked(name, *rest, **more):\n"
+        "    if name == 'mesh.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return real(name, *rest, **more)\n"
+        "builtins.__import__ = hooked\n"
+        "runpy.run_module('mesh', run_name='__main__')\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", interrupt], capture_output=True, check=False)
+    assert (answer.returncode, answer.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.parametrize(
+    ("environ", "added"),
+    [
+        ({}, {}),
+        ({"no_proxy": "corp"}, {}),
+        ({"http_proxy": "http://p:1"}, {"no_grpc_proxy": "127.0.0.0/8"}),
+        ({"https_proxy": "p", "no_proxy": "corp,.x"}, {"no_grpc_proxy": "corp,.x,127.0.0.0/8"}),
+        (
+            {"grpc_proxy": "p", "no_grpc_proxy": "a,127.0.0.0/8", "no_proxy": "b"},
+            {"no_grpc_proxy": "a,127.0.0.0/8"},
+        ),
+    ],
+)
+def test_the_mesh_goes_past_the_users_proxy(environ: dict[str, str], added: dict[str, str]) -> None:
+    assert past_proxies(environ) == added
+    assert added.items() <= plain("state", environ).items()
