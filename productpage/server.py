@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bookinfo_pb.v1 import hop_pb2
 from lanes.context import current
@@ -20,6 +21,8 @@ from serving.identity import Identity
 
 _log = logging.getLogger(__name__)
 
+# How aiohttp says that a body is not the form its headers announce.
+_FORM_FAULTS = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
 _PAGE_HEADERS = {
     # Who served a page is its whole point, so it must not come from a cache.
     "Cache-Control": "no-store",
@@ -85,7 +88,10 @@ class PageServer:
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         """Sign in as `username` of the form, any name that is fit to be one."""
-        name = (await request.post()).get("username")
+        try:
+            name = (await request.post()).get("username")
+        except _FORM_FAULTS:  # no boundary, an unknown charset, a broken part
+            raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", "the form cannot be read") from None
         user = name.strip() if isinstance(name, str) else ""
         if fault := session.user_fault(user):
             raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", fault)

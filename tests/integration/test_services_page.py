@@ -253,6 +253,16 @@ async def test_signing_in_and_out() -> None:
             answer = await client.post("/login", data=form, allow_redirects=False)
             assert answer.status == 400
             assert "user name" in (await answer.json())["error"]["reason"]
+        for kind, body in (
+            ("multipart/form-data; boundary=x", b"\x00\xff no form"),
+            ("multipart/form-data", b"--x"),
+            ("multipart/form-data; boundary=x", b"--x\r\n\r\n--x--"),
+            ("application/x-www-form-urlencoded; charset=nope", b"username=a"),
+            ("application/x-www-form-urlencoded", b"username=\xff"),
+        ):
+            answer = await client.post("/login", data=body, headers={"content-type": kind})
+            assert answer.status == 400, (kind, body, await answer.text())
+            assert (await answer.json())["error"]["reason"] == "the form cannot be read"
         client.session.cookie_jar.update_cookies({"session": "YWRtaW4.0000"})
         await client.get("/productpage")
         assert "end-user" not in backend.seen["reviews"]
