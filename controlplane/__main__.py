@@ -6,9 +6,14 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from controlplane.problems import Problem
 
 
 @click.group(
@@ -68,7 +73,7 @@ def main(
     sys.exit(_serve(config, host, port, admin_port))
 
 
-@main.command()
+@main.command(short_help="Check Istio YAML and say what is wrong where.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def check(paths: tuple[Path, ...]) -> None:
     """Check directories or files of Istio YAML, as one configuration, and say what is wrong where.
@@ -78,23 +83,22 @@ def check(paths: tuple[Path, ...]) -> None:
     from controlplane.loader import load_texts, read_directory, read_file  # noqa: PLC0415 - see _serve()
 
     texts: dict[str, str] = {}
-    failed = False
+    errors: list[Problem] = []
     for path in paths:
         found, problems = read_directory(path) if path.is_dir() else read_file(path)
         texts |= {str(path / label) if path.is_dir() else label: text for label, text in found.items()}
-        for problem in problems:
-            failed = True
-            click.echo(f"error: {problem}")
+        errors += [replace(p, file=str(path / p.file)) for p in problems] if path.is_dir() else problems
     loaded = load_texts(texts)
-    for error in loaded.errors:
+    errors += loaded.errors
+    for error in sorted(errors):
         click.echo(f"error: {error}")
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}")
     click.echo(
-        f"{len(texts)} files, {len(loaded.objects)} objects, {len(loaded.errors)} errors, "
+        f"{len(texts)} files, {len(loaded.objects)} objects, {len(errors)} errors, "
         f"{len(loaded.warnings)} warnings"
     )
-    sys.exit(1 if failed or loaded.errors else 0)
+    sys.exit(1 if errors else 0)
 
 
 def _serve(config: Path, host: str, port: int, admin_port: int) -> int:

@@ -53,6 +53,8 @@ def check_port(host: str, port: int) -> None:
             pass
     except OSError as error:
         raise PortError(f"cannot listen on {host}:{port}: {reason(error)}") from error
+    except UnicodeError as error:  # what Python says of a name that DNS could not hold
+        raise PortError(f"cannot listen on {host}:{port}: that is no host name") from error
 
 
 class AdsServer:

@@ -85,6 +85,12 @@ def test_bad_settings_are_refused_with_words(tmp_path: Path) -> None:
         assert "Traceback" not in found.stderr
 
 
+def test_a_host_that_no_name_could_be_is_one_sentence(tmp_path: Path) -> None:
+    found = run("--config", str(tmp_path), "--host", "a..b", "--port", "0", "--admin-port", "0")
+    assert found.returncode == 1
+    assert found.stderr == "controlplane: cannot listen on a..b:0: that is no host name\n"
+
+
 def test_help_says_what_it_does() -> None:
     found = run("--help")
     assert found.returncode == 0
@@ -104,3 +110,12 @@ def test_check_names_the_place_and_exits_with_1(tmp_path: Path) -> None:
     found = run("check", str(good), str(bad))
     assert found.returncode == 1
     assert f"error: {bad}:4: spec.adress: unknown field\n" in found.stdout
+
+
+def test_check_counts_what_cannot_be_read_and_names_its_whole_path(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(b"\xff")
+    found = run("check", str(tmp_path))
+    assert found.returncode == 1
+    first, last = found.stdout.splitlines()
+    assert first.startswith(f"error: {tmp_path / 'binary.yaml'}: is not UTF-8 text")
+    assert last == "0 files, 0 objects, 1 errors, 0 warnings"
