@@ -89,7 +89,8 @@ def _parser(service: str, summary: str, variables: Sequence[Variable[Any]]) -> a
         f"  {v.name:<{width}}  {v.help}" + (f" (default: {v.default})" if v.default else "")
         for v in variables
     ]
-    lines.append(f"  {'XDS_ADDRESS':<{width}}  host:port of the control plane, for xds:/// targets")
+    if any(variable.name.endswith("_TARGET") for variable in variables):
+        lines.append(f"  {'XDS_ADDRESS':<{width}}  host:port of the control plane, for xds:/// targets")
     return argparse.ArgumentParser(
         prog=f"python -m {service}",
         description=summary,

@@ -71,10 +71,12 @@ async def test_help(service: str) -> None:
     code, out, err = await ended(service, "--help")
     assert (code, err) == (0, "")
     assert f"python -m {service}" in out
-    for variable in ("SERVICE_VERSION", "PORT", "INSTANCE_IP", "XDS_ADDRESS", "DRAIN_TIMEOUT"):
+    for variable in ("SERVICE_VERSION", "PORT", "INSTANCE_IP", "DRAIN_TIMEOUT"):
         assert variable in out
     assert ("LANE_HEADER" in out) == (service == "productpage")
     assert ("RATINGS_TARGET" in out) == (service in {"productpage", "reviews"})
+    # Who calls nobody has no use for a control plane.
+    assert ("XDS_ADDRESS" in out) == (service in {"productpage", "reviews"})
 
 
 @pytest.mark.parametrize(
