@@ -1,9 +1,13 @@
 """Lanes over real processes: one matrix is the only truth, and the hops of every answer prove it."""
 
 import asyncio
+import os
 import random
+import re
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import proxyless
 import pytest
@@ -16,6 +20,7 @@ from mesh import Mesh
 from mesh.walkthrough.door import Door, Visit
 from mesh.walkthrough.rules import as_yaml
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SPEC = MeshSpec(
@@ -86,6 +91,19 @@ async def test_500_requests_in_flight_and_none_crosses_lanes(door: Door) -> None
     assert len(Counter(lanes)) == len(MATRIX)
     for lane, visit in zip(lanes, visits, strict=True):
         check(visit, lane)
+
+
+async def test_the_example_of_the_readme_runs_as_it_stands(mesh: Mesh) -> None:
+    [example] = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", example),
+        env={**os.environ, **await mesh.environment("my-client")},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert await process.communicate() == (b"v2\n", b"")
 
 
 @pytest.mark.parametrize("lane", ["base", "dev", "qa", "plain"])
