@@ -130,7 +130,6 @@ class AdsClient:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self._pool.close()
 
     # --- for channels -------------------------------------------------------------------------------------
 
@@ -201,6 +200,14 @@ class AdsClient:
     # --- the stream ---------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        """Follow the control plane; the connections end with this task, however it ends."""
+        try:
+            await self._follow()
+        finally:
+            # asyncio.run cancels what is left when it ends, and then nobody else closes them.
+            await self._pool.close()
+
+    async def _follow(self) -> None:
         """Keep a stream to the control plane, for as long as the Client lives."""
         attempt, told = 0, ""
         while True:

@@ -26,9 +26,6 @@ from .targets import ActiveTarget
 
 CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
 
-_PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts"
-"""Tells the server how many attempts there were before this one (gRFC A6)."""
-
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -255,7 +252,7 @@ class Dispatcher:
             inner(
                 replay.messages() if replay is not None else spec.request,
                 timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
-                metadata=(*spec.metadata, (_PREVIOUS_ATTEMPTS, str(len(tried)))) if tried else spec.metadata,
+                metadata=spec.metadata,
                 credentials=spec.credentials,
                 # Never wait_for_ready: the call would stay with this endpoint even if it never comes back.
                 compression=spec.compression,
@@ -291,7 +288,8 @@ async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
     ended = asyncio.create_task(_failure(call))
     try:
         await asyncio.wait((headers, ended), return_when=asyncio.FIRST_COMPLETED)
-        return await ended if call.done() or ended.done() else None
+        # Empty ones say nothing: grpc.aio gives them for a response without headers, too.
+        return None if headers.done() and headers.result() and not ended.done() else await ended
     except asyncio.CancelledError:
         ended.cancel()
         raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import grpc
 from grpc import aio
@@ -44,9 +43,7 @@ class Client(AdsClient):
         return Channel(self, target, credentials, options, compression, interceptors)
 
 
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, tuple[Client, set[Channel]]]] = (
-    WeakKeyDictionary()
-)
+_shared: dict[asyncio.AbstractEventLoop, dict[str, tuple[Client, set[Channel]]]] = {}
 
 
 def insecure_channel(
@@ -86,6 +83,9 @@ def _channel(
     except RuntimeError:
         raise ClosedError("an xDS channel needs a running event loop: make it in a coroutine") from None
     bootstrap = Bootstrap.from_env()
+    for other in list(_shared):
+        if other.is_closed():  # with channels nobody closed: their Client held it
+            _shared.pop(other, None)
     clients = _shared.setdefault(loop, {})
     if bootstrap.identity not in clients:
         clients[bootstrap.identity] = (Client(bootstrap), set())
