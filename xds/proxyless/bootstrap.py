@@ -68,7 +68,9 @@ class Bootstrap:
         """Read gRPC's bootstrap JSON from a file."""
         try:
             text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise BootstrapError(f"bootstrap file {os.fspath(path)!r}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
             raise BootstrapError(f"bootstrap file {os.fspath(path)!r}: {error}") from None
         return cls.from_json(text, source=os.fspath(path))
 

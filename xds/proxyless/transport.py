@@ -22,6 +22,7 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),  # a quiet stream is no reason to stop asking
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),  # what lies inside the mesh is not reached through the user's web proxy
 )
 
 
