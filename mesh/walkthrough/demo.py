@@ -17,6 +17,7 @@ from rich.text import Text
 
 from mesh.addresses import bind_error
 from mesh.errors import MeshError
+from mesh.istiod import version_of
 from mesh.mesh import Mesh
 from mesh.status import MeshStatus
 from mesh.table import status_view
@@ -40,10 +41,13 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def run_demo(console: Console, state: Path | None = None, steps: Sequence[Step] = STEPS) -> int:
+async def run_demo(
+    console: Console, state: Path | None = None, steps: Sequence[Step] = STEPS, istiod: Path | None = None
+) -> int:
     """Play the steps on a mesh of their own; 0 only if every one of them was as it should be.
 
-    The state folder is a temporary one unless given; with a failed step its logs are kept.
+    The state folder is a temporary one unless given; with a failed step its logs are kept. With `istiod` the
+    control plane is that stock Istiod.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -53,7 +57,7 @@ async def run_demo(console: Console, state: Path | None = None, steps: Sequence[
     folder = state or Path(tempfile.mkdtemp(prefix="mesh-demo-"))
     failed: list[str] = []
     try:
-        failed = await _play(console, folder, steps)
+        failed = await _play(console, folder, steps, istiod)
     except asyncio.CancelledError:
         console.print("Interrupted; everything is stopped.")
         return INTERRUPTED
@@ -75,12 +79,14 @@ async def run_demo(console: Console, state: Path | None = None, steps: Sequence[
     return 1
 
 
-async def _play(console: Console, folder: Path, steps: Sequence[Step]) -> list[str]:
+async def _play(console: Console, folder: Path, steps: Sequence[Step], istiod: Path | None) -> list[str]:
     """Start, play, stop, look at what is left; the titles of what failed."""
     failed: list[str] = []
     started = time.monotonic()
     _title(console, 1, _START)
-    mesh = Mesh(state=folder, port=0, xds_port=0, admin_port=0)
+    if istiod is not None:
+        console.print(Text(f"    The control plane is a stock Istiod, {version_of(istiod)}."), soft_wrap=True)
+    mesh = Mesh(state=folder, port=0, xds_port=0, admin_port=0, istiod=istiod)
     async with mesh, Door(mesh.url) as door:
         status = await mesh.status()
         console.print(status_view(status))

@@ -20,6 +20,8 @@ from mesh import Mesh
 from mesh.walkthrough.door import Door, Visit
 from mesh.walkthrough.rules import as_yaml
 
+# A stock Istiod in the embedded control plane's place: `make test-istiod`.
+ISTIOD = os.environ.get("ISTIOD")
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -51,7 +53,7 @@ SHAPES = ("env={}", "user=7,env={};ttl=1,x=y", "env={},b=2", "a=1 , env = {}")
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
     state = tmp_path_factory.mktemp("lanes") / "state"
-    async with Mesh(state=state, port=0, xds_port=0, admin_port=0) as running:
+    async with Mesh(state=state, port=0, xds_port=0, admin_port=0, istiod=ISTIOD) as running:
         report = await running.apply(as_yaml(SPEC))
         assert report.ok, report.lines()
         yield running
