@@ -53,9 +53,9 @@ def _destination_rule(spec: MeshSpec, service: Service, lanes: list[Lane]) -> di
     versions |= {lane.versions[service.name] for lane in lanes if service.name in lane.versions}
     by_subset: dict[str, str] = {}
     for version in sorted(versions):
-        if (other := by_subset.setdefault(_subset(version), version)) != version:
+        if (other := by_subset.setdefault(subset_name(version), version)) != version:
             raise SpecError(f"service {service.name}: versions {other} and {version} share a subset name")
-    subsets = [{"name": _subset(version), "labels": {"version": version}} for version in sorted(versions)]
+    subsets = [{"name": subset_name(version), "labels": {"version": version}} for version in sorted(versions)]
     return {
         "apiVersion": API_VERSION,
         "kind": "DestinationRule",
@@ -106,9 +106,10 @@ def _base_destinations(service: Service) -> list[dict[str, Any]]:
 
 
 def _destination(service: Service, version: str) -> dict[str, Any]:
-    return {"host": service.name, "subset": _subset(version), "port": {"number": service.port}}
+    return {"host": service.name, "subset": subset_name(version), "port": {"number": service.port}}
 
 
-def _subset(version: str) -> str:
+def subset_name(version: str) -> str:
+    """The version as a subset's name."""
     # Subset names are DNS labels for Istio, label values are not bound to be.
     return re.sub(r"[^a-z0-9-]", "-", version.lower())
