@@ -105,6 +105,13 @@ class AddressBook:
             raise MeshError("Every spare address of this mesh has been handed out; restart it for more.")
         return address
 
+    def guest(self) -> Address:
+        """An address nobody has had yet, for a process of the user's that the mesh starts."""
+        ip = self.spare()
+        if ip != LOOPBACK and not bind_error(ip, SERVICE_PORT):
+            return Address(ip, SERVICE_PORT)
+        return Address(ip, free_port(ip, avoid=(address.port for address in self._addresses.values())))
+
     def close(self) -> None:
         """Let another mesh have the block."""
         if self._guard is not None:

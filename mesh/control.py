@@ -11,12 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
-from mesh.errors import MeshError, NotFound, Refused
+from mesh.errors import Changed, MeshError, NotFound, Refused
 from mesh.objects import Ref
+from mesh.rulebook import Expected
 from mesh.verbs import Verbs
 
 Body = dict[str, Any]
-_KINDS: dict[str, type[MeshError]] = {"refused": Refused, "not-found": NotFound}
+_KINDS: dict[str, type[MeshError]] = {"refused": Refused, "not-found": NotFound, "changed": Changed}
 
 
 class ControlServer:
@@ -29,7 +30,7 @@ class ControlServer:
         app = web.Application(client_max_size=64 << 20)
         app.router.add_get("/status", self._status)
         app.router.add_get("/objects", self._objects)
-        for name in ("apply", "delete", "kill", "start", "environment", "down"):
+        for name in ("apply", "delete", "kill", "start", "admit", "dismiss", "environment", "down"):
             app.router.add_post(f"/{name}", self._answer(getattr(self, f"_{name}")))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
@@ -64,7 +65,8 @@ class ControlServer:
         return web.json_response([item.document for item in await self._mesh.objects()])
 
     async def _apply(self, body: Body) -> object:
-        return (await self._mesh.apply_files(body["files"], float(body["timeout"]))).to_dict()
+        expected = [Expected(Ref(**each["ref"]), each["document"]) for each in body.get("expected") or ()]
+        return (await self._mesh.apply_files(body["files"], float(body["timeout"]), expected)).to_dict()
 
     async def _delete(self, body: Body) -> object:
         refs = [Ref(**ref) for ref in body["refs"]]
@@ -75,6 +77,13 @@ class ControlServer:
 
     async def _start(self, body: Body) -> object:
         return asdict(await self._mesh.start(body["name"]))
+
+    async def _admit(self, body: Body) -> object:
+        return asdict(await self._mesh.admit(body))
+
+    async def _dismiss(self, body: Body) -> object:
+        await self._mesh.dismiss(body["name"])
+        return {}
 
     async def _environment(self, body: Body) -> object:
         return await self._mesh.environment(body["service"], body["version"])

@@ -21,6 +21,7 @@ _FOREIGN = (
     "SERVICE_VERSION",
     "PORT",
     "TRUST_BAGGAGE",
+    "DOOR_RULES",
     "BIND_IP",
     "LANE_KEY",
     *(f"{service.name.upper()}_TARGET" for service in BOOKINFO),

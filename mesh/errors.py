@@ -11,6 +11,7 @@ class MeshError(Exception):
     MeshError
     ├── NotRunning   there is no mesh in this state folder
     ├── NotFound     the object or instance named does not exist
+    ├── Changed      somebody else has changed an object meanwhile
     └── Refused      the control plane does not take these rules; `details` says where and why
     """
 
@@ -29,6 +30,10 @@ class NotRunning(MeshError):
 
 class NotFound(MeshError):
     """The object or instance named does not exist."""
+
+
+class Changed(MeshError):
+    """Somebody else has changed an object since it was read; nothing was changed."""
 
 
 class Refused(MeshError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mesh.errors import NotFound
@@ -73,9 +73,8 @@ def calls_others(services: tuple[Service, ...], instance: Instance) -> bool:
     return any(s.name == instance.service and s.calls.get(instance.version) for s in services)
 
 
-def find_instance(services: tuple[Service, ...], text: str) -> Instance:
+def find_instance(known: Sequence[Instance], text: str) -> Instance:
     """The instance a user means by `SERVICE/VERSION`; the version may be left out where there is only one."""
-    known = instances_of(services)
     name, _, version = text.partition("/")
     matching = [i for i in known if i.service == name and version in ("", i.version)]
     if len(matching) == 1:

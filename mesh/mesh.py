@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from mesh import clients, environment, sources
 from mesh.addresses import LOOPBACK, AddressBook, plan_addresses, require_port
@@ -16,11 +16,12 @@ from mesh.control import ControlServer
 from mesh.crash import end_last_run
 from mesh.errors import MeshError, NotRunning
 from mesh.group import ProcessGroup
+from mesh.guests import guest_from
 from mesh.inventory import BOOKINFO, FRONT_DOOR, Instance, Service, calls_others, instances_of
 from mesh.istiod import IstiodAdmin
 from mesh.objects import MeshObject, Ref
 from mesh.report import Report
-from mesh.rulebook import DEFAULT_TIMEOUT, RuleBook
+from mesh.rulebook import DEFAULT_TIMEOUT, Expected, RuleBook
 from mesh.state import Run, StateFolder
 from mesh.status import MeshStatus, Phase, ProcessStatus
 from mesh.store import Store
@@ -148,9 +149,14 @@ class Mesh:
         """Put rules in force, given as YAML text or as paths of files and folders; see `RuleBook.apply`."""
         return await self.apply_files(sources.as_files(rules), timeout)
 
-    async def apply_files(self, files: sources.Files, timeout: float = DEFAULT_TIMEOUT) -> Report:
-        """Put rules in force, given as texts by label."""
-        return await self._rules.apply(files, timeout)
+    async def apply_files(
+        self,
+        files: sources.Files,
+        timeout: float = DEFAULT_TIMEOUT,
+        expected: Sequence[Expected] | None = None,
+    ) -> Report:
+        """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
+        return await self._rules.apply(files, timeout, expected)
 
     async def delete(self, *rules: str | Path | Ref, timeout: float = DEFAULT_TIMEOUT) -> Report:
         """Take rules out of force, named by the YAML that brought them or one by one."""
@@ -176,6 +182,14 @@ class Mesh:
         status = await self._supervisor.start(name)
         await self.wait_for_clients()
         return status
+
+    async def admit(self, guest: Mapping[str, Any]) -> ProcessStatus:
+        """Start a process of the user's own as an instance; it gets calls when this returns."""
+        return await self._supervisor.admit(guest_from(guest, self._services, self._rules.objects()))
+
+    async def dismiss(self, name: str) -> None:
+        """Drain a guest and forget it; nothing happens when there is none of this name."""
+        await self._supervisor.dismiss(name)
 
     async def until(self, name: str, phase: Phase) -> ProcessStatus:
         """Wait until a process is in this phase (`died`, say) and its WorkloadEntry says so, too."""

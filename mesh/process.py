@@ -57,12 +57,14 @@ class Child:
         group: int,
         log: Path,
         is_ready: Callable[[str], bool],
+        directory: str | None = None,
     ) -> Child:
         """Start a process in this process group, with its output going to the end of `log`."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 env=dict(env),
+                cwd=directory,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -92,6 +94,11 @@ class Child:
         both = (self.ready, self.exited)
         done, _ = await asyncio.wait(both, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         return bool(done)
+
+    def says_ready(self) -> None:
+        """Take it for ready, whatever it says itself."""
+        if not self.ready.done():
+            self.ready.set_result("")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended already."""

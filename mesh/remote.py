@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +13,7 @@ from mesh.control import error_from
 from mesh.errors import MeshError, NotRunning
 from mesh.objects import MeshObject, Ref, read_object
 from mesh.report import Report
+from mesh.rulebook import Expected
 from mesh.sources import Files
 from mesh.state import StateFolder
 from mesh.status import MeshStatus, ProcessStatus
@@ -35,9 +37,13 @@ class Remote:
     ) -> None:
         await self._session.close()
 
-    async def apply_files(self, files: Files, timeout: float) -> Report:
-        """Put rules in force, given as texts by label."""
-        return Report.from_dict(await self._ask("apply", {"files": dict(files), "timeout": timeout}))
+    async def apply_files(
+        self, files: Files, timeout: float, expected: Sequence[Expected] | None = None
+    ) -> Report:
+        """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
+        compared = [{"ref": each.ref.as_dict(), "document": each.document} for each in expected or ()]
+        body = {"files": dict(files), "timeout": timeout, "expected": compared}
+        return Report.from_dict(await self._ask("apply", body))
 
     async def delete_refs(self, refs: list[Ref], timeout: float) -> Report:
         """Take objects out of force."""
@@ -55,6 +61,14 @@ class Remote:
     async def start(self, name: str) -> ProcessStatus:
         """Start a process that has ended."""
         return ProcessStatus(**await self._ask("start", {"name": name}))
+
+    async def admit(self, guest: Mapping[str, Any]) -> ProcessStatus:
+        """Start a process of the user's own as an instance; it gets calls when this returns."""
+        return ProcessStatus(**await self._ask("admit", dict(guest)))
+
+    async def dismiss(self, name: str) -> None:
+        """Drain a guest and forget it."""
+        await self._ask("dismiss", {"name": name})
 
     async def status(self) -> MeshStatus:
         """What is true of the mesh now."""

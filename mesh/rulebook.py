@@ -5,16 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mesh.admin import Admin, ControlPlaneGone, problem_line
-from mesh.errors import MeshError, NotFound, Refused
-from mesh.objects import MeshObject, Ref
+from mesh.errors import Changed, MeshError, NotFound, Refused
+from mesh.objects import Document, MeshObject, Ref
 from mesh.report import ClientOutcome, ObjectOutcome, Report
 from mesh.sources import Files, objects_in, with_lists_opened
 from mesh.store import Store
 
 DEFAULT_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an object has to be for a change to be made; None for one that must not be there."""
+
+    ref: Ref
+    document: Document | None
 
 
 class RuleBook:
@@ -33,15 +42,21 @@ class RuleBook:
         """Everything in force."""
         return self._store.objects()
 
-    async def apply(self, files: Files, timeout: float = DEFAULT_TIMEOUT) -> Report:
+    async def apply(
+        self,
+        files: Files,
+        timeout: float = DEFAULT_TIMEOUT,
+        expected: Sequence[Expected] | None = None,
+    ) -> Report:
         """Put every object in these texts in force, all or none, and wait for the clients it affects.
 
         Raises Refused with place and reason when the control plane does not take them; nothing is written
-        then. `timeout` is in seconds.
+        then. `timeout` is in seconds. With `expected`, an object that is no more so is an error, Changed.
         """
         # In a thread: a large text takes a while, and an instance that dies meanwhile must leave the mesh.
         objects = await asyncio.to_thread(objects_in, files)
         async with self._one_at_a_time:
+            self._compare(expected or ())
             texts = await asyncio.to_thread(with_lists_opened, files)
             verdict = await self._ask(self._admin.validate(texts))
             if not verdict.get("ok"):
@@ -85,6 +100,12 @@ class RuleBook:
             self._store.remove(sorted(refs, key=lambda ref: ref.kind != "VirtualService"))
             await self._ask(self._admin.reload())
         return await self._observed(outcomes, warnings, since, started, timeout)
+
+    def _compare(self, expected: Sequence[Expected]) -> None:
+        for each in expected:
+            found = self._store.get(each.ref)
+            if (found.document if found is not None else None) != each.document:
+                raise Changed(f"{each.ref.kind.lower()}/{each.ref.name} has been changed meanwhile.")
 
     async def publish(self, objects: Iterable[MeshObject]) -> None:
         """Write objects of the mesh's own; they count at once, or when the control plane is back."""

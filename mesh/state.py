@@ -37,6 +37,9 @@ class StateFolder:
         self.path = Path(path).absolute()
         self.config = self.path / "config"
         self.logs = self.path / "logs"
+        self.lanes = self.path / "lanes"
+        """What the `lanes` command keeps: its history, its lock, and the door's rules."""
+        self.door_rules = self.lanes / "door.yaml"
         self._run = self.path / "run.json"
         self._lock_path = self.path / "lock"
         self._lock: int | None = None
@@ -74,6 +77,7 @@ class StateFolder:
         self.clear()
         shutil.rmtree(self.logs, ignore_errors=True)
         self.config.mkdir()
+        self.lanes.mkdir()
         self.logs.mkdir()
 
     def socket_path(self) -> Path:
@@ -99,6 +103,7 @@ class StateFolder:
                 shutil.rmtree(socket.parent, ignore_errors=True)
         self._run.unlink(missing_ok=True)
         shutil.rmtree(self.config, ignore_errors=True)
+        shutil.rmtree(self.lanes, ignore_errors=True)
 
     def release(self) -> None:
         """Let the next mesh in."""

@@ -21,6 +21,8 @@ class ProcessStatus:
     exit_code: int | None = None
     xds: str = ""
     """Its configuration, says the control plane: acknowledged, pending, refused …; empty if no client."""
+    command: str = ""
+    """What a guest runs; empty for the mesh's own."""
 
     @property
     def text(self) -> str:

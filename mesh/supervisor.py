@@ -7,13 +7,14 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from mesh import environment, istiod
-from mesh.addresses import LOOPBACK, AddressBook
+from mesh.addresses import LOOPBACK, Address, AddressBook
 from mesh.errors import MeshError
-from mesh.inventory import CONTROL_PLANE, Instance, Service, find_instance, instances_of
+from mesh.guests import Guest, until_called
+from mesh.inventory import CONTROL_PLANE, FRONT_DOOR, Instance, Service, find_instance, instances_of
 from mesh.rulebook import RuleBook
 from mesh.state import StateFolder
 from mesh.status import ProcessStatus
@@ -51,6 +52,8 @@ class Supervisor:
         self._xds_address = f"{LOOPBACK}:{xds_port}"
         self.control_plane = self._control_plane_unit(xds_port, admin_port)
         self.instances = {i: self._instance_unit(i) for i in instances_of(services)}
+        self._guests: dict[Instance, Address] = {}
+        """Whoever has ever been a guest keeps the address, so that addresses do not run out."""
 
     @property
     def units(self) -> list[Unit]:
@@ -61,7 +64,7 @@ class Supervisor:
         """The process a user means; NotFound lists what there is."""
         if name == CONTROL_PLANE:
             return self.control_plane
-        return self.instances[find_instance(self._services, name)]
+        return self.instances[find_instance(tuple(self.instances), name)]
 
     async def start_instances(self) -> None:
         """Start every instance and return when all serve; the first that fails is the error."""
@@ -91,6 +94,41 @@ class Supervisor:
         await asyncio.gather(*(unit.stop(STOP_GRACE) for unit in self.instances.values()))
         await self.control_plane.stop(STOP_GRACE)
 
+    async def admit(self, guest: Guest) -> ProcessStatus:
+        """Start a process of the user's as one more instance; one of its name ends first."""
+        name = str(guest.instance)
+        if guest.instance in self.instances:
+            if guest.instance not in self._guests:
+                raise MeshError(f"{name} is an instance of the mesh's own; choose another version.")
+            await self.dismiss(name)
+        address = self._guests.get(guest.instance) or self._addresses.guest()
+        self._guests[guest.instance] = address
+        unit = self._guest_unit(guest, address)
+        self.instances[guest.instance] = unit
+        try:
+            return await self.start(name)
+        except BaseException:
+            await self._forget(guest.instance)
+            raise
+
+    async def dismiss(self, name: str) -> None:
+        """Drain a guest and forget it; nothing happens when there is none of this name."""
+        instance = next((i for i in self._guests if str(i) == name and i in self.instances), None)
+        if instance is None:
+            return
+        unit = self.instances[instance]
+        if unit.ready:
+            with contextlib.suppress(MeshError):  # it takes too long, or has just ended by itself
+                await unit.kill(signal.SIGTERM)
+        await self._forget(instance)
+
+    async def _forget(self, instance: Instance) -> None:
+        unit = self.instances.pop(instance, None)
+        if unit is not None:
+            await unit.stop(STOP_GRACE)
+            await self._rules.withdraw([workload_ref(instance)])
+            self._changed(unit.status())
+
     def _control_plane_unit(self, xds_port: int, admin_port: int) -> Unit:
         env = environment.plain(str(self._state.path))
         if self._istiod is None:
@@ -117,24 +155,16 @@ class Supervisor:
     def _instance_unit(self, instance: Instance) -> Unit:
         service = next(s for s in self._services if s.name == instance.service)
         address = self._addresses[instance]
-
-        async def join() -> None:
-            await self._rules.publish([workload_entry(instance, service, address)])
-
-        async def leave() -> None:
-            draining = unit.alive
-            since = await self._rules.generation() if draining else None
-            await self._rules.withdraw([workload_ref(instance)])
-            if since is not None:
-                # Who drains is still there to serve: let no client be told too late.
-                with contextlib.suppress(MeshError):
-                    await self._rules.settle(_SETTLE_TIMEOUT, since)
-
+        env = environment.of_instance(instance, address, self._xds_address, str(self._state.path))
+        if instance == FRONT_DOOR:
+            env["DOOR_RULES"] = str(self._state.door_rules)
+        unit: Unit
+        join, leave = self._place(instance, service, address, lambda: unit.alive)
         unit = Unit(
             str(instance),
             str(address),
             argv=[sys.executable, "-m", instance.service],
-            env=environment.of_instance(instance, address, self._xds_address, str(self._state.path)),
+            env=env,
             log=self.log_of(instance.pod),
             group=self._group,
             is_ready=says_serving,
@@ -143,6 +173,47 @@ class Supervisor:
             on_down=leave,
         )
         return unit
+
+    def _guest_unit(self, guest: Guest, address: Address) -> Unit:
+        unit: Unit
+        join, leave = self._place(guest.instance, guest.service, address, lambda: unit.alive)
+        unit = Unit(
+            str(guest.instance),
+            str(address),
+            argv=guest.argv,
+            env=environment.of_instance(
+                guest.instance, address, self._xds_address, str(self._state.path), guest.environment
+            ),
+            log=self.log_of(guest.instance.pod),
+            group=self._group,
+            is_ready=says_serving,
+            changed=self._changed,
+            on_up=join,
+            on_down=leave,
+            answers=lambda: until_called(address),
+            command=guest.command,
+            directory=guest.directory,
+        )
+        return unit
+
+    def _place(
+        self, instance: Instance, service: Service, address: Address, alive: Callable[[], bool]
+    ) -> tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]:
+        """How an instance gets its place in the mesh, and how it loses it."""
+
+        async def join() -> None:
+            await self._rules.publish([workload_entry(instance, service, address)])
+
+        async def leave() -> None:
+            draining = alive()
+            since = await self._rules.generation() if draining else None
+            await self._rules.withdraw([workload_ref(instance)])
+            if since is not None:
+                # Who drains is still there to serve: let no client be told too late.
+                with contextlib.suppress(MeshError):
+                    await self._rules.settle(_SETTLE_TIMEOUT, since)
+
+        return join, leave
 
     def log_of(self, name: str) -> Path:
         """The file that holds everything the process wrote."""

@@ -54,10 +54,11 @@ def headline(status: MeshStatus) -> list[str]:
 
 def notes(status: MeshStatus) -> list[str]:
     """What a person should know beside the table."""
+    guests = [f"guest: {p.name} runs {p.command}" for p in status.processes if p.command]
     clients = [f"client: {name}" for name in status.clients]
     limits = [f"limit: {limit}" for limit in status.limits]
     errors = [f"error: {error}" for error in status.errors]
-    return clients + limits + errors + [f"warning: {warning}" for warning in status.warnings]
+    return guests + clients + limits + errors + [f"warning: {warning}" for warning in status.warnings]
 
 
 def change_line(process: ProcessStatus) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mesh.errors import MeshError
 from mesh.process import Child
@@ -37,6 +38,9 @@ class Unit:
         changed: Callable[[ProcessStatus], None],
         on_up: Callable[[], Awaitable[None]] = _nothing,
         on_down: Callable[[], Awaitable[None]] = _nothing,
+        answers: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        command: str = "",
+        directory: str | None = None,
         start_timeout: float = START_TIMEOUT,
     ) -> None:
         self.name = name
@@ -49,6 +53,10 @@ class Unit:
         self._changed = changed
         self._on_up = on_up
         self._on_down = on_down
+        self._answers = answers
+        """Returns when the process can be called, for one that does not say so itself."""
+        self._command = command
+        self._directory = directory
         self._start_timeout = start_timeout
         self._phase: Phase = "stopped"
         self._exit_code: int | None = None
@@ -72,7 +80,9 @@ class Unit:
     def status(self) -> ProcessStatus:
         """What is true of it now."""
         pid = self._child.pid if self._child is not None and self.alive else None
-        return ProcessStatus(self.name, self.address, self._phase, pid, self._exit_code)
+        return ProcessStatus(
+            self.name, self.address, self._phase, pid, self._exit_code, command=self._command
+        )
 
     async def until(self, phase: Phase) -> ProcessStatus:
         """Wait until it is in this phase and the mesh knows; its status then."""
@@ -90,12 +100,17 @@ class Unit:
             self._wanted = None
             self._exit_code = None
             child = await Child.spawn(
-                self._argv, env=self._env, group=self._group, log=self.log, is_ready=self._is_ready
+                self._argv,
+                env=self._env,
+                group=self._group,
+                log=self.log,
+                is_ready=self._is_ready,
+                directory=self._directory,
             )
             self._child = child
             self._enter("starting")
             self._end = asyncio.create_task(self._until_end(child), name=f"end of {self.name}")
-            if not await child.until_ready(self._start_timeout):
+            if not await self._until_ready(child):
                 await self._give_up(child)
             if not child.alive:
                 await asyncio.shield(self._end)
@@ -134,6 +149,16 @@ class Unit:
             await self._child.stop(grace)
         if self._end is not None:
             await self._end
+
+    async def _until_ready(self, child: Child) -> bool:
+        if self._answers is None:
+            return await child.until_ready(self._start_timeout)
+        called = asyncio.create_task(self._answers(), name=f"first call of {self.name}")
+        called.add_done_callback(lambda task: None if task.cancelled() else child.says_ready())
+        try:
+            return await child.until_ready(self._start_timeout)
+        finally:
+            called.cancel()
 
     async def _give_up(self, child: Child) -> None:
         self._wanted = "killed"

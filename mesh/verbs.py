@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from mesh.objects import MeshObject, Ref
 from mesh.report import Report
+from mesh.rulebook import Expected
 from mesh.sources import Files
 from mesh.status import MeshStatus, ProcessStatus
 
@@ -14,8 +16,10 @@ from mesh.status import MeshStatus, ProcessStatus
 class Verbs(Protocol):
     """`Mesh` does these; `Remote` asks the mesh of another process to do them."""
 
-    async def apply_files(self, files: Files, timeout: float) -> Report:
-        """Put rules in force, given as texts by label."""
+    async def apply_files(
+        self, files: Files, timeout: float, expected: Sequence[Expected] | None = None
+    ) -> Report:
+        """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
 
     async def delete_refs(self, refs: list[Ref], timeout: float) -> Report:
         """Take objects out of force."""
@@ -28,6 +32,12 @@ class Verbs(Protocol):
 
     async def start(self, name: str) -> ProcessStatus:
         """Start a process that has ended."""
+
+    async def admit(self, guest: Mapping[str, Any]) -> ProcessStatus:
+        """Start a process of the user's own as an instance; it gets calls when this returns."""
+
+    async def dismiss(self, name: str) -> None:
+        """Drain a guest and forget it."""
 
     async def status(self) -> MeshStatus:
         """What is true of the mesh now."""

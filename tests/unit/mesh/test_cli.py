@@ -17,7 +17,7 @@ from mesh.cli.processes import parse_signal
 from mesh.cli.rules import as_list, choose
 from mesh.environment import past_proxies, plain
 from mesh.errors import MeshError, NotFound
-from mesh.inventory import BOOKINFO, find_instance
+from mesh.inventory import BOOKINFO, find_instance, instances_of
 from mesh.objects import parse_objects
 
 VERBS = ("up", "apply", "delete", "get", "status", "logs", "kill", "start", "env", "down")
@@ -113,12 +113,12 @@ def test_wrong_signals(text: str) -> None:
 
 
 def test_an_instance_is_found_by_name() -> None:
-    assert str(find_instance(BOOKINFO, "reviews/v2")) == "reviews/v2"
-    assert str(find_instance(BOOKINFO, "productpage")) == "productpage/v1"
+    assert str(find_instance(instances_of(BOOKINFO), "reviews/v2")) == "reviews/v2"
+    assert str(find_instance(instances_of(BOOKINFO), "productpage")) == "productpage/v1"
     with pytest.raises(NotFound, match="several versions; say which of reviews/v1, reviews/v2"):
-        find_instance(BOOKINFO, "reviews")
+        find_instance(instances_of(BOOKINFO), "reviews")
     with pytest.raises(NotFound, match=r"no instance 'reviews/v9'.*ratings/v1.*controlplane"):
-        find_instance(BOOKINFO, "reviews/v9")
+        find_instance(instances_of(BOOKINFO), "reviews/v9")
 
 
 def test_choosing_objects() -> None:
