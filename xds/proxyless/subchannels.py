@@ -24,6 +24,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 
+_FAREWELL = 0.1
+"""Seconds a closed connection may take to say so; it takes less than one millisecond."""
+
+
 @dataclass(frozen=True)
 class SubchannelKey:
     """What makes two subchannels the same."""
@@ -155,7 +159,19 @@ def _next_readiness(now: Readiness, state: grpc.ChannelConnectivity) -> Readines
 
 
 async def _shut(subchannel: Subchannel) -> None:
+    """Close, and wait until gRPC has told its watchers: news for a loop that is closed by then is an error.
+
+    Where the task that watches was cancelled, as at the end of asyncio.run, the other watcher is told last.
+    gRPC tells neither while somebody still holds a call that has ended, so there is a limit.
+    """
+    channel = subchannel.channel
+    watchers = [asyncio.create_task(channel.wait_for_state_change(channel.get_state()))]
     if subchannel.task is not None:
-        subchannel.task.cancel()
-        await asyncio.wait([subchannel.task])
-    await subchannel.channel.close()
+        watchers.append(subchannel.task)
+    await asyncio.sleep(0)  # until it watches
+    await channel.close()
+    _, untold = await asyncio.wait(watchers, timeout=_FAREWELL)
+    for watcher in untold:
+        watcher.cancel()
+    if untold:
+        await asyncio.wait(untold)
