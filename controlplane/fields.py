@@ -23,6 +23,7 @@ _DURATION_UNITS = {
     "h": 3_600_000_000_000,
 }
 _DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+_SHORT_BOOLEANS = ("y", "Y", "n", "N")
 _TRUE, _FALSE = ("true", "yes", "on", "y"), ("false", "no", "off", "n")
 
 
@@ -162,15 +163,18 @@ class Fields:
         node = self._scalar(name, "true or false")
         if node is None:
             return None
-        if node.tag == _TAG + "bool":
+        if node.tag == _TAG + "bool" or _is_short_boolean(node):
             word = str(node.value).lower()
             if word in _TRUE or word in _FALSE:
                 return word in _TRUE
         self.error(f'must be true or false, not "{node.value}"', name)
         return None
 
-    def duration(self, name: str) -> int | None:
-        """A duration in nanoseconds of at least 1 ms and whole milliseconds (Istio's ValidateDuration)."""
+    def duration(self, name: str, *, is_exact: bool = False) -> int | None:
+        """A duration in nanoseconds of at least 1 ms and whole milliseconds (Istio's ValidateDuration).
+
+        With `is_exact` any duration is taken, for what Istio does not check.
+        """
         node = self._scalar(name, 'a duration such as "1.5s"')
         if node is None:
             return None
@@ -178,6 +182,8 @@ class Fields:
         value = parse_duration(text) if text is not None else None
         if value is None:
             self.error(f'must be a duration such as "1.5s", not "{node.value}"', name)
+        elif is_exact:
+            return value
         elif value < 1_000_000:
             self.error(f"duration must be at least 1ms, not {node.value}", name)
         elif value % 1_000_000:
@@ -288,12 +294,6 @@ class Fields:
         for name in names:
             self._find(name)
 
-    def unserved(self, *names: str, why: str = "not served yet by the embedded control plane") -> None:
-        """Fields Istio knows and this control plane does not serve: refused by name where they are set."""
-        for name in names:
-            if self._find(name) is not None and not self.report.inert:
-                self.error(why, name)
-
     def close(self) -> None:
         """Report every key that was never read."""
         for key in self._values:
@@ -302,7 +302,12 @@ class Fields:
 
 
 def as_string(node: yaml.ScalarNode) -> str | None:
-    """The node's text where JSON would have a string; a plain date is one there too."""
+    """The node's text where JSON would have a string; a plain date is one there too.
+
+    Go's YAML, which Istio reads with, takes a plain `y` or `n` for a boolean; PyYAML does not.
+    """
+    if _is_short_boolean(node):
+        return None
     if node.tag in (_TAG + "str", _TAG + "timestamp"):
         return str(node.value)
     return None
@@ -313,5 +318,12 @@ def _kind(node: yaml.Node) -> str:
         return "mapping"
     if isinstance(node, yaml.SequenceNode):
         return "list"
+    if isinstance(node, yaml.ScalarNode) and _is_short_boolean(node):
+        return "boolean"
     names = {"int": "number", "float": "number", "bool": "boolean", "null": "null"}
     return names.get(str(node.tag).removeprefix(_TAG), "string")
+
+
+def _is_short_boolean(node: yaml.ScalarNode) -> bool:
+    """Whether it is a y or n without quotes."""
+    return not node.style and node.value in _SHORT_BOOLEANS

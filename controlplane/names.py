@@ -135,11 +135,24 @@ def wrong_header_name(name: str) -> str | None:
     """Why the text cannot name a header to match on, or None."""
     if not name:
         return "a header name cannot be empty"
-    if name in _PSEUDO_HEADERS or _HEADER_NAME.fullmatch(name):
-        return None
-    return f'"{name}" is not a valid header name'
+    return None if name in _PSEUDO_HEADERS else wrong_field_name(name)
+
+
+def wrong_field_name(name: str) -> str | None:
+    """Why the text cannot name a header field, or None."""
+    return None if _HEADER_NAME.fullmatch(name) else f'"{name}" is not a valid header name'
 
 
 def wrong_port(port: int) -> str | None:
     """Why the number is no port, or None."""
     return None if 1 <= port <= 65535 else f"port number {port} must be in the range 1..65535"
+
+
+def is_internal(header: str) -> bool:
+    """Whether a header is a part of the request that cannot be set like others."""
+    return header.startswith(":") or header.lower() == "host"
+
+
+def is_authority(header: str) -> bool:
+    """Whether a header is one of the two names of the authority."""
+    return header.lower() in (":authority", "host")

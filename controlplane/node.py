@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envoy.config.core.v3 import base_pb2
 from google.protobuf.json_format import MessageToDict
 
+from controlplane import localities
 from controlplane.names import is_ip
 
 _TYPES = ("sidecar", "router", "waypoint", "ztunnel")
@@ -26,15 +27,19 @@ class Node:
     domain: str
     addresses: tuple[str, ...]
     labels: Mapping[str, str]
+    locality: str = ""
+    cluster: str = localities.CLUSTER_ID
 
     def with_labels(self, labels: Mapping[str, str]) -> Node:
-        """The same client under other labels."""
-        return Node(self.id, self.namespace, self.domain, self.addresses, labels)
+        """The same client under other labels, which may say where it is."""
+        locality = localities.of_labels(labels) or self.locality
+        placed = localities.augmented(labels, locality, self.cluster)
+        return replace(self, labels=placed, locality=locality)
 
     @property
-    def view(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    def view(self) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
         """All that what it is served depends on."""
-        return (self.namespace, self.domain, tuple(sorted(self.labels.items())))
+        return (self.namespace, self.domain, self.locality, tuple(sorted(self.labels.items())))
 
 
 def parse_node(node: base_pb2.Node) -> Node:
@@ -53,10 +58,13 @@ def parse_node(node: base_pb2.Node) -> Node:
     if not addresses:
         raise NodeError(f'no valid IP address in the node id "{identity}" or in INSTANCE_IPS')
     labels = metadata.get("LABELS")
+    place = node.locality
     return Node(
         id=identity,
         namespace=str(metadata.get("NAMESPACE", "") or "") or parts[3].partition(".")[0],
         domain=parts[3],
         addresses=tuple(addresses),
         labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
+        locality="/".join((place.region, place.zone, place.sub_zone)).rstrip("/"),
+        cluster=str(metadata.get("CLUSTER_ID", "") or ""),
     )

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from controlplane.edits import CorsPolicy, Headers, Rewrite
+from controlplane.replies import DirectResponse, Redirect
+from controlplane.stringmatch import StringMatch
+from controlplane.trafficpolicy import TrafficPolicy
+
 GROUP = "networking.istio.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha3")
 
@@ -55,14 +60,6 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class StringMatch:
-    """`kind` is exact, prefix, regex, or present for Istio's empty match."""
-
-    kind: str
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class HttpMatch:
     """One entry of `match`; all of its conditions must hold."""
 
@@ -73,6 +70,7 @@ class HttpMatch:
     authority: StringMatch | None = None
     headers: tuple[tuple[str, StringMatch], ...] = ()
     without_headers: tuple[tuple[str, StringMatch], ...] = ()
+    query: tuple[tuple[str, StringMatch], ...] = ()
     ignore_uri_case: bool = False
     port: int = 0
     source_labels: Mapping[str, str] = field(default_factory=dict)
@@ -89,7 +87,17 @@ class Destination:
     subset: str = ""
     port: int = 0
     weight: int = 0
+    headers: Headers | None = None
     place: Place = field(default=Place("", 0), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A second destination for a share of the calls, in a million; None for all, counted in a hundred."""
+
+    destination: Destination
+    millionths: int | None = None
+    percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +114,11 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """An injected delay; parts in a million of the calls."""
+    """An injected delay, for parts in a million of the calls, or where that is None, in a hundred."""
 
     fixed_delay: int
-    millionths: int
+    millionths: int | None
+    percent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +142,33 @@ class Fault:
 class HttpRoute:
     """One rule of a VirtualService."""
 
-    name: str
-    matches: tuple[HttpMatch, ...]
-    destinations: tuple[Destination, ...]
-    timeout: int | None
-    retries: Retries | None
-    fault: Fault | None
+    name: str = ""
+    matches: tuple[HttpMatch, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    timeout: int | None = None
+    retries: Retries | None = None
+    fault: Fault | None = None
+    redirect: Redirect | None = None
+    direct_response: DirectResponse | None = None
+    rewrite: Rewrite | None = None
+    headers: Headers | None = None
+    cors: CorsPolicy | None = None
+    mirror: Mirror | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    delegate: tuple[str, str] | None = None
+    """Namespace and name of the VirtualService whose routes stand for this one."""
     place: Place = field(default=Place("", 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualService:
-    """Routes for hosts, which are fully resolved."""
+    """Routes for hosts, which are fully resolved. One without hosts is a delegate, for others to refer to."""
 
     meta: Meta
     hosts: tuple[str, ...]
     gateways: tuple[str, ...]
     http: tuple[HttpRoute, ...]
+    export_to: tuple[str, ...] = ()
     host_places: tuple[Place, ...] = field(default=(), compare=False)
 
     @property
@@ -164,16 +183,20 @@ class Subset:
 
     name: str
     labels: Mapping[str, str]
+    policy: TrafficPolicy | None = None
     place: Place = field(default=Place("", 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationRule:
-    """The subsets of a host, which is fully resolved."""
+    """The subsets and the policy of a host, which is fully resolved, for those whom `selector` matches."""
 
     meta: Meta
     host: str
     subsets: tuple[Subset, ...]
+    policy: TrafficPolicy | None = None
+    export_to: tuple[str, ...] = ()
+    selector: Mapping[str, str] | None = None
     host_place: Place = field(default=Place("", 0), compare=False)
 
 
@@ -194,13 +217,19 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """An endpoint: a WorkloadEntry, or an inline one of a ServiceEntry. `weight` 0 counts as 1."""
+    """An endpoint: a WorkloadEntry, or an inline one of a ServiceEntry. `weight` 0 counts as 1.
+
+    `name` and `namespace` are those of the WorkloadEntry, "" for an inline one.
+    """
 
     address: str
     ports: Mapping[str, int]
     labels: Mapping[str, str]
     locality: str = ""
     weight: int = 0
+    name: str = ""
+    namespace: str = ""
+    service_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +242,7 @@ class WorkloadEntry:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """A service; `selector` None means its inline endpoints."""
+    """A service; `selector` None means its inline endpoints. Only STATIC ones have endpoints for a client."""
 
     meta: Meta
     hosts: tuple[str, ...]
@@ -221,6 +250,8 @@ class ServiceEntry:
     ports: tuple[ServicePort, ...]
     selector: Mapping[str, str] | None
     endpoints: tuple[Workload, ...]
+    export_to: tuple[str, ...] = ()
+    resolution: str = "STATIC"
     selector_place: Place = field(default=Place("", 0), compare=False)
 
 

@@ -53,8 +53,6 @@ class Report:
         self.document = document
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
-        self.inert = False
-        """Set where the document turns out to have no effect here: it is validated, and may say anything."""
 
     def error(self, line: int, field: str, message: str) -> None:
         """Record what makes the document unusable; of one field, the first reason is the one that helps."""

@@ -25,7 +25,7 @@ def check_references(objects: Iterable[Object]) -> list[Problem]:
     found: list[Problem] = []
     for thing in registry.objects:
         if isinstance(thing, VirtualService) and thing.in_mesh:
-            found += _virtual_service(thing, registry)
+            found += _virtual_service(thing, registry) if thing.hosts else _routes(thing, registry)
         elif isinstance(thing, VirtualService):
             places = thing.host_places or (Place("spec.gateways", thing.meta.line),)
             message = "is bound to gateways only and has no effect here; it is kept"
@@ -50,14 +50,28 @@ def _virtual_service(thing: VirtualService, registry: Registry) -> list[Problem]
             found.append(
                 _warning(thing, place, f"no ServiceEntry gives {host}; the rule applies to nothing yet")
             )
-        winner = next((other for other in registry.virtual_services if host in other.hosts), thing)
-        if winner is not thing:
+        seen = registry.virtual_services_for(namespace)
+        winner = next((other for other in seen if host in other.hosts), thing)
+        if winner.meta.key != thing.meta.key:
             message = f"VirtualService {winner.meta.namespace}/{winner.meta.name} comes first for {host}"
             found.append(_warning(thing, place, message))
+    return found + _routes(thing, registry)
+
+
+def _routes(thing: VirtualService, registry: Registry) -> list[Problem]:
+    """Warn of what the routes lead to and is not there."""
+    known = {one.meta.key for one in registry.objects if isinstance(one, VirtualService) and not one.hosts}
+    found = []
     for route in thing.http:
-        for destination in route.destinations:
+        mirrors = (*((route.mirror,) if route.mirror else ()), *route.mirrors)
+        for destination in (*route.destinations, *(mirror.destination for mirror in mirrors)):
             if warning := _destination(thing, destination, registry):
                 found.append(warning)
+        if route.delegate is not None and ("VirtualService", *route.delegate) not in known:
+            namespace, name = route.delegate
+            place = Place(f"{route.place.field}.delegate", route.place.line)
+            message = f"no VirtualService {namespace}/{name} without hosts; the route is left out"
+            found.append(_warning(thing, place, message))
     return found
 
 

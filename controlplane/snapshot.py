@@ -84,7 +84,7 @@ class View:
             return tuple(host_port(s.host, p.number) for s in services for p in s.ports)
         if short == "RDS":
             return tuple(str(ClusterKey(p.number, "", s.host)) for s in services for p in s.ports)
-        subsets = {s.host: ("", *(x.name for x in self._subsets(s))) for s in services}
+        subsets = {s.host: ("", *(x.name for x in self._subsets(s.host))) for s in services}
         return tuple(
             str(ClusterKey(p.number, subset, s.host))
             for s in services
@@ -148,23 +148,21 @@ class View:
         service = self._registry.service(key.host, self._node.namespace) if key else None
         if key is None or service is None or service.port(key.port) is None:
             return None
-        if key.subset and all(subset.name != key.subset for subset in self._subsets(service)):
+        if key.subset and all(subset.name != key.subset for subset in self._subsets(key.host)):
             return None
-        cluster: Message = build_cluster(key)
+        cluster: Message = build_cluster(key, service, self._registry.rule(key.host, self._node))
         return cluster
 
     def _assignment(self, name: str) -> Message | None:
         key = parse_cluster_key(name)
         service = self._registry.service(key.host, self._node.namespace) if key else None
-        labels: Mapping[str, str] = {}
-        for subset in self._subsets(service) if key and service else ():
-            if key and subset.name == key.subset:
-                labels = subset.labels
-        assignment: Message = build_assignment(name, service, key.port if key else 0, labels)
+        rule = self._registry.rule(key.host, self._node) if key else None
+        assignment: Message = build_assignment(name, key, service, rule, self._node)
         return assignment
 
-    def _subsets(self, service: Service) -> tuple[Subset, ...]:
-        return self._registry.subsets(service, self._node.namespace)
+    def _subsets(self, host: str) -> tuple[Subset, ...]:
+        rule = self._registry.rule(host, self._node)
+        return rule.subsets if rule else ()
 
 
 class Snapshot:
@@ -178,7 +176,7 @@ class Snapshot:
     def view(self, node: Node) -> View:
         """What this client is served; clients of the same identity share it."""
         labels = self.registry.labels_of(node.addresses, node.namespace)
-        seen = node if labels is None else node.with_labels(labels)
+        seen = node.with_labels(node.labels if labels is None else labels)
         if seen.view not in self._views:
             self._views[seen.view] = View(self.registry, seen)
         return self._views[seen.view]

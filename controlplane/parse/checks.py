@@ -43,11 +43,3 @@ def wrong_regex(regex: str) -> str | None:
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         return f"not an RE2 regex: {text} (https://github.com/google/re2/wiki/Syntax)"
     return None
-
-
-def export_to(fields: Fields) -> None:
-    """`exportTo`: to everyone is the default and the only choice served."""
-    for text, path, line in fields.placed_strings("exportTo"):
-        if text != "*":
-            message = f'"{text}" is not served yet by the embedded control plane; only "*" is'
-            fields.report.error(line, path, message)

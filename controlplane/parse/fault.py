@@ -47,25 +47,25 @@ def _delay(fault: Fields) -> Delay | None:
     delay = fault.child("delay")
     if delay is None:
         return None
-    delay.unserved("exponentialDelay", why="not supported, in Istio neither")
+    if delay.has("exponentialDelay"):
+        delay.error("not supported, in Istio neither", "exponentialDelay")
     fixed = delay.duration("fixedDelay")
     if not delay.has("fixedDelay"):
         delay.warn("without fixedDelay nothing is delayed")
     millionths = _percentage(delay)
-    percent = delay.integer("percent", minimum=0, maximum=100)
-    if millionths is None:
-        millionths = (percent or 0) * 10_000
-    if not millionths:
+    percent = delay.integer("percent") or 0
+    if not (percent if millionths is None else millionths):
         delay.warn("without a percentage above 0 no call is delayed")
     delay.close()
-    return None if fixed is None else Delay(fixed, millionths)
+    return None if fixed is None else Delay(fixed, millionths, percent)
 
 
 def _abort(fault: Fields) -> Abort | None:
     abort = fault.child("abort")
     if abort is None:
         return None
-    abort.unserved("http2Error", why="not supported, in Istio neither")
+    if abort.has("http2Error"):
+        abort.error("not supported, in Istio neither", "http2Error")
     http = abort.integer("httpStatus")
     if http is not None and not 200 <= http <= 600:
         abort.error(f"HTTP status {http} is not in the range 200-599", "httpStatus")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from controlplane import names
 from controlplane.fields import Fields
-from controlplane.objects import HttpMatch, Meta, StringMatch
+from controlplane.objects import HttpMatch, Meta
 from controlplane.parse import checks
+from controlplane.stringmatch import StringMatch
 
 _KINDS = ("exact", "prefix", "regex")
 PRESENT = StringMatch("present")
@@ -13,7 +14,6 @@ PRESENT = StringMatch("present")
 
 def parse_match(match: Fields, meta: Meta) -> HttpMatch:
     """Read one entry of `match`."""
-    match.unserved("queryParams")
     port = match.integer("port", minimum=0) or 0
     if port:
         checks.check(match, "port", names.wrong_port(port))
@@ -29,6 +29,7 @@ def parse_match(match: Fields, meta: Meta) -> HttpMatch:
         authority=_field(match, "authority"),
         headers=_headers(match, "headers"),
         without_headers=_headers(match, "withoutHeaders"),
+        query=_query(match),
         ignore_uri_case=bool(match.boolean("ignoreUriCase")),
         port=port,
         source_labels=checks.check_labels(match, "sourceLabels"),
@@ -43,7 +44,7 @@ def parse_match(match: Fields, meta: Meta) -> HttpMatch:
 def _field(match: Fields, name: str) -> StringMatch | None:
     inner = match.child(name)
     # An empty uri prefix is fine in Envoy, an empty string prefix is not.
-    return None if inner is None else _string_match(inner, empty_prefix=name == "uri")
+    return None if inner is None else parse_string_match(inner, empty_prefix=name == "uri")
 
 
 def _headers(match: Fields, name: str) -> tuple[tuple[str, StringMatch], ...]:
@@ -56,7 +57,7 @@ def _headers(match: Fields, name: str) -> tuple[tuple[str, StringMatch], ...]:
             continue
         checks.check(inner, header, names.wrong_header_name(header))
         if value is not None:
-            found.append((header, _string_match(value, star_is_present=name == "withoutHeaders")))
+            found.append((header, parse_string_match(value, star_is_present=name == "withoutHeaders")))
         elif name == "headers":
             inner.error("cannot be null; {} matches a header that is present", header)
         else:
@@ -64,9 +65,17 @@ def _headers(match: Fields, name: str) -> tuple[tuple[str, StringMatch], ...]:
     return tuple(found)
 
 
-def _string_match(
+def _query(match: Fields) -> tuple[tuple[str, StringMatch], ...]:
+    found = []
+    for name, value in match.child_map("queryParams").items():
+        found.append((name, PRESENT if value is None else parse_string_match(value)))
+    return tuple(found)
+
+
+def parse_string_match(
     fields: Fields, *, empty_prefix: bool = False, star_is_present: bool = False
 ) -> StringMatch:
+    """Read how a text is compared: exact, prefix, regex, or an empty mapping for its presence."""
     given = [kind for kind in _KINDS if fields.has(kind)]
     if len(given) > 1:
         fields.error(f"only one of {' and '.join(given)} may be set", given[1])

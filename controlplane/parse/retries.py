@@ -31,6 +31,8 @@ _RETRY_ON = frozenset(
 
 def is_http_status(text: str) -> bool:
     """Whether the text is the number of a known HTTP status."""
+    if not text.isascii() or not text.isdigit():
+        return False
     try:
         HTTPStatus(int(text))
     except ValueError:

@@ -1,4 +1,7 @@
-"""ServiceEntry, by the rules of Istio's `ValidateServiceEntry`; `resolution: STATIC` is what is served."""
+"""ServiceEntry, by the rules of Istio's `ValidateServiceEntry`.
+
+All resolutions are served, but only STATIC gives a client endpoints: EDS has IP addresses.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from controlplane import names
 from controlplane.fields import Fields
 from controlplane.objects import Meta, Place, ServiceEntry, ServicePort, Workload
 from controlplane.parse import checks
+from controlplane.parse.exports import parse_exports
 from controlplane.parse.workload import parse_workload
 
 _RESOLUTIONS = ("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS")
@@ -37,24 +41,55 @@ def parse_serviceentry(meta: Meta, spec: Fields) -> ServiceEntry:
     hosts = _hosts(spec)
     addresses = _addresses(spec)
     ports = _ports(spec)
-    spec.enum("location", _LOCATIONS, "MESH_EXTERNAL")
+    location = spec.enum("location", _LOCATIONS, "MESH_EXTERNAL")
     resolution = spec.enum("resolution", _RESOLUTIONS, "NONE")
-    if resolution != "STATIC":
-        message = f"{resolution} is not served yet by the embedded control plane; STATIC is"
-        spec.error(message, "resolution")
-    if len(hosts) > 1 and any(not p.is_http and p.protocol.lower() not in _TLS for p in ports):
+    several = len(hosts) > 1 and resolution != "NONE"
+    if several and any(not p.protocol or not (p.is_http or p.protocol.lower() in _TLS) for p in ports):
         spec.error("several hosts need HTTP or TLS ports", "hosts")
     selector, place = _selector(spec)
     if selector is not None and spec.has("endpoints"):
         spec.error("only one of workloadSelector and endpoints is allowed", "endpoints")
-    port_names = {port.name for port in ports}
-    endpoints: tuple[Workload, ...] = tuple(
-        parse_workload(endpoint, port_names) for endpoint in spec.children("endpoints")
-    )
+    endpoints = _endpoints(spec, resolution, {port.name for port in ports})
+    _check_resolution(spec, resolution, hosts, ports, location)
     spec.skip("subjectAltNames")
-    checks.export_to(spec)
+    export_to = parse_exports(spec, meta.namespace, is_service=True)
     spec.close()
-    return ServiceEntry(meta, hosts, addresses, ports, selector, endpoints, place)
+    if resolution != "STATIC":
+        spec.warn(f"{resolution} gives a gRPC client no endpoints; STATIC does", "resolution")
+    return ServiceEntry(meta, hosts, addresses, ports, selector, endpoints, export_to, resolution, place)
+
+
+def _endpoints(spec: Fields, resolution: str, port_names: set[str]) -> tuple[Workload, ...]:
+    found = spec.children("endpoints")
+    if resolution == "NONE" and found:
+        spec.error("resolution NONE has no endpoints", "endpoints")
+    if resolution == "DNS_ROUND_ROBIN" and len(found) > 1:
+        spec.error("resolution DNS_ROUND_ROBIN has at most one endpoint", "endpoints")
+    if resolution == "DYNAMIC_DNS" and found:
+        spec.error("resolution DYNAMIC_DNS has no endpoints", "endpoints")
+    may_be_name = resolution != "STATIC"
+    return tuple(parse_workload(each, port_names, may_be_name=may_be_name) for each in found)
+
+
+def _check_resolution(
+    spec: Fields, resolution: str, hosts: tuple[str, ...], ports: tuple[ServicePort, ...], location: str
+) -> None:
+    """What only some resolutions allow."""
+    if resolution not in ("NONE", "STATIC") and any("/" in text for text in spec.strings("addresses")):
+        spec.error("CIDR blocks are for the resolutions NONE and STATIC", "addresses")
+    if resolution in ("DNS", "DNS_ROUND_ROBIN") and not spec.has("endpoints"):
+        for host, path, line in spec.placed_strings("hosts"):
+            if names.wrong_fqdn(host):
+                spec.report.error(line, path, "must be a full domain name where there are no endpoints")
+    if resolution == "DYNAMIC_DNS":
+        if any(not names.is_wildcard(host) for host in hosts):
+            spec.error("resolution DYNAMIC_DNS needs wildcard hosts", "hosts")
+        if spec.strings("addresses"):
+            spec.error("resolution DYNAMIC_DNS has no addresses", "addresses")
+        if any(port.protocol.lower() not in ("http", "tls") for port in ports):
+            spec.error("resolution DYNAMIC_DNS needs HTTP or TLS ports", "ports")
+        if location != "MESH_EXTERNAL":
+            spec.error("resolution DYNAMIC_DNS needs MESH_EXTERNAL", "location")
 
 
 def _hosts(spec: Fields) -> tuple[str, ...]:
@@ -68,7 +103,7 @@ def _hosts(spec: Fields) -> tuple[str, ...]:
         elif "." not in host:
             # Istio takes the hosts of a ServiceEntry as they are; rules that say `reviews` will not meet it.
             spec.report.warn(line, path, f'"{host}" is taken as it is, not completed by the namespace')
-    return tuple(host.lower() for host, _, _ in found)
+    return tuple(host for host, _, _ in found)
 
 
 def _addresses(spec: Fields) -> tuple[str, ...]:

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from controlplane import names
 from controlplane.fields import Fields
-from controlplane.objects import Destination, HttpRoute, Meta, Place, VirtualService
-from controlplane.parse import checks
-from controlplane.parse.fault import parse_fault
-from controlplane.parse.match import parse_match
-from controlplane.parse.retries import parse_retries
-
-_UNSERVED = (
-    "rewrite",
-    "redirect",
-    "directResponse",
-    "mirror",
-    "mirrors",
-    "mirrorPercent",
-    "mirrorPercentage",
-    "headers",
-    "corsPolicy",
-    "delegate",
-)
+from controlplane.objects import HttpRoute, Meta, Place, VirtualService
+from controlplane.parse.exports import parse_exports
+from controlplane.parse.route import parse_route
 
 
 def parse_virtualservice(meta: Meta, spec: Fields) -> VirtualService:
-    """Read the `spec` of a VirtualService."""
+    """Read the `spec` of a VirtualService; one without hosts is a delegate."""
     gateways = _gateways(spec, meta)
     in_mesh = not gateways or "mesh" in gateways
-    spec.report.inert = not in_mesh
     hosts = spec.placed_strings("hosts")
     _check_hosts(spec, hosts, in_mesh)
-    spec.unserved("tcp", "tls")
-    if not spec.has("http") and not spec.has("tcp") and not spec.has("tls"):
-        spec.error("needs http (or tcp or tls) routes", "http")
-    routes = tuple(_route(route, meta) for route in spec.children("http"))
-    if spec.has("http") and not routes and not spec.report.errors:
-        spec.error("needs at least one route", "http")
-    checks.export_to(spec)
+    if not hosts:
+        for name in ("gateways", "tls", "tcp"):
+            if spec.has(name):
+                spec.error("a VirtualService without hosts is a delegate, and has none", name)
+    for name in ("tcp", "tls"):
+        if spec.has(name):
+            spec.warn("has no effect on a gRPC client; it is kept", name)
+    routes = tuple(parse_route(route, meta, is_delegate=not hosts) for route in spec.children("http"))
+    if not routes and not spec.has("tcp") and not spec.has("tls") and not spec.report.errors:
+        spec.error(
+            "needs at least one route" if spec.has("http") else "needs http (or tcp or tls) routes", "http"
+        )
+    export_to = parse_exports(spec, meta.namespace)
     spec.close()
     _warn_unreachable(spec, routes)
     return VirtualService(
@@ -45,6 +35,7 @@ def parse_virtualservice(meta: Meta, spec: Fields) -> VirtualService:
         hosts=tuple(names.resolve(text, meta.namespace).lower() for text, _, _ in hosts),
         gateways=gateways,
         http=routes,
+        export_to=export_to,
         host_places=tuple(Place(path, line) for _, path, line in hosts),
     )
 
@@ -62,9 +53,6 @@ def _gateways(spec: Fields, meta: Meta) -> tuple[str, ...]:
 
 
 def _check_hosts(spec: Fields, hosts: list[tuple[str, str, int]], in_mesh: bool) -> None:
-    if not hosts and not spec.report.inert:
-        # Without hosts it is a delegate, which only a route's `delegate` could reach.
-        spec.error("needs at least one host (delegates are not served yet)", "hosts")
     for index, (host, path, line) in enumerate(hosts):
         wrong = names.wrong_host(host)
         if wrong is not None and not names.is_ip(host):
@@ -75,67 +63,6 @@ def _check_hosts(spec: Fields, hosts: list[tuple[str, str, int]], in_mesh: bool)
         for other, _, _ in hosts[:index]:
             if names.matches(other, host):
                 spec.report.error(line, path, f"duplicate hosts: {other} and {host}")
-
-
-def _route(route: Fields, meta: Meta) -> HttpRoute:
-    name = route.string("name")
-    matches = tuple(parse_match(match, meta) for match in route.children("match"))
-    route.unserved(*_UNSERVED)
-    destinations = tuple(_destination(item, meta) for item in route.children("route"))
-    if not destinations and not any(route.has(other) for other in ("redirect", "directResponse", "delegate")):
-        route.error("needs a route with at least one destination", "route" if route.has("route") else "")
-    if len(destinations) > 1 and not sum(destination.weight for destination in destinations):
-        route.error("the weights of the destinations add up to 0", "route")
-    fault = parse_fault(route)
-    retries = parse_retries(route)
-    timeout = route.duration("timeout")
-    route.close()
-    return HttpRoute(
-        name=name,
-        matches=matches,
-        destinations=destinations,
-        timeout=timeout,
-        retries=retries,
-        fault=fault,
-        place=Place(route.path, route.line),
-    )
-
-
-def _destination(item: Fields, meta: Meta) -> Destination:
-    item.unserved("headers")
-    weight = item.integer("weight")
-    if weight is not None and weight < 0:
-        item.error(f"weight {weight} is below 0", "weight")
-    host, subset, port = "", "", 0
-    place = Place(item.path, item.line)
-    destination = item.child("destination")
-    if destination is None:
-        if not item.has("destination"):
-            item.error("a destination is required", "destination")
-    else:
-        host = destination.string("host")
-        if host == "*":
-            destination.error("invalid destination host *", "host")
-        else:
-            checks.check(destination, "host", names.wrong_host(host))
-        subset = destination.string("subset")
-        if subset and not names.is_dns_label(subset):
-            destination.error(f'invalid subset name "{subset}"', "subset")
-        port = _port(destination)
-        destination.close()
-        place = Place(destination.path, destination.line_at("host"))
-    item.close()
-    return Destination(names.resolve(host, meta.namespace).lower(), subset, port, max(weight or 0, 0), place)
-
-
-def _port(destination: Fields) -> int:
-    port = destination.child("port")
-    if port is None:
-        return 0
-    number = port.integer("number", minimum=0)
-    checks.check(port, "number", names.wrong_port(number or 0))
-    port.close()
-    return number or 0
 
 
 def _warn_unreachable(spec: Fields, routes: tuple[HttpRoute, ...]) -> None:

@@ -17,7 +17,8 @@ def build_domains(service: Service, port: int, client_domain: str) -> list[str]:
     if not is_ip(host):
         found += [f"{host}.", f"{host}.:{port}"]
     found += _with_port(_short_hosts(host, client_domain), port)
-    found += _with_port((address for address in service.addresses if "/" not in address), port)
+    # Istio makes a service of each address, and of those of one host the last is kept here.
+    found += _with_port(service.addresses[-1:], port)
     return list(dict.fromkeys(found))
 
 

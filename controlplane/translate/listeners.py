@@ -29,12 +29,11 @@ def build_listener(service: Service, port: int, requested_host: str) -> listener
             hcm.HttpFilter(name=ROUTER_FILTER, typed_config=pack(router_pb2.Router())),
         ],
     )
-    addresses = [address for address in service.addresses if "/" not in address]
     return listener_pb2.Listener(
         name=host_port(requested_host, port),
         address=address_pb2.Address(
             socket_address=address_pb2.SocketAddress(
-                address=addresses[0] if addresses else UNSPECIFIED,
+                address=service.addresses[0] if service.addresses else UNSPECIFIED,
                 port_value=port,
             )
         ),

@@ -6,7 +6,8 @@ from envoy.config.route.v3 import route_components_pb2 as pb
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from controlplane.objects import HttpMatch, StringMatch
+from controlplane.objects import HttpMatch
+from controlplane.stringmatch import StringMatch
 
 
 def build_match(match: HttpMatch | None) -> pb.RouteMatch:
@@ -25,6 +26,7 @@ def build_match(match: HttpMatch | None) -> pb.RouteMatch:
             headers.append(_header(name, value))
     found = _path(match.uri)
     found.headers.extend(headers)
+    found.query_parameters.extend(_query(name, value) for name, value in sorted(match.query))
     found.case_sensitive.CopyFrom(BoolValue(value=not match.ignore_uri_case))
     return found
 
@@ -32,7 +34,7 @@ def build_match(match: HttpMatch | None) -> pb.RouteMatch:
 def is_catch_all(match: pb.RouteMatch) -> bool:
     """Whether no call gets past this match; Istiod leaves out what would come behind it."""
     every_path = match.prefix == "/" or match.safe_regex.regex == ".*"
-    return every_path and not match.headers
+    return every_path and not match.headers and not match.query_parameters
 
 
 def _path(uri: StringMatch | None) -> pb.RouteMatch:
@@ -45,10 +47,21 @@ def _path(uri: StringMatch | None) -> pb.RouteMatch:
     return pb.RouteMatch(safe_regex=regex_pb2.RegexMatcher(regex=uri.value))
 
 
+def _query(name: str, value: StringMatch) -> pb.QueryParameterMatcher:
+    if _is_presence(value):
+        return pb.QueryParameterMatcher(name=name, present_match=True)
+    return pb.QueryParameterMatcher(name=name, string_match=string_matcher(value))
+
+
+def _is_presence(value: StringMatch) -> bool:
+    # `*` is no RE2: it is Istio's own spelling of "it is there".
+    return value.kind == "present" or (value.kind == "regex" and value.value == "*")
+
+
 def _header(name: str, value: StringMatch) -> pb.HeaderMatcher:
     if value.kind == "present":
         return pb.HeaderMatcher(name=name, present_match=True)
-    return pb.HeaderMatcher(name=name, string_match=_string(value))
+    return pb.HeaderMatcher(name=name, string_match=string_matcher(value))
 
 
 def _without(name: str, value: StringMatch) -> pb.HeaderMatcher:
@@ -59,7 +72,8 @@ def _without(name: str, value: StringMatch) -> pb.HeaderMatcher:
     return header
 
 
-def _string(value: StringMatch) -> string_pb2.StringMatcher:
+def string_matcher(value: StringMatch) -> string_pb2.StringMatcher:
+    """A comparison other than for presence."""
     if value.kind == "exact":
         return string_pb2.StringMatcher(exact=value.value)
     if value.kind == "prefix":

@@ -19,8 +19,11 @@ DEFAULT_ATTEMPTS = 2
 HOST_SELECTION_ATTEMPTS = 5
 
 
-def build_retry(retries: Retries | None) -> pb.RetryPolicy | None:
-    """The retry policy of a route: Istio's default where none is given, None where retries are turned off."""
+def build_retry(retries: Retries | None, *, is_sticky: bool = False) -> pb.RetryPolicy | None:
+    """The retry policy of a route: Istio's default where none is given, None where retries are turned off.
+
+    Calls that stick to an endpoint by a hash may be tried there again, unless it is said that they may not.
+    """
     if retries is None:
         retries = Retries(attempts=DEFAULT_ATTEMPTS)
     if retries.attempts <= 0:
@@ -32,7 +35,8 @@ def build_retry(retries: Retries | None) -> pb.RetryPolicy | None:
     )
     if retries.retry_on:
         _retry_on(policy, retries.retry_on)
-    if retries.retry_ignore_previous_hosts is not False:
+    moves_on = retries.retry_ignore_previous_hosts
+    if moves_on or (moves_on is None and not is_sticky):
         policy.retry_host_predicate.add(
             name="envoy.retry_host_predicates.previous_hosts",
             typed_config=pack(previous_hosts_pb2.PreviousHostsPredicate()),
@@ -56,9 +60,10 @@ def _retry_on(policy: pb.RetryPolicy, retry_on: str) -> None:
     parts = [part.strip() for part in retry_on.split(",") if part.strip()]
     codes = [int(part) for part in parts if is_http_status(part)]
     conditions = [part for part in parts if not is_http_status(part)]
-    if codes and "retriable-status-codes" not in conditions:
-        conditions.append("retriable-status-codes")
     policy.retry_on = ",".join(conditions)
+    if codes and "retriable-status-codes" not in policy.retry_on:
+        # With numbers alone it begins with a comma, as Istiod's does.
+        policy.retry_on += ",retriable-status-codes"
     policy.retriable_status_codes.extend(codes)
 
 
@@ -66,10 +71,11 @@ def build_fault(fault: Fault) -> fault_pb2.HTTPFault:
     """The fault of a route; nothing to inject is an empty one."""
     found = fault_pb2.HTTPFault()
     if fault.delay is not None:
+        share = _percent(fault.delay.percent)
+        if fault.delay.millionths is not None:
+            share = _millionths(fault.delay.millionths)
         found.delay.CopyFrom(
-            common_fault_pb2.FaultDelay(
-                fixed_delay=duration(fault.delay.fixed_delay), percentage=_millionths(fault.delay.millionths)
-            )
+            common_fault_pb2.FaultDelay(fixed_delay=duration(fault.delay.fixed_delay), percentage=share)
         )
     if fault.abort is not None:
         abort = fault_pb2.FaultAbort()
@@ -85,3 +91,7 @@ def build_fault(fault: Fault) -> fault_pb2.HTTPFault:
 
 def _millionths(value: int) -> percent_pb2.FractionalPercent:
     return percent_pb2.FractionalPercent(numerator=value, denominator=percent_pb2.FractionalPercent.MILLION)
+
+
+def _percent(value: int) -> percent_pb2.FractionalPercent:
+    return percent_pb2.FractionalPercent(numerator=value, denominator=percent_pb2.FractionalPercent.HUNDRED)

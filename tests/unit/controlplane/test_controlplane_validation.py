@@ -47,9 +47,9 @@ CASES = [
     ),
     # VirtualService: hosts and shape
     (
-        document(VS, "hosts: [] # <<<\nhttp: [{route: [{destination: {host: a}}]}]", head=False),
-        "spec.hosts",
-        "host",
+        document(VS, "gateways: [mesh] # <<<\nhttp: [{route: [{destination: {host: a}}]}]", head=False),
+        "spec.gateways",
+        "delegate",
     ),
     (
         document(VS, 'hosts: ["*"] # <<<\nhttp: [{route: [{destination: {host: a}}]}]', head=False),
@@ -75,14 +75,9 @@ CASES = [
     (document(VS, "http:\n- name: x # <<<"), "spec.http[0]", "destination"),
     (document(VS, "http:\n- route: # <<<"), "spec.http[0]", "destination"),
     (
-        document(VS, "tcp: [] # <<<\nhttp: [{route: [{destination: {host: a}}]}]"),
-        "spec.tcp",
-        "not served yet",
-    ),
-    (
-        document(VS, 'exportTo:\n- "." # <<<\nhttp: [{route: [{destination: {host: a}}]}]'),
+        document(VS, 'exportTo:\n- "~" # <<<\nhttp: [{route: [{destination: {host: a}}]}]'),
         "spec.exportTo[0]",
-        "not served",
+        "no one",
     ),
     # destinations
     (document(VS, "http:\n- route:\n  - weight: 1 # <<<"), "spec.http[0].route[0].destination", "required"),
@@ -117,9 +112,11 @@ CASES = [
         "whole number",
     ),
     (
-        document(VS, "http:\n- route:\n  - destination: {host: a}\n    headers: {} # <<<"),
-        "spec.http[0].route[0].headers",
-        "not served yet",
+        document(
+            VS, "http:\n- route:\n  - destination: {host: a}\n    headers: {request: {remove: [host]}} # <<<"
+        ),
+        "spec.http[0].route[0].headers.request.remove[0]",
+        "cannot be changed",
     ),
     # matches
     (match("headers:\n  a: {prefix: ''} # <<<"), "spec.http[0].match[0].headers.a.prefix", "empty"),
@@ -154,7 +151,8 @@ CASES = [
     (match("sourceLabels: {app: 'a b'} # <<<"), "spec.http[0].match[0].sourceLabels.app", "label value"),
     (match("sourceLabels: {version: 1} # <<<"), "spec.http[0].match[0].sourceLabels.version", 'write "1"'),
     (match("ignoreUriCase: 'true' # <<<"), "spec.http[0].match[0].ignoreUriCase", "true or false"),
-    (match("queryParams: {a: {exact: b}} # <<<"), "spec.http[0].match[0].queryParams", "not served yet"),
+    (match("queryParams: {a: {prefix: ''}} # <<<"), "spec.http[0].match[0].queryParams.a.prefix", "empty"),
+    (match("headers: {a: {prefix: y}} # <<<"), "spec.http[0].match[0].headers.a.prefix", 'write "y"'),
     # the rest of a route
     (route("timeout: 0s # <<<"), "spec.http[0].timeout", "at least 1ms"),
     (route("timeout: 1.0005s # <<<"), "spec.http[0].timeout", "whole milliseconds"),
@@ -183,24 +181,37 @@ CASES = [
         "supported",
     ),
     (route("fault: {delay: {fixedDelay: soon}} # <<<"), "spec.http[0].fault.delay.fixedDelay", "duration"),
-    *(
-        (route(f"{name}: {value} # <<<"), f"spec.http[0].{name}", "not served yet")
-        for name, value in {
-            "rewrite": "{uri: /}",
-            "redirect": "{uri: /}",
-            "directResponse": "{status: 200}",
-            "mirror": "{host: a}",
-            "mirrors": "[]",
-            "mirrorPercent": "1",
-            "mirrorPercentage": "{value: 1}",
-            "headers": "{}",
-            "corsPolicy": "{}",
-            "delegate": "{name: a}",
-        }.items()
+    (route("rewrite: {} # <<<"), "spec.http[0].rewrite", "needs"),
+    (
+        route("rewrite: {uriRegexRewrite: {match: '(', rewrite: a}} # <<<"),
+        "spec.http[0].rewrite.uriRegexRewrite.match",
+        "RE2",
+    ),
+    (
+        document(VS, "http:\n- redirect: {uri: /a}\n  fault: {delay: {}} # <<<"),
+        "spec.http[0].fault",
+        "beside",
+    ),
+    (
+        document(VS, "http:\n- directResponse: {status: 99} # <<<"),
+        "spec.http[0].directResponse.status",
+        "range",
+    ),
+    (route("mirror: {host: '*'} # <<<"), "spec.http[0].mirror.host", "invalid"),
+    (route("mirrors: [{}] # <<<"), "spec.http[0].mirrors[0]", "destination"),
+    (route("mirrorPercent: 101 # <<<"), "spec.http[0].mirrorPercent", "above 100"),
+    (route("mirrorPercentage: {value: 101} # <<<"), "spec.http[0].mirrorPercentage.value", "range"),
+    (route("headers: {response: {set: {a: '%'}}} # <<<"), "spec.http[0].headers.response.set.a", "%%"),
+    (route("corsPolicy: {allowMethods: [GOT]} # <<<"), "spec.http[0].corsPolicy.allowMethods[0]", "GOT"),
+    (route("corsPolicy: {maxAge: 1.5s} # <<<"), "spec.http[0].corsPolicy.maxAge", "whole seconds"),
+    (
+        document(VS, "http:\n- delegate: {name: a}\n  redirect: {uri: /} # <<<"),
+        "spec.http[0].redirect",
+        "delegate",
     ),
     # DestinationRule
     (document(DR, "host: '' # <<<", head=False), "spec.host", "empty domain"),
-    (document(DR, "trafficPolicy: {} # <<<"), "spec.trafficPolicy", "not served yet"),
+    (document(DR, "trafficPolicy: {} # <<<"), "spec.trafficPolicy", "at least one field"),
     (document(DR, "subsets: [{name: v1}, {name: v1}] # <<<"), "spec.subsets[1].name", "duplicate subset"),
     (document(DR, "subsets: [{labels: {a: b}}] # <<<"), "spec.subsets[0].name", "name"),
     (
@@ -211,12 +222,16 @@ CASES = [
     (
         document(DR, "subsets: [{name: v1, trafficPolicy: {}}] # <<<"),
         "spec.subsets[0].trafficPolicy",
-        "not served",
+        "at least one field",
     ),
     # ServiceEntry
     (document(SE, "hosts: [] # <<<\nresolution: STATIC", head=False), "spec.hosts", "host"),
     (document(SE, "hosts: ['*'] # <<<\nresolution: STATIC", head=False), "spec.hosts[0]", "invalid host"),
-    (document(SE, "hosts: [a.com]\nresolution: DNS # <<<", head=False), "spec.resolution", "not served yet"),
+    (
+        document(SE, "hosts: ['*.a.com'] # <<<\nresolution: DNS", head=False),
+        "spec.hosts[0]",
+        "full domain name",
+    ),
     (document(SE, "hosts: [a.com]\nresolution: static # <<<", head=False), "spec.resolution", "one of"),
     (document(SE, "location: MESH # <<<"), "spec.location", "one of"),
     (document(SE, "ports: [{number: 0, name: a}] # <<<"), "spec.ports[0].number", "1..65535"),
@@ -247,7 +262,7 @@ CASES = [
     # WorkloadEntry
     (document(WE, "address: '' # <<<", head=False), "spec.address", "required"),
     (document(WE, "address: 'a b' # <<<", head=False), "spec.address", "IP address"),
-    (document(WE, "address: unix:///tmp/a # <<<", head=False), "spec.address", "not served yet"),
+    (document(WE, "address: unix://a # <<<", head=False), "spec.address", "absolute path"),
     (document(WE, "ports: {grpc: 99999} # <<<"), "spec.ports.grpc", "1..65535"),
     (document(WE, "weight: -1 # <<<"), "spec.weight", "between"),
     (document(WE, "labels: {a: true} # <<<"), "spec.labels.a", "boolean"),

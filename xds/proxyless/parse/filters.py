@@ -14,6 +14,7 @@ from .support import Notes, check_fields, one_of
 
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
+CORS = "envoy.extensions.filters.http.cors.v3.CorsPolicy"
 _FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
 
 _GRPC_OF_HTTP = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
@@ -70,6 +71,10 @@ def parse_overrides(configs: Any, where: str, notes: Notes) -> tuple[FaultFilter
             faults.append(FaultFilter(name, _parse_fault(unpack(packed, HTTPFault, at), at, notes)))
         elif optional:
             notes.add(at, f"optional override ({kind}) is left out")
+        elif kind == CORS:
+            # Istiod sends it to everyone. It tells browsers what they may read and changes no call of ours;
+            # gRPC's own client refuses the whole table for it.
+            notes.add(at, "has no effect here: CORS is for browsers")
         else:
             raise ResourceError(at, f"override of a filter that is not supported ({kind or 'no type'})")
     return tuple(faults)
