@@ -602,7 +602,8 @@ async def writing(t: Trial) -> None:
     await t.outcome("write b", call.write(b"b"))
     await t.outcome("done writing", call.done_writing())
     await t.outcome("done writing again", call.done_writing())
-    await t.outcome("write after", call.write(b"c"))
+    # In which words depends on whether the answer is there already: it races with this line.
+    t.note("write after", type(await t.result(call.write(b"c"))).__name__)
     await t.end("end", call)
     await t.outcome("write after the end", call.write(b"d"))
     await t.outcome("done writing after the end", call.done_writing())
