@@ -13,12 +13,16 @@ from lanes.spec import lane_name_fault
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A request from outside as rules see it; header names are in lower case, `draw` is within [0, 1)."""
+    """A request from outside as rules see it; header names are in lower case, `draw` is within [0, 1).
+
+    `lane` is the one that its baggage names, where that is believed.
+    """
 
     headers: Mapping[str, str]
     cookies: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     draw: float = 0.0
+    lane: str | None = None
 
 
 class Rule(Protocol):
@@ -30,13 +34,59 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeaderRule:
-    """The value of a header is the lane, as in `x-lane: dev`."""
+    """The value of a header is the lane, as in `x-lane: dev`; with `to`, any or one value leads there."""
 
     name: str
+    equals: str | None = None
+    to: str | None = None
 
     def lane(self, visitor: Visitor) -> str | None:
-        """The header's value without blanks around it."""
-        return visitor.headers.get(self.name.lower(), "").strip() or None
+        """The header's value without blanks around it, or `to`."""
+        return _named(visitor.headers.get(self.name.lower(), "").strip(), self.equals, self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class CookieRule:
+    """The same of a cookie."""
+
+    name: str
+    equals: str | None = None
+    to: str | None = None
+
+    def lane(self, visitor: Visitor) -> str | None:
+        """The cookie's value, or `to`."""
+        return _named(visitor.cookies.get(self.name, ""), self.equals, self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRule:
+    """Who is signed in by one of these names."""
+
+    names: frozenset[str]
+    to: str
+
+    def lane(self, visitor: Visitor) -> str | None:
+        """`to` for these users."""
+        return self.to if visitor.user in self.names else None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRule:
+    """The visitors whose draw is within [start, end): a share of those who asked for no lane."""
+
+    start: float
+    end: float
+    to: str
+
+    def lane(self, visitor: Visitor) -> str | None:
+        """`to` for this share."""
+        return self.to if visitor.lane is None and self.start <= visitor.draw < self.end else None
+
+
+def _named(value: str, equals: str | None, to: str | None) -> str | None:
+    if not value or equals not in (None, value):
+        return None
+    return to or value
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +96,11 @@ class Door:
     rules: tuple[Rule, ...] = ()
     trust_baggage: bool = False
     trust_end_user: bool = False
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance has a say."""
+        return any(isinstance(rule, ShareRule) for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +131,7 @@ def admit(
         distrusted.add(END_USER)
     believed = [(key, value) for key, value in metadata if key.lower() not in distrusted]
     carried = carry([*believed, *vouched.items()], forwarding)
+    visitor = replace(visitor, lane=carried.lane)
     lane = next((name for rule in door.rules if (name := rule.lane(visitor))), None)
     if lane is None:
         return Admission(carried)

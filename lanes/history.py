@@ -20,8 +20,8 @@ class Revision:
     change: str
     lanes: tuple[Lane, ...]
     door: str = ""
-    workloads: Mapping[str, str] = field(default_factory=dict)
-    """What was given to start `SERVICE/VERSION`, for the versions that were started for a lane."""
+    workloads: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The `command` and its `directory` by `SERVICE/VERSION`, of what was started for a lane."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON and for the file."""
@@ -32,7 +32,7 @@ class Revision:
             "change": self.change,
             "lanes": [lane_dict(lane) for lane in self.lanes],
             "door": self.door,
-            "workloads": dict(self.workloads),
+            "workloads": {name: dict(each) for name, each in self.workloads.items()},
         }
 
     @classmethod

@@ -38,6 +38,8 @@ class Known:
     name: str
     namespace: str = NAMESPACE
     ports: tuple[int, ...] = ()
+    grpc: bool = True
+    """Whether its clients speak gRPC to it."""
 
     @property
     def host(self) -> str:

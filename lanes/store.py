@@ -49,6 +49,8 @@ class Workload:
     """How to start a version that is not there yet: what a user gave, what to run, and where."""
 
     given: str
+    origin: str
+    """The folder from which it was given."""
     argv: tuple[str, ...]
     directory: str
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 
 import grpc
 from aiohttp import web
 
 from productpage.backends import Backends
 from productpage.door import door_middleware
+from productpage.rules import LiveDoor
 from productpage.server import PageServer, plain_errors
 from productpage.settings import PageSettings
 from serving.identity import Identity
@@ -22,8 +24,20 @@ def application(
 ) -> web.Application:
     """The application over these channels, named as in `DEPENDENCIES`."""
     server = PageServer(Identity.of(settings), Backends(channels, page.call_timeout), page.session_secret)
-    door = door_middleware(page.door, settings.forwarding, page.session_secret)
+    live = LiveDoor(page.door, page.door_rules)
+
+    async def door_report(_: web.Request) -> web.Response:
+        return web.json_response(live.report())
+
+    async def follow_rules(_: web.Application) -> AsyncIterator[None]:
+        following = asyncio.create_task(live.follow(), name="the door's rules")
+        yield
+        following.cancel()
+        await asyncio.wait((following,))
+
+    door = door_middleware(live, settings.forwarding, page.session_secret)
     app = web.Application(middlewares=[door, plain_errors])
     app[SERVER] = server
-    app.add_routes(server.routes())
+    app.add_routes([*server.routes(), web.get("/health/door", door_report)])
+    app.cleanup_ctx.append(follow_rules)
     return app

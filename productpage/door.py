@@ -13,19 +13,28 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from lanes.context import END_USER, REQUEST_ID, Forwarding, use
-from lanes.door import Door, Visitor, admit
-from productpage.session import COOKIE, header_value, unseal
+from lanes.door import Visitor, admit
+from productpage.rules import LiveDoor
+from productpage.session import COOKIE, header_value, seal, unseal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 USER: web.RequestKey[str | None] = web.RequestKey("user", str)
 
+DRAW = "draw"
+
 _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
-def door_middleware(door: Door, forwarding: Forwarding, secret: bytes) -> Middleware:
-    """Colours requests, gives each an id (kept when it came with one), and logs how it was answered."""
+def door_middleware(
+    live: LiveDoor, forwarding: Forwarding, secret: bytes, chance: Callable[[], float] = random.random
+) -> Middleware:
+    """Colours requests, gives each an id (kept when it came with one), and logs how it was answered.
+
+    Where a rule draws lots by `chance`, a visitor keeps what was drawn in a signed cookie, and so the lane.
+    """
+    draw_secret = secret + b"draw"
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -33,11 +42,14 @@ def door_middleware(door: Door, forwarding: Forwarding, secret: bytes) -> Middle
         request[USER] = user
         request_id = _request_id(request)
         added = {REQUEST_ID: request_id} | ({END_USER: header_value(user)} if user else {})
+        door = live.current
+        kept = _kept_draw(request.cookies.get(DRAW, ""), draw_secret) if door.draws else 0.0
+        draw = chance() if kept is None else kept
         visitor = Visitor(
             headers={key.lower(): value for key, value in request.headers.items()},
             cookies=request.cookies,
             user=user,
-            draw=random.random(),
+            draw=draw,
         )
         admission = admit(door, visitor, list(request.headers.items()), forwarding, added)
         with use(admission.carried):
@@ -51,13 +63,30 @@ def door_middleware(door: Door, forwarding: Forwarding, secret: bytes) -> Middle
             except web.HTTPException as answer:
                 status = answer.status
                 answer.headers[REQUEST_ID] = request_id
+                if kept is None:
+                    _keep_draw(answer, draw, draw_secret)
                 raise
             finally:
                 _log_request(request, status, time.perf_counter() - started)
             response.headers[REQUEST_ID] = request_id
+            if kept is None and not response.prepared:
+                _keep_draw(response, draw, draw_secret)
             return response
 
     return middleware
+
+
+def _kept_draw(cookie: str, secret: bytes) -> float | None:
+    """What was drawn for this visitor before, None if nothing was."""
+    try:
+        found = float(unseal(cookie, secret) or "nan")
+    except ValueError:
+        return None
+    return found if 0 <= found < 1 else None
+
+
+def _keep_draw(response: web.StreamResponse, draw: float, secret: bytes) -> None:
+    response.set_cookie(DRAW, seal(repr(draw), secret), path="/", httponly=True, samesite="Lax")
 
 
 def _request_id(request: web.Request) -> str:
@@ -66,7 +95,7 @@ def _request_id(request: web.Request) -> str:
 
 
 def _log_request(request: web.Request, status: int, seconds: float) -> None:
-    if request.path == "/health":
+    if request.path.startswith("/health"):
         return
     fields = {
         "event": "request",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lanes.door import Door, HeaderRule
-from serving.settings import Settings, Variable, flag, header, seconds, target_of, target_variable
+from serving.settings import Settings, Variable, flag, header, seconds, target_of, target_variable, text
 
 DEPENDENCIES = ("details", "reviews", "ratings")
 
@@ -41,6 +42,12 @@ LANE_HEADER = Variable(
     "a header from outside whose value is the lane, such as x-lane; none if not set",
     header,
 )
+DOOR_RULES = Variable(
+    "DOOR_RULES",
+    "",
+    "a file of rules that colour requests (see `lanes door`), watched for changes; none if not set",
+    text,
+)
 CALL_TIMEOUT = Variable("CALL_TIMEOUT", "3", "seconds that all calls for one request may take", _timeout)
 SESSION_SECRET = Variable(
     "SESSION_SECRET",
@@ -54,6 +61,7 @@ VARIABLES: tuple[Variable[Any], ...] = (
     TRUST_BAGGAGE,
     TRUST_END_USER,
     LANE_HEADER,
+    DOOR_RULES,
     CALL_TIMEOUT,
     SESSION_SECRET,
     *(target_variable(service) for service in DEPENDENCIES),
@@ -68,6 +76,7 @@ class PageSettings:
     call_timeout: float
     targets: Mapping[str, str]
     session_secret: bytes
+    door_rules: Path | None = None
 
     @classmethod
     def read(cls, settings: Settings, environ: Mapping[str, str]) -> PageSettings:
@@ -83,4 +92,5 @@ class PageSettings:
             call_timeout=CALL_TIMEOUT.read(environ),
             targets={service: target_of(service, settings, environ) for service in DEPENDENCIES},
             session_secret=SESSION_SECRET.read(environ),
+            door_rules=Path(rules).absolute() if (rules := DOOR_RULES.read(environ)) else None,
         )

@@ -62,7 +62,10 @@ PACKAGES: dict[str, set[str]] = {
     "reviews": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "productpage": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "mesh": {"lanes", "proxyless", "controlplane"},
+    # the command, which drives a mesh; nobody imports it
+    "lanes/cli": {"lanes", "mesh", "proxyless"},
 }
+COMMAND = "lanes.cli"
 PROTO_ROOTS = {"envoy", "udpa", "validate", "xds"}
 
 
@@ -190,13 +193,26 @@ def test_packages_import_only_whom_they_may(package: str) -> None:
     home = LIBRARY if package == "proxyless" else ROOT / package
     if not home.is_dir():
         pytest.skip(f"{package} is not there yet")
+    rooms = [ROOT / other for other in PACKAGES if other.startswith(f"{package}/")]
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules(home)
+        if not any(path.is_relative_to(room) for room in rooms)
         for name in imports(path)
         if name.split(".")[0] in PACKAGES.keys() - {package} - PACKAGES[package]
     ]
     assert wrong == []
+
+
+def test_nobody_but_its_own_entry_imports_the_lanes_command() -> None:
+    homes = [LIBRARY, *(ROOT / name for name in PACKAGES if (ROOT / name).is_dir())]
+    users = {
+        path.relative_to(ROOT)
+        for home in homes
+        for path in modules(home)
+        if any(name == COMMAND or name.startswith(f"{COMMAND}.") for name in imports(path))
+    }
+    assert {path for path in users if path.parts[:2] != ("lanes", "cli")} == {Path("lanes/__main__.py")}
 
 
 def test_every_package_of_the_repository_is_listed() -> None:

@@ -1,0 +1,73 @@
+"""The command group, and how errors end: one sentence, 1 for what failed, 2 for what was asked wrongly."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import click
+
+from lanes.cli.changes import add, create, delete, history, remove, rollback
+from lanes.cli.door import door
+from lanes.cli.rendering import render
+from lanes.cli.trying import explain, try_
+from lanes.cli.views import list_, status
+from lanes.landscape import LaneError
+from mesh.errors import MeshError
+
+_WHOLE = 1000
+
+
+class _Group(click.Group):
+    """Lists its commands in the order in which a person meets them, each with its whole first sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def lanes() -> None:
+    """Traffic lanes of a running mesh: who is in them, where their requests go, and who is coloured.
+
+    \b
+    lanes create dev --service reviews=v2 --service ratings=v2
+    lanes create mine --service reviews=./reviews     your own process, as the lane's version
+    lanes try dev                                     one request of the lane, and the chain it took
+    lanes explain dev                                 which rule decides at each service, and why
+    lanes door add --user jason --lane dev            who signs in as jason is in the lane
+    lanes delete dev
+
+    A lane's routes go above those that are there, which stay as they are.
+    """
+
+
+for command in (list_, create, add, remove, status, try_, explain, render, delete, door, history, rollback):
+    lanes.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no arrows gets question marks for them, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = lanes.main(prog_name="lanes", standalone_mode=False)
+    except (MeshError, LaneError) as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # `lanes list | head` is no error; a message would go nowhere.
+        raise SystemExit(141) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -1,0 +1,142 @@
+"""`lanes render`: YAML only, for whoever keeps the rules in git."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from lanes.change import changes, dump_all
+from lanes.cli.changes import mode_choice
+from lanes.cli.options import Target, lane_name, service_option, target_options
+from lanes.compose import lanes_in, owner_of, put, routes_of
+from lanes.landscape import (
+    DESTINATION_RULE,
+    NAMESPACE,
+    VIRTUAL_SERVICE,
+    Document,
+    Known,
+    Landscape,
+    LaneError,
+    destination_rules_for,
+    maps,
+    resolved,
+    spec_of,
+    virtual_service_for,
+)
+from lanes.render import render as rendered
+from lanes.spec import Lane, Mode, SpecError
+from lanes.specfile import spec_from
+from lanes.store import LaneStore
+from lanes.workload import names_workload
+from mesh import yamltext
+from mesh.sources import objects_in, read_files
+
+
+@click.command()
+@click.argument("lane", required=False)
+@service_option(required=False)
+@click.option("--mode", type=mode_choice, default=str(Mode.PERMISSIVE), show_default=True)
+@click.option(
+    "-f", "--filename", "file", metavar="FILE", help="A file of services and lanes, rendered as a whole."
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, path_type=Path),
+    help="Istio YAML to put the lane into, a folder or a file; no mesh is asked then.",
+)
+@target_options
+def render(
+    lane: str | None,
+    services: Mapping[str, str],
+    mode: str,
+    file: str | None,
+    config: Path | None,
+    target: Target,
+) -> None:
+    """Print the YAML of lanes, and change nothing.
+
+    \b
+    lanes render                                       what the lanes of the mesh consist of
+    lanes render dev -s reviews=v2                     what `create` would put in force
+    lanes render dev -s reviews=v2 --config rules/     the same, without a mesh
+    lanes render -f lanes.yaml                         services and lanes of a file
+
+    A file for -f holds `services` (a base version, or shares) and `lanes`:
+
+    \b
+    services: {reviews: {v1: 80, v3: 20}, ratings: v1}
+    lanes: {dev: {services: {reviews: v2}, mode: strict}}
+    """
+    if file is not None:
+        if lane is not None or services or config is not None:
+            raise click.UsageError("-f stands alone: the file says it all.")
+        click.echo(dump_all(_of_file(Path(file))), nl=False)
+        return
+    if lane is None and services:
+        raise click.UsageError("Say which lane has these services: lanes render LANE --service ...")
+    if lane is not None and not services:
+        raise click.UsageError("Say what the lane holds: --service NAME=VERSION.")
+    if any(names_workload(version) for version in services.values()):
+        raise click.UsageError("Only versions can be rendered; what is to be run is no YAML.")
+    landscape = _of_config(config, target.lane_key) if config else target.run(_landscape)
+    if lane is None:
+        click.echo(dump_all(_holding_lanes(landscape)), nl=False)
+        return
+    wanted = Lane(
+        lane_name(click.get_current_context(), click.Argument(["lane"]), lane), services, Mode(mode)
+    )
+    changed = changes(landscape, put(landscape, wanted))
+    click.echo(dump_all(change.after for change in changed if change.after is not None), nl=False)
+
+
+async def _landscape(store: LaneStore) -> Landscape:
+    return (await store.read()).landscape
+
+
+def _of_file(file: Path) -> list[Document]:
+    text = read_files([file])[str(file)]
+    try:
+        documents = yamltext.load_all(text)
+        return rendered(spec_from(documents[0] if documents else None))
+    except (yamltext.YamlError, SpecError) as error:
+        raise LaneError(f"{file}: {error}.") from None
+
+
+def _of_config(config: Path, lane_key: str) -> Landscape:
+    """The objects of a folder; who has a rule, a ServiceEntry or a Service there is a service."""
+    documents = [item.document for item in objects_in(read_files([config], recursive=True))]
+    found: dict[str, Known] = {}
+    for document in documents:
+        spec, metadata = spec_of(document), document["metadata"]
+        namespace = str(metadata["namespace"])
+        hosts = spec.get("hosts") or ([spec["host"]] if "host" in spec else [])
+        ports: tuple[int, ...] = ()
+        if document["kind"] in ("ServiceEntry", "Service"):
+            ports = tuple(int(p.get("number") or p.get("port") or 0) for p in maps(spec.get("ports")))
+        if document["kind"] == "Service":
+            hosts = [str(metadata["name"])]
+        elif document["kind"] not in ("ServiceEntry", VIRTUAL_SERVICE, DESTINATION_RULE):
+            hosts = []
+        for host in hosts:
+            name, _, rest = resolved(host, namespace).partition(".")
+            if rest == f"{NAMESPACE}.svc.cluster.local" and name != "*":
+                known = found.get(name)
+                found[name] = Known(name, NAMESPACE, ports or (known.ports if known else ()))
+    return Landscape.of(documents, list(found.values()), lane_key)
+
+
+def _holding_lanes(landscape: Landscape) -> list[Document]:
+    """The rules that lanes have a part in, with all that is in them."""
+    lanes = lanes_in(landscape)
+    found: list[Document] = []
+    for service in landscape.services:
+        owned = [owner_of(route, landscape.lane_key) for route in routes_of(landscape, service)]
+        if not any(owned):
+            continue
+        if any(service.name in lane.versions for lane in lanes):
+            found += [landscape.objects[key] for key in destination_rules_for(landscape, service)]
+        key = virtual_service_for(landscape, service)
+        found += [landscape.objects[key]] if key is not None else []
+    return found

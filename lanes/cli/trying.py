@@ -1,0 +1,204 @@
+"""Commands that ask the mesh itself: try sends a request, explain asks which rules decide."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import click
+from rich.text import Text
+
+from lanes.baggage import HEADER, format_member
+from lanes.cli.changes import lane_named
+from lanes.cli.options import Target, lane_argument, output_option, progress, show, target_options
+from lanes.landscape import Known, LaneError
+from lanes.spec import Lane
+from lanes.store import LaneStore
+
+_PATH = "/api/v1/products/0"
+_METHOD = "/lanes.Explain/AnyMethod"
+
+
+@click.command("try")
+@lane_argument
+@click.argument("url", required=False)
+@output_option
+@target_options
+def try_(lane: str, url: str | None, output: str, target: Target) -> None:
+    """Send one request of a lane through the door, and show the chain it took.
+
+    The request carries `baggage: env=LANE`. URL is the mesh's own page if not given; its answer should be
+    JSON with the `hops` that the services report. Exit code 1 when a part of it failed.
+
+    \b
+    lanes try dev
+    lanes try dev http://localhost:9080/api/v1/products/1
+    """
+    answer = target.run(lambda store: _try(store, lane, url, target))
+    show(output, answer, lambda: Text("\n".join(_told(answer))))
+    if answer["errors"]:
+        raise LaneError(f"The request of the lane {lane} failed.")
+
+
+async def _try(store: LaneStore, lane: str, url: str | None, target: Target) -> dict[str, Any]:
+    seen = await store.read()
+    there = lane_named(seen.landscape, lane)
+    address = _address(url or seen.url)
+    baggage = format_member(target.lane_key, lane)
+    limit = aiohttp.ClientTimeout(total=target.timeout)
+    started = time.monotonic()
+    try:
+        async with (
+            progress(f"waiting for {address}"),
+            aiohttp.ClientSession(timeout=limit) as session,
+            session.get(address, headers={HEADER: baggage}) as response,
+        ):
+            text, status = await response.text(errors="replace"), response.status
+    except (aiohttp.ClientError, ValueError) as error:
+        raise LaneError(f"{address} cannot be asked: {error or type(error).__name__}.") from None
+    except TimeoutError:
+        raise LaneError(f"{address} has not answered within {target.timeout:g} s.") from None
+    return _answer(address, baggage, status, text, there, (time.monotonic() - started) * 1000)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url if "//" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise LaneError(f"{url!r} is no URL of a door; write http://HOST:PORT/PATH.")
+    return parts._replace(path=parts.path if parts.path not in ("", "/") else _PATH).geturl()
+
+
+def _answer(
+    address: str, baggage: str, status: int, text: str, lane: Lane, milliseconds: float
+) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    hops = body.get("hops") if isinstance(body, dict) else None
+    errors = [] if status < 400 else [f"HTTP {status}"]
+    if isinstance(body, dict):
+        errors += _failures(body)
+    if isinstance(hops, dict) and hops.get("lane") != lane.name:
+        errors.append(
+            f"the door took the request for lane {hops.get('lane')}: it does not believe `baggage` from "
+            "outside, or a rule of `lanes door` led it elsewhere"
+        )
+    if not isinstance(hops, dict):
+        errors.append("the answer has no `hops`, so nobody can tell the chain")
+    return {
+        "url": address,
+        "baggage": baggage,
+        "status": status,
+        "milliseconds": round(milliseconds, 1),
+        "chain": list(_chain(hops, lane)) if isinstance(hops, dict) else [],
+        "hops": hops,
+        "errors": errors,
+    }
+
+
+def _failures(body: Mapping[str, Any]) -> list[str]:
+    """What the parts of an answer say went wrong."""
+    found = []
+    for name, part in body.items():
+        if not isinstance(part, dict):
+            continue
+        error = part.get("error")
+        if isinstance(error, dict):
+            found.append(f"{name}: {error.get('code')}: {error.get('reason')}")
+        if part.get("ratings_error"):
+            found.append(f"ratings: {part['ratings_error']}")
+    return found
+
+
+def _chain(hop: Mapping[str, Any], lane: Lane, depth: int = 0) -> Iterator[str]:
+    service, version = hop.get("service"), hop.get("version")
+    side = lane.name if lane.versions.get(str(service)) == version else "base"
+    yield f"{'  ' * depth}{'→ ' if depth else ''}{service} {version} ({side})"
+    for call in hop.get("calls") or ():
+        yield from _chain(call, lane, depth + 1)
+
+
+def _told(answer: Mapping[str, Any]) -> Iterator[str]:
+    head = f"{answer['status']} in {answer['milliseconds']:.0f} ms"
+    yield f"{answer['url']}  {HEADER}: {answer['baggage']}  {head}"
+    yield from answer["chain"]
+    for error in answer["errors"]:
+        yield f"failed: {error}"
+
+
+@click.command()
+@lane_argument
+@click.option(
+    "--method", default=_METHOD, help="The gRPC method to ask about, where rules tell methods apart."
+)
+@click.option("-s", "--service", "only", metavar="NAME", help="One service instead of all.")
+@output_option
+@target_options
+def explain(lane: str, method: str, only: str | None, output: str, target: Target) -> None:
+    """Say for each service which rule decides over a request of the lane, and why.
+
+    A client joins the mesh as the services do and asks its library, so what is told is what calls get. Of
+    services that do not speak gRPC, it tells only when asked by --service.
+
+    \b
+    lanes explain dev
+    lanes explain dev --service reviews --method /bookinfo.v1.Reviews/GetReviews
+    """
+    found = target.run(lambda store: _explain(store, lane, method, only, target))
+    show(output, found, lambda: Text("\n".join(line for each in found for line in _reasons(each))))
+
+
+async def _explain(
+    store: LaneStore, lane: str, method: str, only: str | None, target: Target
+) -> list[dict[str, Any]]:
+    seen = await store.read()
+    lane_named(seen.landscape, lane)
+    services = [s for s in seen.landscape.services if s.grpc]
+    if only is not None:
+        services = [seen.landscape.service(only)]
+    environment = await store.client_environment()
+    # gRPC's core reads these from the process; it would log each GOAWAY otherwise.
+    os.environ.update({name: value for name, value in environment.items() if name.startswith("no_")})
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    import proxyless  # noqa: PLC0415 - a fifth of a second that other commands need not wait
+
+    metadata = [(HEADER, format_member(target.lane_key, lane))]
+    found: list[dict[str, Any]] = []
+    async with (
+        progress("asking the control plane"),
+        proxyless.Client(proxyless.Bootstrap.from_env(environment), fallback="next-route") as mesh,
+    ):
+        for service in services:
+            found += await _explain_one(mesh, service, method, metadata, target.timeout)
+    return found
+
+
+async def _explain_one(
+    mesh: Any, service: Known, method: str, metadata: list[tuple[str, str]], timeout: float
+) -> list[dict[str, Any]]:
+    found = []
+    for port in service.ports or (80,):
+        uri = f"xds:///{service.host}:{port}"
+        try:
+            decision = await mesh.explain(uri, method=method, metadata=metadata, timeout=timeout)
+        except TimeoutError as error:
+            raise LaneError(f"{error}.") from None
+        found.append({"service": service.name, "port": port, **json.loads(decision.to_json())})
+    return found
+
+
+def _reasons(decision: Mapping[str, Any]) -> Iterator[str]:
+    route = decision["route"] or {}
+    name = route.get("name") or (f"route {route.get('index')}" if route else "no route")
+    where = (
+        decision["error"] or f"{decision['cluster']} at {', '.join(decision['endpoints']) or 'no address'}"
+    )
+    yield f"{decision['service']}: {name} → {where}"
+    for step in decision["steps"]:
+        yield f"    {step}"

@@ -1,0 +1,72 @@
+"""Commands that look: list, status."""
+
+from __future__ import annotations
+
+import click
+
+from lanes.cli.changes import lane_named
+from lanes.cli.options import Target, lane_argument, output_option, show, table_of, target_options
+from lanes.compose import lanes_in
+from lanes.history import lane_dict
+from lanes.spec import Mode
+from lanes.standing import ready_of, standings
+
+_STYLES = {"nobody:": "bold red", "base:": "yellow"}
+
+
+@click.command("list")
+@output_option
+@target_options
+def list_(output: str, target: Target) -> None:
+    """List the lanes, what they hold, and how many of their services can be called in them."""
+    seen = target.run(lambda store: store.read())
+    there = lanes_in(seen.landscape)
+    rows = [
+        [
+            lane.name,
+            str(lane.mode),
+            ready_of(seen, lane),
+            ", ".join(f"{service}={version}" for service, version in sorted(lane.versions.items())) or "-",
+        ]
+        for lane in there
+    ]
+    if not rows and output == "table":
+        click.echo("There are no lanes.", err=True)
+        return
+    data = [{**lane_dict(lane), "ready": ready_of(seen, lane)} for lane in there]
+    show(output, data, lambda: table_of(("LANE", "MODE", "READY", "SERVICES"), rows))
+
+
+@click.command()
+@lane_argument
+@output_option
+@target_options
+def status(lane: str, output: str, target: Target) -> None:
+    """Show who is in a lane, who of them is ready, and where its requests go at every other service.
+
+    \b
+    lanes status dev
+    """
+    seen = target.run(lambda store: store.read())
+    there = lane_named(seen.landscape, lane)
+    found = standings(seen, there)
+    rows = [
+        [
+            each.service,
+            each.version or "-",
+            f"{each.ready}/{len(each.members)}" if each.version else "-",
+            "; ".join(f"{m.name} {m.state} {m.address}" for m in each.members) or "-",
+            each.served_by,
+        ]
+        for each in found
+    ]
+    data = {**lane_dict(there), "standing": [each.to_dict() for each in found]}
+    if output == "table":
+        open_at = [each.service for each in found if not each.strict] if there.mode is Mode.STRICT else []
+        click.echo(f"lane {lane}, {there.mode}")
+        for service in open_at:
+            click.echo(
+                f"note: {service} came after the lane and is open to base; `lanes add {lane} --mode strict`"
+            )
+    columns = ("SERVICE", "IN THE LANE", "READY", "WORKLOADS", "ITS REQUESTS GO TO")
+    show(output, data, lambda: table_of(columns, rows, _STYLES))
