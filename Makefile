@@ -10,7 +10,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMPS)/uv: requirements/bootstrap.txt
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no '$(PYTHON)' here. Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -45,6 +45,16 @@ up: $(STAMPS)/run ## start the mesh and stay (page at http://localhost:9080/prod
 .PHONY: test
 test: $(STAMPS)/dev ## run the tests
 	@$(BIN)/python -m pytest
+
+.PHONY: test-istiod
+test-istiod: $(STAMPS)/dev ## compare the control plane with ISTIOD=path/to/pilot-discovery
+	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }
+	@ISTIOD="$(abspath $(ISTIOD))" $(BIN)/python -m pytest tests/istiod
+
+.PHONY: record-istiod
+record-istiod: $(STAMPS)/dev ## renew tests/data/istiod with ISTIOD=path/to/pilot-discovery
+	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }
+	@$(BIN)/python -m tests.istiod "$(abspath $(ISTIOD))"
 
 .PHONY: lint
 lint: $(STAMPS)/dev ## ruff and mypy

@@ -22,7 +22,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
-async def test_a_client_decides_the_same(case: Case, tmp_path: Path) -> None:
+async def test_the_record_holds_and_a_client_decides_the_same(case: Case, tmp_path: Path) -> None:
     refused = ours.refused(case.documents)
     kept = tuple(text for index, text in enumerate(case.documents) if index not in refused)
     for index, text in enumerate(kept):
@@ -30,13 +30,8 @@ async def test_a_client_decides_the_same(case: Case, tmp_path: Path) -> None:
     async with live.running(BINARY, kept) as theirs, ControlPlane(tmp_path, port=0, admin_port=0) as mine:
         assert not mine.state.errors
         for identity in case.identities:
-            await live.settled(theirs, case, identity)
+            assert await live.settled(theirs, case, identity) == records.read(case).clients[identity.name]
         answers = await asyncio.gather(
             ask(theirs, case.questions), ask(f"{mine.host}:{mine.port}", case.questions)
         )
     assert answers[1] == answers[0]
-
-
-@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
-async def test_the_record_holds(case: Case) -> None:
-    assert (await live.record(BINARY, case)).text() == records.path_of(case).read_text()
