@@ -116,6 +116,11 @@ def _addresses(spec: Fields) -> tuple[str, ...]:
             continue
         single = network.prefixlen == network.max_prefixlen
         found.append(str(network.network_address) if single else address)
+    if len(found) > 1:
+        message = (
+            "with more than one, each endpoint is listed as often, as by Istiod, and gRPC clients refuse that"
+        )
+        spec.warn(message, "addresses")
     return tuple(found)
 
 

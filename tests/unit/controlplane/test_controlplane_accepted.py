@@ -89,6 +89,18 @@ def test_kinds_without_effect_are_kept_and_said_so(text: str, kind: str) -> None
 
 
 WARNINGS = [
+    (document(SE, "addresses: [10.0.0.1, 10.0.0.2]"), "spec.addresses", "gRPC clients refuse"),
+    (document(SE, "hosts: [a.com]\nresolution: DNS", head=False), "spec.resolution", "no endpoints"),
+    (
+        document(VS, "http: [{delegate: {name: leaf}}]"),
+        "spec.http[0].delegate",
+        "no VirtualService default/leaf",
+    ),
+    (
+        document(DR, "trafficPolicy: {loadBalancer: {simple: RANDOM}}"),
+        "spec.trafficPolicy.loadBalancer.simple",
+        "takes turns",
+    ),
     (
         route("match: [{uri: {exact: /}}]"),
         "spec.http[0].route[0].destination.host",
