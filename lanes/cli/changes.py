@@ -155,7 +155,12 @@ def delete(lane: str, dry_run: bool, output: str, target: Target) -> None:
 @output_option
 @target_options
 def history(output: str, target: Target) -> None:
-    """List every change of lanes and door since the mesh came up; 0 is what was there before the first."""
+    """List every change of lanes and door since the mesh came up; 0 is what was there before the first.
+
+    \b
+    lanes history
+    lanes rollback 2
+    """
     revisions = target.run(lambda store: store.history())
     rows = [
         [str(each.number), each.time, each.who or "-", each.change, ", ".join(map(_brief, each.lanes)) or "-"]
@@ -177,7 +182,7 @@ def rollback(revision: int, dry_run: bool, output: str, target: Target) -> None:
     """Go back to the lanes and the door's rules of a revision; routes of others stay as they are now.
 
     \b
-    lanes history
+    lanes rollback 2 --dry-run
     lanes rollback 2
     """
 

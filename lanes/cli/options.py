@@ -21,7 +21,7 @@ from lanes.cli.mesh_store import MeshStore
 from lanes.spec import lane_name_fault, version_fault
 from lanes.store import LaneStore
 from lanes.workload import names_workload
-from mesh.cli.options import duration
+from mesh.duration import duration
 from mesh.state import StateFolder
 
 T = TypeVar("T")

@@ -18,7 +18,11 @@ _STYLES = {"nobody:": "bold red", "base:": "yellow"}
 @output_option
 @target_options
 def list_(output: str, target: Target) -> None:
-    """List the lanes, what they hold, and how many of their services can be called in them."""
+    """List the lanes, what they hold, and how many of their services can be called in them.
+
+    \b
+    lanes list -o json
+    """
     seen = target.run(lambda store: store.read())
     there = lanes_in(seen.landscape)
     rows = [

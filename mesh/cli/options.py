@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
+from mesh.duration import duration
 from mesh.remote import Remote
 from mesh.state import StateFolder
 
 T = TypeVar("T")
 Command = Callable[..., Any]
 _UNFOLDED = 1000
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
-
-
-def duration(text: str) -> float:
-    """A time as kubectl takes it, in seconds: `10s`, `500ms`, `2m`; a number alone is seconds."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no duration; write 10s, 500ms or 2m.")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def state_option(command: Command) -> Command:
