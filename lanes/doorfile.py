@@ -30,6 +30,8 @@ from lanes.spec import lane_name_fault
 KINDS = ("header", "cookie", "user", "percent")
 _KEYS = (*KINDS, "equals", "lane")
 _HUNDRED = 100
+# 33.3 + 33.3 + 33.4 is 100, whatever binary fractions make of it.
+_DIGITS = 9
 
 
 class DoorError(ValueError):
@@ -91,7 +93,7 @@ def parse_door(text: str, label: str = "the rules") -> tuple[DoorRule, ...]:
     found = tuple(_rule(rule, ("rules", index), places) for index, rule in enumerate(rules))
     total = 0.0
     for index, rule in enumerate(found):
-        total += rule.percent or 0
+        total = round(total + (rule.percent or 0), _DIGITS)
         if total > _HUNDRED:
             raise places.error(("rules", index, "percent"), f"the shares sum to {total:g}, more than 100")
     return found
@@ -100,7 +102,7 @@ def parse_door(text: str, label: str = "the rules") -> tuple[DoorRule, ...]:
 def compiled(rules: Iterable[DoorRule]) -> tuple[Rule, ...]:
     """The rules as the door goes by them; shares lie beside each other, so that each gets all of its own."""
     found: list[Rule] = []
-    start = 0.0
+    total = 0.0
     for rule in rules:
         if rule.header is not None:
             found.append(HeaderRule(rule.header, rule.equals, rule.lane))
@@ -109,9 +111,8 @@ def compiled(rules: Iterable[DoorRule]) -> tuple[Rule, ...]:
         elif rule.users:
             found.append(UserRule(frozenset(rule.users), rule.lane or ""))
         else:
-            end = start + (rule.percent or 0) / _HUNDRED
-            found.append(ShareRule(start, end, rule.lane or ""))
-            start = end
+            before, total = total, round(total + (rule.percent or 0), _DIGITS)
+            found.append(ShareRule(before / _HUNDRED, total / _HUNDRED, rule.lane or ""))
     return tuple(found)
 
 

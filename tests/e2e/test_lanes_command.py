@@ -18,7 +18,9 @@ import pytest_asyncio
 import yaml
 
 from mesh import Mesh, MeshError
+from mesh.errors import Changed
 from mesh.objects import MeshObject, dump_yaml
+from mesh.rulebook import Expected
 from mesh.sources import CANARY_RULES
 from mesh.walkthrough.door import Door
 
@@ -254,6 +256,16 @@ async def test_creates_at_once_lose_nothing(lanes: Lanes, mesh: Mesh) -> None:
     assert [lane["name"] for lane in await lanes.json("list")] == names
     numbers = [each["number"] for each in await lanes.json("history")]
     assert numbers == [*range(len(numbers))]
+
+
+async def test_a_change_by_hand_in_between_is_not_overwritten(lanes: Lanes, mesh: Mesh) -> None:
+    (item,) = [i for i in await mesh.objects() if (i.ref.kind, i.ref.name) == ("VirtualService", "reviews")]
+    edited = {**item.document, "spec": {**item.document["spec"], "exportTo": ["."]}}
+    for expected in (None, edited):
+        with pytest.raises(Changed, match="virtualservice/reviews has been changed meanwhile"):
+            await mesh.apply_files({"x": dump_yaml(edited)}, 10, [Expected(item.ref, expected)])
+        assert (await rules(mesh))[str(item.ref)] == item.to_yaml()
+    assert (await mesh.apply_files({"x": item.to_yaml()}, 10, [Expected(item.ref, item.document)])).ok
 
 
 async def edited_reviews(folder: Path, text: str) -> None:
