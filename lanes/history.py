@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,12 @@ def lane_dict(lane: Lane) -> dict[str, Any]:
 def lane_from(data: Mapping[str, Any]) -> Lane:
     """The reverse of `lane_dict`."""
     return Lane(str(data["name"]), dict(data["services"]), Mode(data["mode"]))
+
+
+def lost_since(revisions: Sequence[Revision], there: Iterable[Lane]) -> list[str]:
+    """The lanes of the last revision that are not there any more: somebody has replaced the rules."""
+    names = {lane.name for lane in there}
+    return [lane.name for lane in revisions[-1].lanes if lane.name not in names] if revisions else []
 
 
 def revision_of(revisions: Iterable[Revision], number: int) -> Revision:

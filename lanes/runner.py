@@ -26,6 +26,8 @@ class Plan:
     after: Landscape
     start: Mapping[Place, Workload] = field(default_factory=dict)
     door: str | None = None
+    stop: Sequence[Place] = ()
+    """What was started for a lane that the rules do not hold any more."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ async def carry_out(store: LaneStore, planner: Planner, journal: Journal, *, dry
             after = lanes_in(plan.after)
             wanted = door if plan.door is None else plan.door
             result = Result(changed, after, _notes(seen, plan, after), door, wanted)
-            if dry_run or (result.nothing and not plan.start):
+            if dry_run or (result.nothing and not plan.start and not plan.stop):
                 return result
             try:
                 return await _Attempt(store, seen, history, plan, result, journal).run()
@@ -113,7 +115,7 @@ class _Attempt:
         except BaseException:
             await self._stop(started)
             raise
-        idle = _idle(self.seen, self.result.lanes)
+        idle = [*_idle(self.seen, self.result.lanes), *self.plan.stop]
         async with self.journal.progress(f"ending {', '.join('/'.join(place) for place in idle)}"):
             await self._stop(idle)
         if self.plan.door is not None and self.plan.door != self.result.door_before:

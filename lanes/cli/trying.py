@@ -59,6 +59,8 @@ async def _try(store: LaneStore, lane: str, url: str | None, target: Target) -> 
             session.get(address, headers={HEADER: baggage}) as response,
         ):
             text, status = await response.text(errors="replace"), response.status
+    except aiohttp.ClientConnectorError as error:
+        raise LaneError(f"{address} cannot be asked: {error.os_error.strerror or error.os_error}.") from None
     except (aiohttp.ClientError, ValueError) as error:
         raise LaneError(f"{address} cannot be asked: {error or type(error).__name__}.") from None
     except TimeoutError:

@@ -7,9 +7,10 @@ import click
 from lanes.cli.changes import lane_named
 from lanes.cli.options import Target, lane_argument, output_option, show, table_of, target_options
 from lanes.compose import lanes_in
-from lanes.history import lane_dict
+from lanes.history import Revision, lane_dict, lost_since
 from lanes.spec import Mode
 from lanes.standing import ready_of, standings
+from lanes.store import LaneStore, Seen
 
 _STYLES = {"nobody:": "bold red", "base:": "yellow"}
 
@@ -23,8 +24,14 @@ def list_(output: str, target: Target) -> None:
     \b
     lanes list -o json
     """
-    seen = target.run(lambda store: store.read())
+    seen, revisions = target.run(_look)
     there = lanes_in(seen.landscape)
+    for name in lost_since(revisions, there):
+        click.echo(
+            f"note: the rules that somebody has applied since hold no lane {name} any more; "
+            f"`lanes rollback {revisions[-1].number}` puts it back.",
+            err=True,
+        )
     rows = [
         [
             lane.name,
@@ -39,6 +46,10 @@ def list_(output: str, target: Target) -> None:
         return
     data = [{**lane_dict(lane), "ready": ready_of(seen, lane)} for lane in there]
     show(output, data, lambda: table_of(("LANE", "MODE", "READY", "SERVICES"), rows))
+
+
+async def _look(store: LaneStore) -> tuple[Seen, list[Revision]]:
+    return await store.read(), await store.history()
 
 
 @click.command()
