@@ -1100,7 +1100,31 @@ def cases() -> Iterator[Any]:
     for each in SCENARIOS.values():
         for kind in each.kinds:
             for mode in MODES:
+                if mode == RETRY and kind in STREAM_RESPONSE:
+                    continue  # not retried (yet): the same as READY
                 yield pytest.param(each, kind, mode, id=f"{each.name}-{kind}-{mode}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def young_heap() -> Iterator[None]:
+    """Each row collects garbage twice: let it look at what this file makes, not at the whole session's."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+async def recorded(make: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Take a record that says something.
+
+    grpc.aio reports INTERNAL for a call that ends while it is being written to, now and then and whatever
+    its real status: a record with that in it is taken again.
+    """
+    for _ in range(5):
+        record = await make()
+        if "Internal error from Core" not in repr(record):
+            break
+    return record
 
 
 @pytest.mark.parametrize(("each", "kind", "mode"), list(cases()))
@@ -1111,7 +1135,9 @@ async def test_the_record_is_the_plain_channel_s(
     intercepted = mode == INTERCEPTED
     key = (each.name, kind, intercepted)
     if key not in _plain:
-        _plain[key] = await on_a_plain_channel(each, kind, pass_through() if intercepted else None)
+        _plain[key] = await recorded(
+            lambda: on_a_plain_channel(each, kind, pass_through() if intercepted else None)
+        )
     expected = dict(_plain[key])
     for differs in each.differs:
         if mode in differs.modes and kind in differs.kinds:
@@ -1121,7 +1147,7 @@ async def test_the_record_is_the_plain_channel_s(
     gc.collect()
     before = asyncio.all_tasks()
     loop.set_exception_handler(lambda _, context: noise.append(str(context)))
-    record = await on_ours(each, kind, mode)
+    record = await recorded(lambda: on_ours(each, kind, mode))
     assert record == expected
     gc.collect()
     # What grpc.aio says of a loop that an earlier test has closed is none of ours.
