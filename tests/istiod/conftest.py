@@ -1,4 +1,4 @@
-"""The live comparison needs a pilot-discovery (`make test-istiod`); without one it is not part of the suite."""
+"""The live comparison needs a pilot-discovery (`make test-istiod`): without one it is not in the suite."""
 
 import os
 
