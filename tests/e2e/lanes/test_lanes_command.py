@@ -157,6 +157,23 @@ async def test_history_and_rollback(lanes: Lanes, mesh: Mesh) -> None:
     assert "There is no revision 999; there are 0 to" in answer.err
 
 
+async def test_no_request_fails_while_lanes_come_and_go(lanes: Lanes, door: Door) -> None:
+    done = asyncio.Event()
+
+    async def load(baggage: str | None) -> list[str]:
+        errors: list[str] = []
+        while not done.is_set():
+            errors += (await door.visit(baggage)).errors
+        return errors
+
+    tasks = [asyncio.create_task(load(baggage)) for baggage in (None, "env=team", "env=dev")]
+    await lanes.ok("create", "team", "-s", "reviews=v9", "-s", "details=v2")
+    await lanes.ok("add", "team", "-s", "reviews=v3", "-s", "ratings=v2")
+    await lanes.ok("delete", "team")
+    done.set()
+    assert await asyncio.gather(*tasks) == [[], [], []]
+
+
 async def test_creates_at_once_lose_nothing(lanes: Lanes, mesh: Mesh) -> None:
     names = [f"team-{number}" for number in range(5)]
     answers = await asyncio.gather(*(lanes("create", name, "-s", "reviews=v2") for name in names))
