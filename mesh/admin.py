@@ -55,6 +55,8 @@ class Admin:
         json: object = None,
         wait: float = _CALL_TIMEOUT,
     ) -> dict[str, Any]:
+        if self._session.closed:  # whoever shows the status of a mesh may be a moment behind its end
+            raise ControlPlaneGone("The control plane has been stopped.")
         limit = aiohttp.ClientTimeout(total=wait)
         try:
             async with self._session.request(

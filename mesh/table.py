@@ -46,6 +46,7 @@ def headline(status: MeshStatus) -> list[str]:
     else:
         rules = f"{status.objects} objects, generation {status.generation}"
     return [
+        f"mesh           {status.phase}",
         f"page           {status.url}/productpage",
         f"control plane  {status.xds_address} ({rules})",
         f"state          {status.state}",

@@ -164,7 +164,8 @@ def test_in_a_terminal_a_table_stays_true_until_ctrl_c(state: Path) -> None:
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
     ) as process:
         os.close(theirs)
-        seen = _read_until(ours, "acknowledged")
+        seen = _read_until(ours, "mesh           ready")
+        assert "acknowledged" in seen
         killed = mesh(state, "kill", "ratings/v2")
         assert killed.returncode == 0
         seen += _read_until(ours, "killed (SIGKILL)")

@@ -298,6 +298,8 @@ async def test_two_meshes_live_side_by_side_and_leave_nothing(mesh: Mesh, tmp_pa
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert not any(answers(p.address) for p in theirs.processes)
+    ended = await other.status()  # a table may still be drawn while the mesh goes
+    assert (ended.phase, ended.generation) == ("stopping", None)
     assert {path.name for path in state.iterdir()} == {"logs", ".proxyless-mesh"}
 
 
