@@ -46,6 +46,11 @@ class Registry:
         self._labels_by_ip = _labels_by_ip(services.values())
         self._seen: dict[str, tuple[VirtualService, ...]] = {}
 
+    @property
+    def every_service(self) -> list[Service]:
+        """All services, whoever sees them."""
+        return [service for services in self._by_host.values() for service in services.values()]
+
     def services(self, namespace: str) -> list[Service]:
         """The services as a client of the namespace sees them, one a host, by host."""
         found = (self.service(host, namespace) for host in sorted(self._by_host))

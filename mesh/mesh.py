@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from mesh import clients, environment, sources
+from mesh import clients, environment, istiod, plane, sources
 from mesh.addresses import LOOPBACK, AddressBook, plan_addresses, require_port
 from mesh.admin import Admin, ControlPlaneGone
 from mesh.control import ControlServer
@@ -18,8 +18,9 @@ from mesh.errors import MeshError, NotRunning
 from mesh.group import ProcessGroup
 from mesh.guests import guest_from
 from mesh.inventory import BOOKINFO, FRONT_DOOR, Instance, Service, calls_others, instances_of
-from mesh.istiod import IstiodAdmin
+from mesh.istiod_admin import IstiodAdmin
 from mesh.objects import MeshObject, Ref
+from mesh.plane import Plane
 from mesh.report import Report
 from mesh.rulebook import DEFAULT_TIMEOUT, Expected, RuleBook
 from mesh.state import Run, StateFolder
@@ -261,9 +262,7 @@ class Mesh:
             instances_of(self._services), FRONT_DOOR, self._port, shared=self._shared_address
         )
         self._group = ProcessGroup(self.state.path)
-        self._admin = (
-            Admin(self.admin_url) if self._istiod is None else IstiodAdmin(self.admin_url, self.state.config)
-        )
+        self._admin, program = self._control_plane()
         self._rules_or_none = RuleBook(Store(self.state.config), self._admin)
         self._supervisor_or_none = Supervisor(
             state=self.state,
@@ -271,9 +270,8 @@ class Mesh:
             rules=self._rules,
             services=self._services,
             addresses=self._addresses,
-            xds_port=self._xds_port,
-            admin_port=self._admin_port,
-            istiod=self._istiod,
+            plane=program,
+            xds_address=self.xds_address,
             changed=self._tell,
         )
         self._control = ControlServer(self, self.state.socket_path())
@@ -285,6 +283,13 @@ class Mesh:
         )
         self.state.write_run(run)
         await self._control.open()
+
+    def _control_plane(self) -> tuple[Admin, Plane]:
+        config, ports = self.state.config, (self._xds_port, self._admin_port)
+        if self._istiod is None:
+            return Admin(self.admin_url), plane.embedded(config, *ports)
+        admin = IstiodAdmin(self.admin_url, config)
+        return admin, istiod.stock(self._istiod, config, *ports, admin)
 
     async def _start(self) -> None:
         initial = self._initial_rules()

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from mesh import environment, istiod
-from mesh.addresses import LOOPBACK, Address, AddressBook
+from mesh import environment
+from mesh.addresses import Address, AddressBook
 from mesh.errors import MeshError
 from mesh.guests import Guest, until_called
 from mesh.inventory import CONTROL_PLANE, FRONT_DOOR, Instance, Service, find_instance, instances_of
+from mesh.plane import Plane
 from mesh.rulebook import RuleBook
 from mesh.state import StateFolder
 from mesh.status import ProcessStatus
@@ -37,9 +38,8 @@ class Supervisor:
         rules: RuleBook,
         services: tuple[Service, ...],
         addresses: AddressBook,
-        xds_port: int,
-        admin_port: int,
-        istiod: Path | None,
+        plane: Plane,
+        xds_address: str,
         changed: Callable[[ProcessStatus], None],
     ) -> None:
         self._state = state
@@ -48,9 +48,9 @@ class Supervisor:
         self._services = services
         self._addresses = addresses
         self._changed = changed
-        self._istiod = istiod
-        self._xds_address = f"{LOOPBACK}:{xds_port}"
-        self.control_plane = self._control_plane_unit(xds_port, admin_port)
+        self._xds_address = xds_address
+        self._stopping = False
+        self.control_plane = self._control_plane_unit(plane)
         self.instances = {i: self._instance_unit(i) for i in instances_of(services)}
         self._guests: dict[Instance, Address] = {}
         """Whoever has ever been a guest keeps the address, so that addresses do not run out."""
@@ -91,6 +91,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End every process, the control plane last: clients need it until they are done."""
+        self._stopping = True
         await asyncio.gather(*(unit.stop(STOP_GRACE) for unit in self.instances.values()))
         await self.control_plane.stop(STOP_GRACE)
 
@@ -129,27 +130,19 @@ class Supervisor:
             await self._rules.withdraw([workload_ref(instance)])
             self._changed(unit.status())
 
-    def _control_plane_unit(self, xds_port: int, admin_port: int) -> Unit:
-        env = environment.plain(str(self._state.path))
-        if self._istiod is None:
-            argv = [
-                *(sys.executable, "-m", "controlplane", "--config", str(self._state.config)),
-                *("--host", LOOPBACK, "--port", str(xds_port), "--admin-port", str(admin_port)),
-            ]
-            is_ready = says_listening
-        else:
-            argv = istiod.command(self._istiod, self._state.config, xds_port, admin_port)
-            env |= istiod.ENVIRONMENT
-            is_ready = istiod.says_ready
+    def _control_plane_unit(self, plane: Plane) -> Unit:
         return Unit(
             CONTROL_PLANE,
             self._xds_address,
-            argv=argv,
-            env=env,
+            argv=plane.argv,
+            env={**environment.plain(str(self._state.path)), **plane.env},
             log=self.log_of(CONTROL_PLANE),
             group=self._group,
-            is_ready=is_ready,
+            is_ready=plane.is_ready,
+            is_sound=plane.is_sound,
             changed=self._changed,
+            on_up=plane.on_up,
+            on_down=plane.on_down,
         )
 
     def _instance_unit(self, instance: Instance) -> Unit:
@@ -205,6 +198,8 @@ class Supervisor:
             await self._rules.publish([workload_entry(instance, service, address)])
 
         async def leave() -> None:
+            if self._stopping:
+                return  # everybody goes: nobody is left to tell
             draining = alive()
             since = await self._rules.generation() if draining else None
             await self._rules.withdraw([workload_ref(instance)])
@@ -218,11 +213,6 @@ class Supervisor:
     def log_of(self, name: str) -> Path:
         """The file that holds everything the process wrote."""
         return self._state.logs / f"{name}.log"
-
-
-def says_listening(line: str) -> bool:
-    """Whether this line of the embedded control plane says that it serves."""
-    return line.startswith("controlplane: ADS on ")
 
 
 def says_serving(line: str) -> bool:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,7 @@ def unit(
     seen: list[ProcessStatus],
     calls: list[str],
     start_timeout: float = 60,
+    is_sound: Callable[[], Awaitable[bool]] | None = None,
 ) -> Unit:
     async def up() -> None:
         calls.append("up")
@@ -58,6 +59,7 @@ def unit(
         on_up=up,
         on_down=down,
         start_timeout=start_timeout,
+        is_sound=is_sound,
     )
 
 
@@ -100,6 +102,57 @@ async def test_a_life(group: ProcessGroup, tmp_path: Path, seen: list[ProcessSta
     ]
     assert calls == ["up", "down", "up", "down"]
     assert (tmp_path / "it.log").read_text() == "up\nup\n"
+
+
+def answering(*answers: bool) -> Callable[[], Awaitable[bool]]:
+    each: Iterator[bool] = iter(answers)
+
+    async def answer() -> bool:
+        return next(each)
+
+    return answer
+
+
+async def test_who_is_not_sound_is_started_anew_and_never_called_ready(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    calls: list[str] = []
+    it = unit(FOREVER, group, tmp_path, seen, calls, is_sound=answering(False, False, True))
+    await it.start()
+    assert [status.phase for status in seen] == ["starting"] * 5 + ["ready"]
+    assert calls == ["down", "down", "up"]
+    assert (tmp_path / "it.log").read_text() == "up\n" * 3
+
+
+async def test_who_is_never_sound_is_given_up(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    calls: list[str] = []
+    it = unit(FOREVER, group, tmp_path, seen, calls, is_sound=answering(*[False] * 100))
+    with pytest.raises(MeshError, match="it started 12 times and was never fit to serve"):
+        await it.start()
+    assert not it.alive
+    assert "up" not in calls
+    assert seen[-1].text == "killed (SIGKILL)"
+
+
+async def test_who_ends_while_it_is_looked_at_is_not_started_anew(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    asked = asyncio.Event()
+
+    async def never_answered() -> bool:
+        asked.set()
+        await it.until("stopped")
+        raise MeshError("nobody is there to ask")
+
+    it = unit(FOREVER, group, tmp_path, seen, [], is_sound=never_answered)
+    start = asyncio.create_task(it.start())
+    await asked.wait()
+    await it.stop(5)
+    with pytest.raises(MeshError, match=r"it ended \(SIGTERM\) instead of serving"):
+        await start
+    assert [status.phase for status in seen] == ["starting", "stopped"]
 
 
 async def test_who_dies_unasked_is_out_at_once(

@@ -1,0 +1,37 @@
+"""The program that serves the rules: how it is started, and how one knows that it serves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesh.addresses import LOOPBACK
+from mesh.unit import nothing
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A control plane's command line and environment, and what `Unit` asks and tells about it."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    is_ready: Callable[[str], bool]
+    is_sound: Callable[[], Awaitable[bool]] | None = None
+    on_up: Callable[[], Awaitable[None]] = nothing
+    on_down: Callable[[], Awaitable[None]] = nothing
+
+
+def embedded(config: Path, xds_port: int, admin_port: int) -> Plane:
+    """The control plane of this project; its port opens when it has read the rules."""
+    argv = [
+        *(sys.executable, "-m", "controlplane", "--config", str(config)),
+        *("--host", LOOPBACK, "--port", str(xds_port), "--admin-port", str(admin_port)),
+    ]
+    return Plane(argv, {}, says_listening)
+
+
+def says_listening(line: str) -> bool:
+    """Whether this line of the embedded control plane says that it serves."""
+    return line.startswith("controlplane: ADS on ")
