@@ -47,9 +47,9 @@ test: $(STAMPS)/dev ## run the tests
 	@$(BIN)/python -m pytest
 
 .PHONY: test-istiod
-test-istiod: $(STAMPS)/dev ## compare the control plane with ISTIOD=path/to/pilot-discovery
+test-istiod: $(STAMPS)/dev ## run the lane matrix and the comparison on ISTIOD=path/to/pilot-discovery
 	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }
-	@ISTIOD="$(abspath $(ISTIOD))" $(BIN)/python -m pytest tests/istiod
+	@ISTIOD="$(abspath $(ISTIOD))" $(BIN)/python -m pytest --dist=worksteal tests/istiod tests/e2e/test_mesh_lanes.py
 
 .PHONY: record-istiod
 record-istiod: $(STAMPS)/dev ## renew tests/data/istiod with ISTIOD=path/to/pilot-discovery

@@ -15,39 +15,15 @@ import pytest_asyncio
 
 from bookinfo_pb.v1 import reviews_pb2
 from bookinfo_pb.v1.reviews_pb2_grpc import ReviewsStub
-from lanes.spec import Lane, MeshSpec, Mode, Service
 from mesh import Mesh
-from mesh.walkthrough.door import Door, Visit
+from mesh.walkthrough.door import Door
 from mesh.walkthrough.rules import as_yaml
+from tests.lane_matrix import MATRIX, SHAPES, SPEC, baggage_of, check
 
 # A stock Istiod in the embedded control plane's place: `make test-istiod`.
 ISTIOD = os.environ.get("ISTIOD")
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-SPEC = MeshSpec(
-    services=(Service("reviews", "v3"), Service("ratings", "v1"), Service("details", "v1")),
-    lanes=(
-        Lane("dev", {"reviews": "v2", "ratings": "v2"}),
-        Lane("qa", {"ratings": "v2", "details": "v2"}),
-        Lane("plain", {"reviews": "v1"}),
-        Lane("empty", {}),
-        Lane("strict", {"reviews": "v2"}, Mode.STRICT),
-    ),
-)
-BASE = {"productpage": "v1", "reviews": "v3", "ratings": "v1", "details": "v1"}
-# lane → service → the version that serves it; None: nobody does
-MATRIX: dict[str, dict[str, str | None]] = {
-    "base": {**BASE},
-    "dev": {**BASE, "reviews": "v2", "ratings": "v2"},
-    "qa": {**BASE, "ratings": "v2", "details": "v2"},
-    "plain": {**BASE, "reviews": "v1", "ratings": None},
-    "empty": {**BASE},
-    "strict": {**BASE, "reviews": "v2", "ratings": None, "details": None},
-    "unheard-of": {**BASE},
-}
-REFUSED = {"strict": {"details", "ratings"}}
-SHAPES = ("env={}", "user=7,env={};ttl=1,x=y", "env={},b=2", "a=1 , env = {}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -65,17 +41,10 @@ async def door(mesh: Mesh) -> AsyncIterator[Door]:
         yield door
 
 
-def check(visit: Visit, lane: str) -> None:
-    for service, version in MATRIX[lane].items():
-        assert visit.versions.get(service) == version, f"{lane}: {visit}"
-    refused = {error.partition(":")[0] for error in visit.errors}
-    assert refused == REFUSED.get(lane, set()), f"{lane}: {visit.errors}"
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("lane", MATRIX)
 async def test_the_matrix(door: Door, lane: str, shape: str) -> None:
-    for visit in await door.visits(4, None if lane == "base" else shape.format(lane)):
+    for visit in await door.visits(4, baggage_of(lane, shape)):
         check(visit, lane)
 
 
@@ -88,7 +57,7 @@ async def test_a_strict_lane_says_which_lane_refused(door: Door) -> None:
 async def test_500_requests_in_flight_and_none_crosses_lanes(door: Door) -> None:
     chance = random.Random(1)
     lanes = [chance.choice(list(MATRIX)) for _ in range(500)]
-    colours = [None if lane == "base" else chance.choice(SHAPES).format(lane) for lane in lanes]
+    colours = [baggage_of(lane, chance.choice(SHAPES)) for lane in lanes]
     visits = await asyncio.gather(*(door.visit(colour) for colour in colours))
     assert len(Counter(lanes)) == len(MATRIX)
     for lane, visit in zip(lanes, visits, strict=True):

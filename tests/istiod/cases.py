@@ -15,6 +15,7 @@ from lanes.render import render
 from lanes.spec import Lane, MeshSpec, Mode, Service
 from tests.istiod import documents, endpoints, features
 from tests.istiod.questions import HOST, Identity, Question
+from tests.lane_matrix import SPEC
 
 ROOT = Path(__file__).parents[2]
 GENERATED = 72
@@ -98,6 +99,16 @@ def _project() -> Iterator[Case]:
         yield Case(name, (*services, *_placed(objects)), lane_calls)
     for name, spec in _specs().items():
         yield Case(f"lanes-{name}", (*services, *_placed(render(spec))), lane_calls)
+    yield lane_matrix()
+
+
+def lane_matrix() -> Case:
+    """The world of the lane matrix, with every version of the mesh."""
+    services = (*_split(documents.SERVICES), documents.workload("details", "v2", "127.0.3.2"))
+    questions = tuple(
+        Question(f"{name}.default.svc.cluster.local:9080") for name in ("reviews", "ratings", "details")
+    )
+    return Case("lanes-matrix", (*services, *_placed(render(SPEC))), questions)
 
 
 def _specs() -> dict[str, MeshSpec]:

@@ -20,8 +20,7 @@ RENEW = "the case has changed since: make record-istiod ISTIOD=path/to/pilot-dis
 
 def _record(case: Case) -> records.Record:
     record = records.read(case)
-    if record.digest != case.digest:
-        pytest.skip(RENEW)  # without an Istiod at hand there is nothing to compare with
+    assert record.digest == case.digest, RENEW
     return record
 
 
@@ -74,6 +73,5 @@ def test_the_cases_cover_every_feature() -> None:
         assert all(line in texts for line in action.splitlines()), action
     for match in features.MATCHES.values():
         assert match in texts, match
-    current = [case for case in CASES if records.read(case).digest == case.digest]
-    assert sum(case.name.startswith("generated") for case in current) >= 60
+    assert sum(case.name.startswith("generated") for case in CASES) >= 60
     assert sum(text in VERDICTS for text in STRICTER) == len(STRICTER)
