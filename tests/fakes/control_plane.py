@@ -33,13 +33,15 @@ class Stream:
 
     requests: list[DiscoveryRequest] = field(default_factory=list)
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    nonces: dict[str, str] = field(default_factory=dict)
+    """The nonce of the last response, by type."""
     outgoing: asyncio.Queue[DiscoveryResponse | None] = field(default_factory=asyncio.Queue)
     sent: int = 0
 
     def send(self, type_url: str, resources: Iterable[Any], version: str = "1") -> str:
         """Send a response with these resources (messages, or ready-made Anys); returns its nonce."""
         self.sent += 1
-        nonce = f"n{self.sent}"
+        nonce = self.nonces[type_url] = f"n{self.sent}"
         packed = [each if isinstance(each, AnyProto) else pack(each) for each in resources]
         self.outgoing.put_nowait(
             DiscoveryResponse(type_url=type_url, version_info=version, nonce=nonce, resources=packed)
@@ -75,8 +77,13 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
 
     # --- life ---------------------------------------------------------------------------------------------
 
-    async def start(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
-        self._server = aio.server(options=[("grpc.so_reuseport", 0)])
+    async def start(
+        self,
+        port: int = 0,
+        credentials: grpc.ServerCredentials | None = None,
+        options: Iterable[tuple[str, Any]] = (),
+    ) -> None:
+        self._server = aio.server(options=[("grpc.so_reuseport", 0), *options])
         add_AggregatedDiscoveryServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         if credentials is None:
             self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
@@ -168,13 +175,16 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
             stream.requests.append(request)
             if request.node.id:
                 self.nodes.append(request.node.id)
-            before = stream.names.get(request.type_url)
-            if request.HasField("error_detail"):
-                self.nacks.append(request)
-            else:
-                stream.names[request.type_url] = tuple(request.resource_names)
-            asks_for_more = before is None or set(request.resource_names) - set(before)
-            if self.automatic and asks_for_more and not request.HasField("error_detail"):
+            if self._takes(stream, request) and self.automatic:
                 self._answer(stream, request.type_url)
             async with self._changed:
                 self._changed.notify_all()
+
+    def _takes(self, stream: Stream, request: DiscoveryRequest) -> bool:
+        """Note what a request subscribes to; whether it is to be answered."""
+        if request.HasField("error_detail"):
+            self.nacks.append(request)
+            return False
+        before = stream.names.get(request.type_url)
+        stream.names[request.type_url] = tuple(request.resource_names)
+        return before is None or bool(set(request.resource_names) - set(before))

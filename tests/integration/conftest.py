@@ -28,6 +28,7 @@ class News(proxyless.Observer):
     def __init__(self) -> None:
         self.updates: list[tuple[str, str]] = []
         self.notes: list[tuple[str, str]] = []
+        self.failures: list[str] = []
         self._told = asyncio.Event()
 
     def resource_updated(self, kind: Any, name: str, version: str) -> None:
@@ -39,6 +40,10 @@ class News(proxyless.Observer):
 
     def field_unsupported(self, kind: Any, name: str, note: str) -> None:
         self.notes.append((kind.value, note))
+        self._told.set()
+
+    def stream_failed(self, server: str, error: str) -> None:
+        self.failures.append(error)
         self._told.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:

@@ -268,7 +268,7 @@ class AdsClient:
             for request in self._machine.take_requests(self._loop.time()):
                 try:
                     await stream.send(request)
-                except (aio.AioRpcError, asyncio.InvalidStateError):
+                except EOFError:
                     return
             self._arm_timer()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any, cast
@@ -12,6 +13,7 @@ from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceSt
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from google.protobuf.json_format import ParseDict
 from grpc import aio
+from grpc._cython import cygrpc
 from grpc.aio import _channel as aio_channel
 
 from .bootstrap import Bootstrap
@@ -88,7 +90,7 @@ class AdsStream:
         await self._call.wait_for_connection()
 
     async def send(self, request: Request) -> None:
-        """Write one request; raises aio.AioRpcError or asyncio.InvalidStateError once the stream is over."""
+        """Write one request; raises EOFError once the stream is over, and `receive` says why."""
         message = DiscoveryRequest(
             version_info=request.version,
             resource_names=request.names,
@@ -100,7 +102,13 @@ class AdsStream:
         if request.error:
             message.error_detail.code = 3  # INVALID_ARGUMENT
             message.error_detail.message = request.error
-        await self._call.write(message)
+        try:
+            # Not `write`: where the stream has just ended, that puts an INTERNAL of its own in the place of
+            # the server's status (grpc/grpc#36066), and nobody would ever learn that the token was refused.
+            call = self._call._cython_call
+            await call.send_serialized_message(message.SerializeToString())
+        except (cygrpc.InternalError, asyncio.InvalidStateError):
+            raise EOFError from None
 
     async def receive(self) -> Response | None:
         """Read one response; None at the end of the stream. Raises aio.AioRpcError on failure."""
