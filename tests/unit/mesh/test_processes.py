@@ -26,10 +26,15 @@ def group(tmp_path: Path) -> "ProcessGroup":
     return ProcessGroup(tmp_path)
 
 
+_made: list[Unit] = []
+
+
 @pytest_asyncio.fixture
 async def seen(group: ProcessGroup) -> AsyncIterator[list[ProcessStatus]]:
     yield []
     group.close()
+    while _made:  # its pipes close with the child, and must not outlive the loop
+        await _made.pop().stop(grace=5)
 
 
 def unit(
@@ -47,7 +52,7 @@ def unit(
     async def down() -> None:
         calls.append("down")
 
-    return Unit(
+    made = Unit(
         "it",
         "127.0.0.1:1",
         argv=[sys.executable, "-c", code],
@@ -61,6 +66,8 @@ def unit(
         start_timeout=start_timeout,
         is_sound=is_sound,
     )
+    _made.append(made)
+    return made
 
 
 def test_bytes_become_lines() -> None:
