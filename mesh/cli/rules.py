@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -86,12 +86,13 @@ def delete(
 )
 @state_option
 def get(kind: str | None, names: tuple[str, ...], namespace: str | None, output: str, state: str) -> None:
-    """Show the rules in force: all, those of a KIND (`vs`, `destinationrules` ...), or those named."""
+    """Show the rules in force: all, those of a KIND (`vs`, `destinationrules`, `vs,dr`), or those named."""
     objects = ask(state, lambda mesh: mesh.objects())
+    kinds: list[str] = []
     if kind is not None:
         kind, names = _split(kind, names)
-        kind = None if kind == "all" else kind_named(kind, _kinds(objects))
-    chosen = choose(objects, kind, names, namespace)
+        kinds = [] if kind == "all" else [kind_named(each, _kinds(objects)) for each in kind.split(",")]
+    chosen = choose(objects, kinds, names, namespace)
     if output == "yaml":
         click.echo("---\n".join(dump_yaml(item.document) for item in chosen), nl=False)
     elif output == "json":
@@ -103,15 +104,18 @@ def get(kind: str | None, names: tuple[str, ...], namespace: str | None, output:
 
 
 def choose(
-    objects: Sequence[MeshObject], kind: str | None, names: Sequence[str], namespace: str | None
+    objects: Sequence[MeshObject], kinds: Collection[str], names: Sequence[str], namespace: str | None
 ) -> list[MeshObject]:
-    """The objects a user asks for; NotFound when one is named that is not there."""
+    """The objects a user asks for, no kinds being all; NotFound when one is named that is not there."""
     of_kind = [
-        item for item in objects if kind in (None, item.ref.kind) and namespace in (None, item.ref.namespace)
+        item
+        for item in objects
+        if (not kinds or item.ref.kind in kinds) and namespace in (None, item.ref.namespace)
     ]
     missing = [name for name in names if all(item.ref.name != name for item in of_kind)]
     if missing:
-        raise NotFound(f"There is no {(kind or 'object').lower()} {', '.join(missing)} in this mesh.")
+        wanted = " or ".join(kinds or ["object"]).lower()
+        raise NotFound(f"There is no {wanted} {', '.join(missing)} in this mesh.")
     return [item for item in of_kind if not names or item.ref.name in names]
 
 

@@ -146,8 +146,9 @@ async def test_the_command(control_plane: FakeControlPlane) -> None:
     [
         (("explain", TARGET), "no control plane is configured"),
         (("explain", "reviews:9080", "--xds-address", "127.0.0.1:1"), "expected the scheme 'xds'"),
-        (("explain", TARGET, "--xds-address", "nonsense"), "XDS_ADDRESS: 'nonsense' is not host:port"),
         (("explain", TARGET, "-m", "baggage"), "'baggage' is not KEY=VALUE"),
+        (("explain", TARGET, "-m", "FOO BAR=x"), "'FOO BAR' is no metadata key"),
+        (("explain", TARGET, "--xds-address", "nonsense"), "--xds-address: 'nonsense' is not host:port"),
     ],
 )
 async def test_what_the_command_refuses(arguments: tuple[str, ...], says: str) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sys
 from datetime import datetime
 from typing import Any
 
 import click
 
-from .bootstrap import Bootstrap
+from .bootstrap import Bootstrap, host_port
 from .doctor import diagnose
 from .entry import Client
 from .errors import XdsError
@@ -82,6 +83,7 @@ def _bootstrap(xds_address: str | None) -> Bootstrap:
     """Read the environment, whose control plane `--xds-address` overrides."""
     if xds_address is None:
         return Bootstrap.from_env()
+    host_port(xds_address, "--xds-address")
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GRPC_XDS_BOOTSTRAP")}
     return Bootstrap.from_env({**kept, "XDS_ADDRESS": xds_address})
 
@@ -102,8 +104,12 @@ def _pair(text: str) -> tuple[str, str | bytes]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--metadata")
+    if not _METADATA_KEY.fullmatch(key):
+        raise click.BadParameter(f"{key!r} is no metadata key", param_hint="--metadata")
     return key.lower(), value
 
+
+_METADATA_KEY = re.compile(r"[0-9A-Za-z_.-]+")
 
 _ADMIN = click.option(
     "--admin", metavar="HOST:PORT", help="Ask the process with this admin address, not a control plane."

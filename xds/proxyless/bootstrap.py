@@ -91,7 +91,7 @@ class Bootstrap:
         node = reader.object(root.get("node", {}), "node")
         locality = reader.object(node.get("locality", {}), "node.locality")
         return cls(
-            server=_address(
+            server=host_port(
                 reader.string(server.get("server_uri"), "xds_servers[0].server_uri"),
                 f"{source}: xds_servers[0].server_uri",
             ),
@@ -164,7 +164,7 @@ def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
         "INSTANCE_IPS": ip,
         "PROXY_CONFIG": {},
     }
-    server = _address(address, "XDS_ADDRESS")
+    server = host_port(address, "XDS_ADDRESS")
     return Bootstrap(
         server=server,
         node_id=f"sidecar~{ip}~{pod}.{namespace}~{namespace}.svc.cluster.local",
@@ -198,7 +198,8 @@ def _labels(text: str) -> dict[str, str]:
     return labels
 
 
-def _address(text: str, source: str) -> str:
+def host_port(text: str, source: str) -> str:
+    """Return the address of a control plane; raises BootstrapError that names the source."""
     host, colon, port = text.removeprefix("dns:///").rpartition(":")
     digits = port.isascii() and port.isdigit() and len(port) <= 5
     if not colon or not host or not digits or not 0 < int(port) <= 65535:

@@ -127,12 +127,12 @@ def test_choosing_objects() -> None:
         for kind, name, namespace in (("X", "a", "one"), ("X", "b", "two"), ("Y", "a", "two"))
     ]
     objects = parse_objects("\n---\n".join(texts), "t")
-    assert choose(objects, None, (), None) == objects
-    assert choose(objects, "X", (), None) == objects[:2]
-    assert choose(objects, "X", ("a",), None) == objects[:1]
-    assert choose(objects, None, (), "two") == objects[1:]
+    assert choose(objects, (), (), None) == objects
+    assert choose(objects, ["X"], (), None) == objects[:2]
+    assert choose(objects, ["X"], ("a",), None) == objects[:1]
+    assert choose(objects, (), (), "two") == objects[1:]
     with pytest.raises(NotFound, match="no x c in this mesh"):
-        choose(objects, "X", ("a", "c"), None)
+        choose(objects, ["X"], ("a", "c"), None)
     assert as_list(objects[:1], single=True) == objects[0].document
     listed = as_list(objects, single=False)
     assert isinstance(listed, dict)
