@@ -78,8 +78,8 @@ class Service:
 
     @property
     def weights(self) -> tuple[tuple[str, int], ...]:
-        """The base versions with their share in percent, in the order given."""
-        return ((self.base, 100),) if isinstance(self.base, str) else tuple(self.base.items())
+        """The base versions with their share in percent, by version: a mapping's order says nothing."""
+        return ((self.base, 100),) if isinstance(self.base, str) else tuple(sorted(self.base.items()))
 
     @property
     def main_version(self) -> str:

@@ -6,6 +6,8 @@ key: env
 services:
   reviews: {v1: 80, v3: 20} # the base: a version, or shares that sum to 100
   ratings: v1
+versions:                   # further ones for rules to name; those of base and lanes they can name anyway
+  reviews: [v2]
 lanes:
   dev: {services: {reviews: v2, ratings: v2}}
   qa: {services: {reviews: v3}, mode: strict}
@@ -19,16 +21,20 @@ from typing import Any
 
 from lanes.spec import Lane, MeshSpec, Mode, Service, SpecError
 
-_FIELDS = {"namespace", "key", "services", "lanes"}
+_FIELDS = {"namespace", "key", "services", "versions", "lanes"}
 
 
 def spec_from(data: object) -> MeshSpec:
     """The specification in this data; SpecError names the field that cannot be used."""
     root = _mapping(data, "the file", _FIELDS)
     services = _mapping(root.get("services"), "services")
+    versions = _mapping(root.get("versions"), "versions", set(services))
     lanes = _mapping(root.get("lanes"), "lanes")
     return MeshSpec(
-        services=tuple(Service(name, _base(base, name)) for name, base in services.items()),
+        services=tuple(
+            Service(name, _base(base, name), versions=_versions(versions.get(name), name))
+            for name, base in services.items()
+        ),
         lanes=tuple(_lane(name, body) for name, body in lanes.items()),
         key=_text(root.get("key", "env"), "key"),
         namespace=None if root.get("namespace") is None else _text(root["namespace"], "namespace"),
@@ -42,6 +48,14 @@ def _base(base: object, service: str) -> str | dict[str, int]:
     if not all(isinstance(weight, int) and not isinstance(weight, bool) for weight in shares.values()):
         raise SpecError(f"services.{service}: shares are whole numbers")
     return dict(shares)
+
+
+def _versions(value: object, service: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise SpecError(f"versions.{service}: a list of versions is needed")
+    return tuple(_text(each, f"versions.{service}") for each in value)
 
 
 def _lane(name: str, body: object) -> Lane:

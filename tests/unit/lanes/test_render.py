@@ -8,6 +8,7 @@ import yaml
 from lanes.render import lane_regex, render
 from lanes.spec import Lane, MeshSpec, Mode, Service, SpecError, lane_name_fault
 
+V1, V3 = ("v1", 50), ("v3", 50)
 SERVICES = (Service("reviews", {"v1": 80, "v3": 20}), Service("ratings", "v1"), Service("details", "v1"))
 
 
@@ -57,6 +58,12 @@ def test_the_order_of_the_spec_does_not_matter() -> None:
     lanes = (Lane("qa", {"reviews": "v3"}), Lane("dev", {"reviews": "v2"}, Mode.STRICT))
     assert render(MeshSpec(SERVICES, lanes)) == render(MeshSpec(SERVICES[::-1], lanes[::-1]))
     assert names(MeshSpec(SERVICES, lanes), "reviews") == ["lane-dev", "lane-dev-strict", "lane-qa", "base"]
+
+
+def test_nor_does_the_order_of_shares_not_even_of_equal_ones() -> None:
+    there, back = (Service("reviews", dict(shares)) for shares in ((V1, V3), (V3, V1)))
+    lanes = (Lane("dev", {}, Mode.STRICT),)
+    assert render(MeshSpec((there,), lanes)) == render(MeshSpec((back,), lanes))
 
 
 def test_subsets_are_those_of_base_lanes_and_further_versions() -> None:

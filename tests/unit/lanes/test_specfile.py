@@ -16,9 +16,10 @@ def test_a_whole_file() -> None:
         "namespace": "shop",
         "key": "lane",
         "services": {"reviews": {"v1": 80, "v3": 20}, "ratings": "v1"},
+        "versions": {"ratings": ["v2", "v3"]},
         "lanes": {"dev": {"services": {"reviews": "v2"}}, "qa": {"mode": "strict"}},
     }
-    services = (Service("reviews", {"v1": 80, "v3": 20}), Service("ratings", "v1"))
+    services = (Service("reviews", {"v1": 80, "v3": 20}), Service("ratings", "v1", versions=("v2", "v3")))
     lanes = (Lane("dev", {"reviews": "v2"}), Lane("qa", {}, Mode.STRICT))
     assert spec_from(data) == MeshSpec(services, lanes, "lane", "shop")
     assert spec_from(None) == MeshSpec(())
@@ -33,6 +34,9 @@ def test_a_whole_file() -> None:
         ({"services": {"a": {"v1": "80"}}}, "services.a: shares are whole numbers"),
         ({"services": {"a": 1.0}}, "services.a: a mapping by name is needed"),
         ({"services": {"a": {"v1": 80}}}, "service a: the weights of its base sum to 80"),
+        ({"versions": {"a": ["v2"]}}, "versions: there is no field 'a'"),
+        ({"services": {"a": "v1"}, "versions": {"a": "v2"}}, "versions.a: a list of versions is needed"),
+        ({"services": {"a": "v1"}, "versions": {"a": [2]}}, "versions.a: 2 is no text"),
         ({"lanes": {"dev": {"mode": "loose"}}}, "lanes.dev.mode: 'loose' is none of permissive, strict"),
         ({"lanes": {"dev": {"services": {"a": 2}}}}, "lanes.dev.services.a: 2 is no text"),
         ({"lanes": {"dev": {"services": {"a": "v2"}}}}, "lane dev: there is no service 'a'"),
