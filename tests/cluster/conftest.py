@@ -1,8 +1,8 @@
 """Lanes in a cluster that bookinfo is in: `make kind-test`, or CLUSTER_CONTEXT=… pytest tests/cluster.
 
 Without CLUSTER_CONTEXT they are not in the suite. CLUSTER_NAMESPACE says where bookinfo is and
-CLUSTER_KUBECONFIG which kubeconfig knows the context; CLUSTER_DOOR and CLUSTER_ISTIOD are the URLs of the page
-and of Istiod's monitoring port where nothing can be forwarded.
+CLUSTER_KUBECONFIG which kubeconfig knows the context; CLUSTER_DOOR and CLUSTER_ISTIOD are URLs of the page
+and of Istiod's monitoring port, for where nothing can be forwarded.
 """
 
 from __future__ import annotations
