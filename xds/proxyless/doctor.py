@@ -8,6 +8,7 @@ of it, so each file is held against the hash its distribution recorded at instal
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import importlib
 from collections.abc import Iterable
@@ -68,26 +69,29 @@ def _shadowed_xds() -> Iterable[Problem]:
 def overwritten(distribution: str) -> Iterable[Problem]:
     """Yield a Problem if files of an installed distribution are not those it came with."""
     try:
-        files = metadata.files(distribution) or []
+        installed = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
         return
+    # Not its `files`, of which Python 3.12 and newer leave out what is gone.
+    record = csv.reader((installed.read_text("RECORD") or "").splitlines())
     changed = [
-        file for file in files if file.hash is not None and file.suffix == ".py" and _digest_differs(file)
+        name
+        for name, recorded, _ in record
+        if name.endswith(".py") and recorded and _digest_differs(str(installed.locate_file(name)), recorded)
     ]
     if changed:
         yield Problem(
             f"{len(changed)} files of {distribution} were overwritten by another package, "
             f"{changed[0]} among them (xds-protos is known to: grpc/grpc#42926)",
-            f"pip install --force-reinstall --no-deps {distribution}=={metadata.version(distribution)}",
+            f"pip install --force-reinstall --no-deps {distribution}=={installed.version}",
         )
 
 
-def _digest_differs(file: metadata.PackagePath) -> bool:
-    assert file.hash is not None
-    path = file.locate()
+def _digest_differs(path: str, recorded: str) -> bool:
+    mode, _, expected = recorded.partition("=")
     try:
         with open(path, "rb") as stream:
-            digest = hashlib.file_digest(stream, file.hash.mode).digest()
+            digest = hashlib.file_digest(stream, mode).digest()
     except FileNotFoundError:
         return True
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected
