@@ -35,7 +35,10 @@ async def drive(plane: FakeControlPlane, client: Driver, case: Case, expected: E
     n = 1
     if isinstance(expected, Mapping):
         n = CALLS if len(expected) > 1 else CALLS // 10
-    results = await client.call(case.target, case.method, tuple(case.metadata), n)
+    try:
+        results = await client.call(case.target, case.method, tuple(case.metadata), n)
+    finally:
+        await client.close(case.target)
     outcomes = Counter(each.partition(":")[0] for each in results)
     if expected == REFUSED:
         assert outcomes == {"UNAVAILABLE": 1}, (client.node, results)
@@ -47,7 +50,6 @@ async def drive(plane: FakeControlPlane, client: Driver, case: Case, expected: E
         else:
             name = expected.name if isinstance(expected, StatusCode) else expected
             assert outcomes == {name: 1}, (client.node, results)
-    await client.close(case.target)
 
 
 @pytest.mark.asyncio(loop_scope="session")
