@@ -56,6 +56,22 @@ record-istiod: $(STAMPS)/dev ## renew tests/data/istiod with ISTIOD=path/to/pilo
 	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }
 	@$(BIN)/python -m tests.istiod "$(abspath $(ISTIOD))"
 
+.PHONY: kind-up
+kind-up: $(STAMPS)/run ## bookinfo on a kind cluster with a stock Istiod (needs docker, kind, helm, kubectl)
+	@$(BIN)/python -m deploy.kind up
+
+.PHONY: kind-demo
+kind-demo: $(STAMPS)/run ## the walkthrough, on the kind cluster
+	@$(BIN)/python -m deploy.kind demo
+
+.PHONY: kind-test
+kind-test: $(STAMPS)/dev ## the tests that need a cluster, on the kind cluster
+	@$(BIN)/python -m deploy.kind test
+
+.PHONY: kind-down
+kind-down: $(STAMPS)/run ## delete the kind cluster
+	@$(BIN)/python -m deploy.kind down
+
 .PHONY: lint
 lint: $(STAMPS)/dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from lanes.baggage import HEADER
 from lanes.context import BASE
+from lanes.expiry import expiry_in, with_expiry
 from lanes.landscape import (
     DESTINATION_RULE,
     VIRTUAL_SERVICE,
@@ -67,29 +68,43 @@ def lanes_in(landscape: Landscape) -> tuple[Lane, ...]:
     """The lanes that the objects hold, by name."""
     versions: dict[str, dict[str, str]] = {}
     strict: set[str] = set()
+    expires: dict[str, str] = {}
     for service in landscape.services:
+        annotations = _annotations_of(landscape, service)
         for route in routes_of(landscape, service):
             own = owner_of(route, landscape.lane_key)
             if own is None:
                 continue
             held = versions.setdefault(own.lane, {})
+            # Should they differ, the last one counts: nobody's lane ends too early.
+            expires[own.lane] = max(expires.get(own.lane, ""), expiry_in(annotations, own.lane))
             if own.strict:
                 strict.add(own.lane)
             else:
                 held[service.name] = version_at(landscape, service, route)
     return tuple(
-        Lane(name, held, Mode.STRICT if name in strict else Mode.PERMISSIVE)
+        Lane(name, held, Mode.STRICT if name in strict else Mode.PERMISSIVE, expires[name])
         for name, held in sorted(versions.items())
     )
 
 
 def routes_of(landscape: Landscape, service: Known) -> list[Document]:
     """The http routes of a service; none where it has no VirtualService to itself."""
+    document = _virtual_service_of(landscape, service)
+    return maps(spec_of(document).get("http")) if document is not None else []
+
+
+def _annotations_of(landscape: Landscape, service: Known) -> dict[str, str]:
+    document = _virtual_service_of(landscape, service)
+    return (document["metadata"].get("annotations") or {}) if document is not None else {}
+
+
+def _virtual_service_of(landscape: Landscape, service: Known) -> Document | None:
     try:
         key = virtual_service_for(landscape, service)
     except LaneError:
-        return []
-    return maps(spec_of(landscape.objects[key]).get("http")) if key is not None else []
+        return None
+    return landscape.objects[key] if key is not None else None
 
 
 def version_at(landscape: Landscape, service: Known, route: Document) -> str:
@@ -142,7 +157,7 @@ def _put_service(landscape: Landscape, service: Known, lane: Lane) -> Landscape:
         routes.append(_route(landscape, service, key, lane.name, subset))
     if lane.mode is Mode.STRICT:
         routes.append(_strict_route(landscape, service, key, lane.name))
-    return _with_routes(landscape, service, lane.name, routes)
+    return _with_routes(landscape, service, lane.name, routes, lane.expires)
 
 
 def _match(lane_key: str, lane: str) -> list[Document]:
@@ -168,7 +183,9 @@ def _strict_route(landscape: Landscape, service: Known, key: Key, lane: str) -> 
     }
 
 
-def _with_routes(landscape: Landscape, service: Known, lane: str, routes: list[Document]) -> Landscape:
+def _with_routes(
+    landscape: Landscape, service: Known, lane: str, routes: list[Document], expires: str = ""
+) -> Landscape:
     """The landscape with these as the lane's routes of a service, above all that are no lane's."""
     key = virtual_service_for(landscape, service)
     if key is None:
@@ -193,7 +210,19 @@ def _with_routes(landscape: Landscape, service: Known, lane: str, routes: list[D
         there.append((lane, strict, old if same and old is not None else route))
     ordered = [route for _, _, route in sorted(there, key=lambda entry: entry[:2])]
     http = [*ordered, *others]
-    return _replaced(landscape, key, {**document, "spec": {**spec_of(document), "http": http}})
+    metadata = _with_expiry(document["metadata"], lane, expires if routes else "")
+    spec = {**spec_of(document), "http": http}
+    return _replaced(landscape, key, {**document, "metadata": metadata, "spec": spec})
+
+
+def _with_expiry(metadata: Document, lane: str, expires: str) -> Document:
+    before = metadata.get("annotations") or {}
+    after = with_expiry(before, lane, expires)
+    if after == before:
+        return metadata
+    if after:
+        return {**metadata, "annotations": after}
+    return {name: value for name, value in metadata.items() if name != "annotations"}
 
 
 def _with_virtual_service(landscape: Landscape, service: Known) -> tuple[Landscape, Key]:
@@ -217,6 +246,12 @@ def _blank_destination_rule(key: Key, service: Known, subsets: list[Document]) -
 def _blank(key: Key, spec: Document) -> Document:
     metadata = {"name": key.name, "namespace": key.namespace, "labels": dict(MANAGED_BY)}
     return {"apiVersion": API_VERSION, "kind": key.kind, "metadata": metadata, "spec": spec}
+
+
+def _is(document: Document, blank: Document) -> bool:
+    """Whether an object is as lanes made it, whenever that was."""
+    metadata = {name: value for name, value in document["metadata"].items() if name != "creationTimestamp"}
+    return {**document, "metadata": metadata} == blank
 
 
 def _free(landscape: Landscape, kind: str, service: Known) -> Key:
@@ -276,7 +311,7 @@ def _swept(landscape: Landscape) -> Landscape:
             found = virtual_service_for(landscape, service)
         except LaneError:
             continue
-        if found is not None and landscape.objects[found] == _blank_virtual_service(found, service):
+        if found is not None and _is(landscape.objects[found], _blank_virtual_service(found, service)):
             landscape = _without(landscape, found)
     return landscape
 
@@ -290,7 +325,7 @@ def _sweep_subsets(landscape: Landscape, service: Known, key: Key) -> Landscape:
     left = [s for s in there if not (isinstance(s, dict) and _is_lane_subset(s) and s["name"] not in used)]
     if len(left) == len(there):
         return landscape
-    if not left and document == _blank_destination_rule(key, service, there):
+    if not left and _is(document, _blank_destination_rule(key, service, there)):
         return _without(landscape, key)
     spec = {**spec_of(document), "subsets": left}
     if not left:

@@ -47,13 +47,15 @@ class Revision:
 
 
 def lane_dict(lane: Lane) -> dict[str, Any]:
-    """A lane as plain data."""
-    return {"name": lane.name, "mode": str(lane.mode), "services": dict(sorted(lane.versions.items()))}
+    """A lane as plain data; `expires` only where it does."""
+    expires = {"expires": lane.expires} if lane.expires else {}
+    services = dict(sorted(lane.versions.items()))
+    return {"name": lane.name, "mode": str(lane.mode), "services": services, **expires}
 
 
 def lane_from(data: Mapping[str, Any]) -> Lane:
     """The reverse of `lane_dict`."""
-    return Lane(str(data["name"]), dict(data["services"]), Mode(data["mode"]))
+    return Lane(str(data["name"]), dict(data["services"]), Mode(data["mode"]), str(data.get("expires", "")))
 
 
 def lost_since(revisions: Sequence[Revision], there: Iterable[Lane]) -> list[str]:

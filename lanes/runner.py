@@ -1,29 +1,30 @@
-"""Carrying a change out: under the store's lock, all of it or nothing, and with a line in the history."""
+"""Carrying a change out: all of it or nothing, whoever else writes, and with a line in the history."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from lanes.change import Change, changes, steps
 from lanes.compose import lanes_in
+from lanes.edits import Edit, unchanged
 from lanes.history import Revision
-from lanes.landscape import Landscape, LaneError
+from lanes.landscape import Key, LaneError
 from lanes.spec import Lane, Mode
-from lanes.store import Conflict, LaneStore, Outcome, Seen, Workload
+from lanes.store import Conflict, LaneStore, Outcome, Place, Seen, Workload
 
-_TRIES = 5
-Place = tuple[str, str]
-"""A service and a version of it."""
+_TRIES = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be: the objects, the workloads to start, and the door's rules if they change."""
+    """What is to be made of the objects, the workloads to start, and the door's rules if they change."""
 
-    after: Landscape
+    edit: Edit = unchanged
     start: Mapping[Place, Workload] = field(default_factory=dict)
     door: str | None = None
     stop: Sequence[Place] = ()
@@ -64,113 +65,185 @@ Planner = Callable[[Seen, Sequence[Revision], str], Plan]
 
 async def carry_out(store: LaneStore, planner: Planner, journal: Journal, *, dry_run: bool = False) -> Result:
     """Read, plan and write; anew when somebody else was faster."""
-    for _ in range(_TRIES):
-        async with store.exclusive():
-            seen, history, door = await store.read(), await store.history(), await store.door()
-            plan = planner(seen, history, door)
-            changed = tuple(changes(seen.landscape, plan.after))
-            after = lanes_in(plan.after)
-            wanted = door if plan.door is None else plan.door
-            result = Result(changed, after, _notes(seen, plan, after), door, wanted)
-            if dry_run or (result.nothing and not plan.start and not plan.stop):
-                return result
-            try:
-                return await _Attempt(store, seen, history, plan, result, journal).run()
-            except Conflict:
-                continue
-    raise LaneError("Others change the same objects all the time; nothing was changed, try again.")
+    attempts = _Attempts(store, planner, journal)
+    return await (attempts.rehearsed() if dry_run else attempts.carried_out())
 
 
 @dataclass
-class _Attempt:
-    store: LaneStore
-    seen: Seen
-    history: Sequence[Revision]
-    plan: Plan
-    result: Result
-    journal: Journal
+class _Attempts:
+    """One change, from its first attempt to the one that nobody crosses."""
 
-    async def run(self) -> Result:
-        started: list[Place] = []
+    store: LaneStore
+    planner: Planner
+    journal: Journal
+    plan: Plan | None = None
+    """Once a part of it is in force it is finished, not made anew: half a lane would be in its own way."""
+    found: Seen | None = None
+    """What was there before the first attempt."""
+    started: dict[Place, Workload] = field(default_factory=dict)
+    held: set[Place] = field(default_factory=set)
+    """What lanes have had at any time."""
+    changed: dict[Key, Change] = field(default_factory=dict)
+    beginning: list[str] = field(default_factory=list)
+    """What was started, in lines; it can still be taken back."""
+    lines: list[str] = field(default_factory=list)
+    """What is in force, in lines."""
+    in_force: bool = False
+    interrupted: bool = False
+
+    async def rehearsed(self) -> Result:
+        """What would change, if the mesh takes it."""
+        seen, history, door = await self._read()
+        plan = self.planner(seen, history, door)
+        result = _result(seen, plan, door)
+        self.held |= _places(lanes_in(seen.landscape))
+        idle = self._idle(seen, plan, result.lanes)
+        besides = await self.store.workload_changes(plan.start, idle, seen)
+        result = replace(result, changed=(*besides, *result.changed))
+        await self.store.rehearse(result.changed)
+        return result
+
+    async def carried_out(self) -> Result:
+        """What has changed; nothing has, if this raises before the first object is written."""
+        for _ in range(_TRIES):
+            async with self.store.exclusive():
+                try:
+                    result = await self._attempt()
+                    self._stop_if_interrupted()
+                    return result
+                except Conflict as conflict:
+                    self.lines += conflict.written
+                    if not self.lines:
+                        self.plan = None
+                        self._stop_if_interrupted()
+                except BaseException:
+                    await self._withdraw()
+                    raise
+        await self._withdraw()
+        left = "a part of the change is in force" if self.lines else "nothing was changed"
+        raise LaneError(f"Others change the same objects all the time; {left}, try again.")
+
+    def _stop_if_interrupted(self) -> None:
+        if self.interrupted:
+            raise asyncio.CancelledError
+
+    async def _read(self) -> tuple[Seen, list[Revision], str]:
+        return await self.store.read(), await self.store.history(), await self.store.door()
+
+    async def _attempt(self) -> Result:
+        seen, history, door = await self._read()
+        self.found = self.found or seen
+        plan = self.plan = self.plan or self.planner(seen, history, door)
+        result = _result(seen, plan, door)
+        if result.nothing and not plan.start and not plan.stop and not self.lines:
+            return result
+        for place, workload in plan.start.items():
+            if place not in self.started:
+                await self._start(place, workload, seen)
+        self.held |= _places(lanes_in(seen.landscape))
+        for change in result.changed:
+            first = self.changed.get(change.key)
+            self.changed[change.key] = replace(change, before=first.before) if first else change
+        return await self._to_the_end(self._write(seen, history, plan, result))
+
+    async def _start(self, place: Place, workload: Workload, seen: Seen) -> None:
+        self.started[place] = workload
+        async with self.journal.progress(f"starting {'/'.join(place)}: {workload.given}"):
+            try:
+                self.beginning += await self.store.start(*place, workload, seen)
+            except Conflict:
+                del self.started[place]
+                raise
+
+    async def _to_the_end(self, writing: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(writing)
         try:
-            for (service, version), workload in self.plan.start.items():
-                started.append((service, version))
-                async with self.journal.progress(f"starting {service}/{version}: {workload.given}"):
-                    await self.store.start(service, version, workload)
-        except BaseException:
-            await self._stop(started)
-            raise
-        writing = asyncio.create_task(self._write(started))
-        try:
-            return await asyncio.shield(writing)
+            return await asyncio.shield(task)
         except asyncio.CancelledError:
             # Half of it would be worse than all of it.
-            await writing
-            raise
+            self.interrupted = True
+            return await task
 
-    async def _write(self, started: Sequence[Place]) -> Result:
-        try:
-            async with self.journal.progress("waiting for those who are affected"):
-                outcome = await self.store.carry_out(steps(self.result.changed), self.seen)
-        except BaseException:
-            await self._stop(started)
-            raise
-        idle = [*_idle(self.seen, self.result.lanes), *self.plan.stop]
+    async def _write(self, seen: Seen, history: Sequence[Revision], plan: Plan, result: Result) -> Result:
+        async with self.journal.progress("waiting for those who are affected"):
+            outcome = await self.store.carry_out(steps(result.changed), seen)
+        self.in_force = True
+        idle = self._idle(seen, plan, result.lanes)
+        ended: list[str] = []
         async with self.journal.progress(f"ending {', '.join('/'.join(place) for place in idle)}"):
-            await self._stop(idle)
-        if self.plan.door is not None and self.plan.door != self.result.door_before:
+            for place in idle:
+                ended += await self.store.stop(*place)
+        self.lines += [*outcome.lines, *ended]
+        ok, data = outcome.ok, dict(outcome.data)
+        if result.door_after != result.door_before:
             async with self.journal.progress("waiting for the door"):
-                outcome = _both(outcome, await self.store.set_door(self.plan.door))
-        number = await self._record(idle)
-        return Result(
-            self.result.changed,
-            self.result.lanes,
-            self.result.notes,
-            self.result.door_before,
-            self.result.door_after,
-            outcome,
-            number,
+                door = await self.store.set_door(result.door_after)
+            self.lines += door.lines
+            ok, data = ok and door.ok, {**data, **door.data}
+        result = replace(
+            result,
+            changed=tuple(self.changed.values()),
+            outcome=Outcome(ok, (*self.beginning, *self.lines), data),
+        )
+        return await self._recorded(history, result, idle)
+
+    def _idle(self, seen: Seen, plan: Plan, after: Sequence[Lane]) -> list[Place]:
+        """What was started for a lane and is in none any more."""
+        ours = {(member.service, member.version) for member in seen.members if member.command}
+        left = _places(after)
+        return sorted({*(self.held & ours) - left, *self.started.keys() - left, *plan.stop})
+
+    async def _recorded(self, history: Sequence[Revision], result: Result, idle: Sequence[Place]) -> Result:
+        lanes, reason = result.lanes, "others change it all the time."
+        for _ in range(_TRIES):
+            revisions = self._revisions(history, lanes, result, idle)
+            try:
+                await self.store.record(revisions)
+                return replace(result, revision=revisions[-1].number)
+            except Conflict:
+                # Somebody else has written what does not touch ours: both are in force now.
+                seen, history, _ = await self._read()
+                lanes = lanes_in(seen.landscape)
+            except LaneError as error:
+                reason = str(error)
+                break
+        return replace(
+            result, notes=(*result.notes, f"note: the history does not have this change: {reason}")
         )
 
-    async def _stop(self, places: Sequence[Place]) -> None:
-        for service, version in places:
-            await self.store.stop(service, version)
-
-    async def _record(self, idle: Sequence[Place]) -> int:
-        known = dict(self.history[-1].workloads) if self.history else {}
-        if not self.history:
-            first = lanes_in(self.seen.landscape)
-            await self.store.record(
-                Revision(0, self.journal.time, "", "as it was found", first, self.result.door_before)
-            )
+    def _revisions(
+        self, history: Sequence[Revision], lanes: tuple[Lane, ...], result: Result, idle: Sequence[Place]
+    ) -> list[Revision]:
+        journal, first = self.journal, []
+        known = dict(history[-1].workloads) if history else {}
+        if not history and self.found is not None:
+            before = lanes_in(self.found.landscape)
+            first = [Revision(0, journal.time, "", "as it was found", before, result.door_before)]
         workloads = {name: each for name, each in known.items() if name not in map("/".join, idle)}
-        for (service, version), workload in self.plan.start.items():
+        for (service, version), workload in self.started.items():
             workloads[f"{service}/{version}"] = {"command": workload.given, "directory": workload.origin}
-        number = self.history[-1].number + 1 if self.history else 1
-        journal = self.journal
-        await self.store.record(
-            Revision(
-                number,
-                journal.time,
-                journal.who,
-                journal.change,
-                self.result.lanes,
-                self.result.door_after,
-                workloads,
-            )
-        )
-        return number
+        number = history[-1].number + 1 if history else 1
+        return [
+            *first,
+            Revision(number, journal.time, journal.who, journal.change, lanes, result.door_after, workloads),
+        ]
+
+    async def _withdraw(self) -> None:
+        if not self.in_force:
+            for place in self.started:
+                await self.store.withdraw(*place)
 
 
-def _idle(seen: Seen, after: Sequence[Lane]) -> list[Place]:
-    """What was started for a lane and is in none any more."""
-    before = {place for lane in lanes_in(seen.landscape) for place in lane.versions.items()}
-    left = {place for lane in after for place in lane.versions.items()}
-    return [
-        (member.service, member.version)
-        for member in seen.members
-        if member.command and (member.service, member.version) in before - left
-    ]
+def _result(seen: Seen, plan: Plan, door: str) -> Result:
+    after = plan.edit(seen.landscape)
+    lanes = lanes_in(after)
+    wanted = door if plan.door is None else plan.door
+    changed = tuple(changes(seen.landscape, after))
+    return Result(changed, lanes, _notes(seen, plan, lanes), door, wanted)
+
+
+def _places(lanes: Sequence[Lane]) -> set[Place]:
+    return {place for lane in lanes for place in lane.versions.items()}
 
 
 def _notes(seen: Seen, plan: Plan, after: Sequence[Lane]) -> tuple[str, ...]:
@@ -189,7 +262,3 @@ def _notes(seen: Seen, plan: Plan, after: Sequence[Lane]) -> tuple[str, ...]:
                     f"note: no {service} {version} is ready, so in the lane {lane.name} {then} until one is"
                 )
     return tuple(found)
-
-
-def _both(one: Outcome, other: Outcome) -> Outcome:
-    return Outcome(one.ok and other.ok, (*one.lines, *other.lines), {**one.data, **other.data})

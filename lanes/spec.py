@@ -89,11 +89,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A lane: its name, the version it holds of each service in it, and its mode."""
+    """A lane: its name, the version it holds of each service in it, its mode, and when it ends."""
 
     name: str
     versions: Mapping[str, str]
     mode: Mode = Mode.PERMISSIVE
+    expires: str = ""
+    """A moment in UTC as RFC 3339 writes it, after which the lane may be pruned; empty for never."""
 
     def __post_init__(self) -> None:
         if fault := lane_name_fault(self.name):

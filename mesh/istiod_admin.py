@@ -30,39 +30,18 @@ _NONCE_ID = 36
 _ENDPOINTS_WAIT = 1.0
 
 
-class IstiodAdmin(Admin):
-    """The admin interface for an Istiod; a generation is Istiod's count of pushes."""
-
-    def __init__(self, url: str, config: Path) -> None:
-        super().__init__(url)
-        self._config = config
+class IstiodDebug(Admin):
+    """What an Istiod tells of its clients, wherever its rules are; a generation is its count of pushes."""
 
     async def status(self, wait: float = 10.0) -> dict[str, Any]:
-        """The objects in the directory and the clients Istiod knows of."""
+        """The clients Istiod knows of."""
         proxies = await self._proxies(wait)
-        loaded = await asyncio.to_thread(load_directory, self._config)
-        return {
-            "generation": _pushes(proxies),
-            "objects": [
-                {"kind": m.kind, "namespace": m.namespace, "name": m.name}
-                for m in (thing.meta for thing in loaded.objects)
-            ],
-            "clients": [_client(proxy) for proxy in proxies],
-            **_problems(loaded),
-        }
-
-    async def validate(self, files: Mapping[str, str], remove: Iterable[Ref] = ()) -> dict[str, Any]:
-        """What `controlplane` says to these rules on top of the directory's; nothing is applied."""
-        gone = [ObjectKey(ref.kind, ref.namespace, ref.name) for ref in remove]
-
-        def judge() -> Loaded:
-            return merge(load_directory(self._config).objects, files, gone)[0]
-
-        verdict = await asyncio.to_thread(judge)
-        return {"ok": not verdict.errors, **_problems(verdict)}
+        clients = [_client(proxy) for proxy in proxies]
+        known = {"generation": _pushes(proxies), "clients": clients}
+        return known | {"objects": [], "errors": [], "warnings": []}
 
     async def reload(self) -> dict[str, Any]:
-        """Istiod watches the directory by itself; this says only whether it is there."""
+        """Istiod watches its rules by itself; this says only whether it is there."""
         return {"generation": _pushes(await self._proxies()), "errors": [], "warnings": []}
 
     async def sync(self, since: int, timeout: float) -> dict[str, Any]:
@@ -87,6 +66,38 @@ class IstiodAdmin(Admin):
                 }
             await asyncio.sleep(_POLL)
 
+    async def _proxies(self, wait: float = 10.0) -> list[dict[str, Any]]:
+        answer: Any = await self._call("GET", "/debug/syncz", wait=wait)
+        return list(answer or [])
+
+
+class IstiodAdmin(IstiodDebug):
+    """The admin interface for an Istiod that reads a directory."""
+
+    def __init__(self, url: str, config: Path) -> None:
+        super().__init__(url)
+        self._config = config
+
+    async def status(self, wait: float = 10.0) -> dict[str, Any]:
+        """The objects in the directory and the clients Istiod knows of."""
+        known = await super().status(wait)
+        loaded = await asyncio.to_thread(load_directory, self._config)
+        objects = [
+            {"kind": m.kind, "namespace": m.namespace, "name": m.name}
+            for m in (thing.meta for thing in loaded.objects)
+        ]
+        return {**known, "objects": objects, **_problems(loaded)}
+
+    async def validate(self, files: Mapping[str, str], remove: Iterable[Ref] = ()) -> dict[str, Any]:
+        """What `controlplane` says to these rules on top of the directory's; nothing is applied."""
+        gone = [ObjectKey(ref.kind, ref.namespace, ref.name) for ref in remove]
+
+        def judge() -> Loaded:
+            return merge(load_directory(self._config).objects, files, gone)[0]
+
+        verdict = await asyncio.to_thread(judge)
+        return {"ok": not verdict.errors, **_problems(verdict)}
+
     async def has_endpoints(self) -> bool:
         """Whether Istiod knows the address of every WorkloadEntry that a ServiceEntry selects."""
         loop = asyncio.get_running_loop()
@@ -101,10 +112,6 @@ class IstiodAdmin(Admin):
             if loop.time() - started >= _ENDPOINTS_WAIT:
                 return False
             await asyncio.sleep(_POLL)
-
-    async def _proxies(self, wait: float = 10.0) -> list[dict[str, Any]]:
-        answer: Any = await self._call("GET", "/debug/syncz", wait=wait)
-        return list(answer or [])
 
 
 def _selected_addresses(loaded: Loaded) -> set[str]:

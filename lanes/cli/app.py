@@ -1,4 +1,7 @@
-"""The command group, and how errors end: one sentence, 1 for what failed, 2 for what was asked wrongly."""
+"""The command group, and how errors end: one sentence, 1 for what failed, 2 for what was asked wrongly.
+
+2 is also for a cluster that cannot be asked: it is not there, or does not let us.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import sys
 
 import click
 
-from lanes.cli.changes import add, create, delete, history, remove, rollback
+from lanes.cli.changes import add, create, delete, prune, remove
 from lanes.cli.door import door
 from lanes.cli.rendering import render
 from lanes.cli.trying import explain, try_
+from lanes.cli.undo import history, rollback
 from lanes.cli.views import list_, status
 from lanes.landscape import LaneError
+from lanes.store import NoMesh
 from mesh.errors import MeshError
 
 _WHOLE = 1000
@@ -43,10 +48,22 @@ def lanes() -> None:
     lanes delete dev
 
     A lane's routes go above those that are there, which stay as they are.
+
+    Which mesh? --state (or MESH_STATE) means one on this machine. --context, --namespace and --kubeconfig (or
+    LANES_CONTEXT, LANES_NAMESPACE) mean a cluster. To name both is an error. With neither it is the mesh on
+    this machine, and in a pod the pod's own cluster and namespace. That there is a kubeconfig never leads
+    into a cluster by itself, and whoever changes something in one is told which it is.
+
+    \b
+    lanes create dev -n bookinfo --service reviews=registry.example/reviews:dev --ttl 8h
     """
 
 
-for command in (list_, create, add, remove, status, try_, explain, render, delete, door, history, rollback):
+COMMANDS = (
+    *(list_, create, add, remove, status, try_, explain),
+    *(render, delete, prune, door, history, rollback),
+)
+for command in COMMANDS:
     lanes.add_command(command)
 
 
@@ -60,7 +77,7 @@ def main() -> None:
         code = lanes.main(prog_name="lanes", standalone_mode=False)
     except (MeshError, LaneError) as error:
         click.echo(str(error), err=True)
-        raise SystemExit(1) from None
+        raise SystemExit(2 if isinstance(error, NoMesh) else 1) from None
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None

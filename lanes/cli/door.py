@@ -10,8 +10,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from lanes.cli.changes import carry_out_and_show
-from lanes.cli.options import Target, dry_run_option, output_option, show, table_of, target_options
+from lanes.cli.carrying import carry_out_and_show
+from lanes.cli.options import dry_run_option, output_option, show, table_of, target_options
+from lanes.cli.target import Target
 from lanes.doorfile import DoorError, DoorRule, format_door, parse_door
 from lanes.history import Revision
 from lanes.landscape import LaneError
@@ -164,8 +165,8 @@ def _change(
 
 
 def _replace(target: Target, replaced: Callable[[str], str], output: str, dry_run: bool) -> None:
-    def plan(seen: Seen, _: Sequence[Revision], door: str) -> Plan:
-        return Plan(seen.landscape, door=replaced(door))
+    def plan(_: Seen, __: Sequence[Revision], door: str) -> Plan:
+        return Plan(door=replaced(door))
 
     carry_out_and_show(target, plan, output, dry_run)
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import aiohttp
 
-from lanes.change import Step, dump_all
+from lanes.change import Change, Step, dump_all
 from lanes.doorfile import digest_of
 from lanes.history import Revision
 from lanes.landscape import NAMESPACE, Key, Known, Landscape, LaneError, key_of, maps, resolved, spec_of
-from lanes.store import Conflict, Member, Outcome, Seen, Workload
-from mesh.environment import past_proxies
+from lanes.store import Conflict, FrontDoor, Member, Outcome, Place, Seen, Workload
 from mesh.errors import Changed
 from mesh.objects import MeshObject, Ref
 from mesh.remote import Remote
@@ -58,17 +57,23 @@ class MeshStore:
         objects, status = await asyncio.gather(self._remote.objects(), self._remote.status())
         documents = [item.document for item in objects]
         landscape = Landscape.of(documents, _services(objects), self._lane_key)
-        return Seen(landscape, tuple(_members(objects, status)), status.url)
+        return Seen(landscape, tuple(_members(objects, status)))
 
-    async def client_environment(self) -> Mapping[str, str]:
+    @asynccontextmanager
+    async def front_door(self) -> AsyncIterator[FrontDoor]:
+        """The way in."""
+        url = (await self._remote.status()).url
+        yield FrontDoor(url, url)
+
+    @asynccontextmanager
+    async def client(self, xds_address: str = "") -> AsyncIterator[Mapping[str, str]]:
         """The environment with which the library joins this mesh as a client."""
         # On no address of an instance's, so that nobody takes it for one, and on none that could run out.
-        return {
-            "XDS_ADDRESS": (await self._remote.status()).xds_address,
+        yield {
+            "XDS_ADDRESS": xds_address or (await self._remote.status()).xds_address,
             "INSTANCE_IP": "127.0.0.254",
             "POD_NAME": "lanes-explain",
             "POD_NAMESPACE": NAMESPACE,
-            **past_proxies(),
         }
 
     # -- writing
@@ -91,6 +96,15 @@ class MeshStore:
             raise LaneError(
                 f"The mesh in {self._folder} has no place for lanes ({error.strerror}); start it anew."
             ) from None
+
+    async def workload_changes(
+        self, start: Mapping[Place, Workload], stop: Sequence[Place], seen: Seen
+    ) -> Sequence[Change]:
+        """None: the mesh announces a process by itself, for as long as it lives."""
+        return ()
+
+    async def rehearse(self, changed: Sequence[Change]) -> None:
+        """Nothing: what this mesh refuses, it refuses whole when it is tried."""
 
     async def carry_out(self, steps: Sequence[Step], seen: Seen) -> Outcome:
         """Put the steps in force one after another; Conflict when the objects have changed since `seen`."""
@@ -115,9 +129,9 @@ class MeshStore:
                 reports.append(await self._remote.delete_refs(refs, self._timeout))
         return _outcome(reports)
 
-    async def start(self, service: str, version: str, workload: Workload) -> Member:
-        """Start a version of a service; it is ready when this returns."""
-        status = await self._remote.admit(
+    async def start(self, service: str, version: str, workload: Workload, seen: Seen) -> Sequence[str]:
+        """Start a version of a service, in place of an earlier one; it is ready when this returns."""
+        await self._remote.admit(
             {
                 "service": service,
                 "version": version,
@@ -127,11 +141,16 @@ class MeshStore:
                 "command": workload.given,
             }
         )
-        return Member(service, version, status.name, status.address, True, status.text, workload.given)
+        return ()
 
-    async def stop(self, service: str, version: str) -> None:
-        """Drain and end what `start` started; nothing happens when it is not there."""
+    async def withdraw(self, service: str, version: str) -> None:
+        """Take back what `start` did, also when that failed or was cancelled."""
+        await self.stop(service, version)
+
+    async def stop(self, service: str, version: str) -> Sequence[str]:
+        """Drain and end what `start` started, now or earlier; nothing happens when it is not there."""
         await self._remote.dismiss(f"{service}/{version}")
+        return ()
 
     # -- history and door
 
@@ -149,10 +168,10 @@ class MeshStore:
         except ValueError as error:
             raise LaneError(f"{self._history} cannot be read: {error}.") from None
 
-    async def record(self, revision: Revision) -> None:
-        """Add a revision at the end."""
+    async def record(self, revisions: Sequence[Revision]) -> None:
+        """Add revisions at the end."""
         with self._history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(revision.to_dict(), ensure_ascii=False) + "\n")
+            file.writelines(json.dumps(each.to_dict(), ensure_ascii=False) + "\n" for each in revisions)
 
     async def door(self) -> str:
         """The colouring rules as their file has them, empty where there is none."""

@@ -9,7 +9,8 @@ import click
 
 from lanes.change import changes, dump_all
 from lanes.cli.changes import mode_choice
-from lanes.cli.options import Target, lane_name, service_option, target_options
+from lanes.cli.options import lane_name, service_option, target_options
+from lanes.cli.target import Target
 from lanes.compose import lanes_in, owner_of, put, routes_of
 from lanes.landscape import (
     DESTINATION_RULE,
@@ -29,7 +30,6 @@ from lanes.render import render as rendered
 from lanes.spec import Lane, Mode, SpecError
 from lanes.specfile import spec_from
 from lanes.store import LaneStore
-from lanes.workload import names_workload
 from mesh import yamltext
 from mesh.sources import objects_in, read_files
 
@@ -78,7 +78,7 @@ def render(
         raise click.UsageError("Say which lane has these services: lanes render LANE --service ...")
     if lane is not None and not services:
         raise click.UsageError("Say what the lane holds: --service NAME=VERSION.")
-    if any(names_workload(version) for version in services.values()):
+    if any(target.names_workload(version) for version in target.checked(services).values()):
         raise click.UsageError("Only versions can be rendered; what is to be run is no YAML.")
     landscape = _of_config(config, target.lane_key) if config else target.run(_landscape)
     if lane is None:

@@ -15,10 +15,12 @@ from rich.text import Text
 
 from lanes.baggage import HEADER, format_member
 from lanes.cli.changes import lane_named
-from lanes.cli.options import Target, lane_argument, output_option, progress, show, target_options
+from lanes.cli.options import lane_argument, output_option, progress, show, target_options
+from lanes.cli.target import Target
 from lanes.landscape import Known, LaneError
 from lanes.spec import Lane
 from lanes.store import LaneStore
+from mesh.environment import past_proxies
 
 _PATH = "/api/v1/products/0"
 _METHOD = "/lanes.Explain/AnyMethod"
@@ -46,26 +48,32 @@ def try_(lane: str, url: str | None, output: str, target: Target) -> None:
 
 
 async def _try(store: LaneStore, lane: str, url: str | None, target: Target) -> dict[str, Any]:
-    seen = await store.read()
-    there = lane_named(seen.landscape, lane)
-    address = _address(url or seen.url)
-    baggage = format_member(target.lane_key, lane)
+    there = lane_named((await store.read()).landscape, lane)
+    if url is not None:
+        return await _ask(_address(url), _address(url), there, target)
+    async with store.front_door() as door:
+        return await _ask(_address(door.url), _address(door.name), there, target)
+
+
+async def _ask(address: str, name: str, lane: Lane, target: Target) -> dict[str, Any]:
+    """Ask at an address, which a person knows by name."""
+    baggage = format_member(target.lane_key, lane.name)
     limit = aiohttp.ClientTimeout(total=target.timeout)
     started = time.monotonic()
     try:
         async with (
-            progress(f"waiting for {address}"),
+            progress(f"waiting for {name}"),
             aiohttp.ClientSession(timeout=limit) as session,
             session.get(address, headers={HEADER: baggage}) as response,
         ):
             text, status = await response.text(errors="replace"), response.status
     except aiohttp.ClientConnectorError as error:
-        raise LaneError(f"{address} cannot be asked: {error.os_error.strerror or error.os_error}.") from None
+        raise LaneError(f"{name} cannot be asked: {error.os_error.strerror or error.os_error}.") from None
     except (aiohttp.ClientError, ValueError) as error:
-        raise LaneError(f"{address} cannot be asked: {error or type(error).__name__}.") from None
+        raise LaneError(f"{name} cannot be asked: {error or type(error).__name__}.") from None
     except TimeoutError:
-        raise LaneError(f"{address} has not answered within {target.timeout:g} s.") from None
-    return _answer(address, baggage, status, text, there, (time.monotonic() - started) * 1000)
+        raise LaneError(f"{name} has not answered within {target.timeout:g} s.") from None
+    return _answer(name, baggage, status, text, lane, (time.monotonic() - started) * 1000)
 
 
 def _address(url: str) -> str:
@@ -140,9 +148,15 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
     "--method", default=_METHOD, help="The gRPC method to ask about, where rules tell methods apart."
 )
 @click.option("-s", "--service", "only", metavar="NAME", help="One service instead of all.")
+@click.option(
+    "--xds-address",
+    metavar="HOST:PORT",
+    default="",
+    help="The control plane's plaintext port.  [default: the mesh's; in a cluster by port-forward to Istiod]",
+)
 @output_option
 @target_options
-def explain(lane: str, method: str, only: str | None, output: str, target: Target) -> None:
+def explain(lane: str, method: str, only: str | None, xds_address: str, output: str, target: Target) -> None:
     """Say for each service which rule decides over a request of the lane, and why.
 
     A client joins the mesh as the services do and asks its library, so what is told is what calls get. Of
@@ -152,32 +166,30 @@ def explain(lane: str, method: str, only: str | None, output: str, target: Targe
     lanes explain dev
     lanes explain dev --service reviews --method /bookinfo.v1.Reviews/GetReviews
     """
-    found = target.run(lambda store: _explain(store, lane, method, only, target))
+    found = target.run(lambda store: _explain(store, lane, method, only, xds_address, target))
     show(output, found, lambda: Text("\n".join(line for each in found for line in _reasons(each))))
 
 
 async def _explain(
-    store: LaneStore, lane: str, method: str, only: str | None, target: Target
+    store: LaneStore, lane: str, method: str, only: str | None, xds_address: str, target: Target
 ) -> list[dict[str, Any]]:
     seen = await store.read()
     lane_named(seen.landscape, lane)
     services = [s for s in seen.landscape.services if s.grpc]
     if only is not None:
         services = [seen.landscape.service(only)]
-    environment = await store.client_environment()
-    # gRPC's core reads these from the process; it would log each GOAWAY otherwise.
-    os.environ.update({name: value for name, value in environment.items() if name.startswith("no_")})
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    import proxyless  # noqa: PLC0415 - a fifth of a second that other commands need not wait
-
     metadata = [(HEADER, format_member(target.lane_key, lane))]
     found: list[dict[str, Any]] = []
-    async with (
-        progress("asking the control plane"),
-        proxyless.Client(proxyless.Bootstrap.from_env(environment), fallback="next-route") as mesh,
-    ):
-        for service in services:
-            found += await _explain_one(mesh, service, method, metadata, target.timeout)
+    async with progress("asking the control plane"), store.client(xds_address) as environment:
+        # gRPC's core reads these from the process; it would log each GOAWAY otherwise.
+        os.environ.update(past_proxies())
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        import proxyless  # noqa: PLC0415 - a fifth of a second that other commands need not wait
+
+        bootstrap = proxyless.Bootstrap.from_env(environment)
+        async with proxyless.Client(bootstrap, fallback="next-route") as mesh:
+            for service in services:
+                found += await _explain_one(mesh, service, method, metadata, target.timeout)
     return found
 
 

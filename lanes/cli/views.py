@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from lanes.cli.changes import lane_named
-from lanes.cli.options import Target, lane_argument, output_option, show, table_of, target_options
+from lanes.cli.options import lane_argument, output_option, show, table_of, target_options
+from lanes.cli.target import Target
 from lanes.compose import lanes_in
 from lanes.history import Revision, lane_dict, lost_since
 from lanes.spec import Mode

@@ -7,12 +7,10 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.text import Text
 
 from mesh.addresses import bind_error
@@ -23,7 +21,9 @@ from mesh.status import MeshStatus
 from mesh.table import status_view
 from mesh.walkthrough import changes, colours, why
 from mesh.walkthrough.door import Door
+from mesh.walkthrough.local import Local
 from mesh.walkthrough.outcome import Outcome, Stage, Step
+from mesh.walkthrough.playing import Playing
 
 INTERRUPTED = 130
 _START = "Bookinfo starts: a control plane, and every version as a process of its own"
@@ -55,63 +55,43 @@ async def run_demo(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     folder = state or Path(tempfile.mkdtemp(prefix="mesh-demo-"))
-    failed: list[str] = []
+    playing = Playing(console)
     try:
-        failed = await _play(console, folder, steps, istiod)
+        await _play(console, playing, folder, steps, istiod)
     except asyncio.CancelledError:
         console.print("Interrupted; everything is stopped.")
         return INTERRUPTED
     except MeshError as error:
-        failed = [_START]
-        console.print(Text(f"    {error}", style="red"), soft_wrap=True)
+        playing.break_off(error)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
-        if not failed and state is None:
+        if not playing.failed and state is None:
             shutil.rmtree(folder, ignore_errors=True)
-    console.print(Rule())
-    if not failed:
-        console.print(Text(f"All {len(steps) + 2} steps were as they should be.", style="bold green"))
+    if playing.conclude():
         return 0
-    console.print(Text(f"Not as it should be: {'; '.join(failed)}.", style="bold red"), soft_wrap=True)
     if (folder / "logs").is_dir():
         console.print(f"The logs are in {folder}/logs.")
     return 1
 
 
-async def _play(console: Console, folder: Path, steps: Sequence[Step], istiod: Path | None) -> list[str]:
-    """Start, play, stop, look at what is left; the titles of what failed."""
-    failed: list[str] = []
-    started = time.monotonic()
-    _title(console, 1, _START)
+async def _play(
+    console: Console, playing: Playing, folder: Path, steps: Sequence[Step], istiod: Path | None
+) -> None:
+    """Start, play, stop, look at what is left."""
+    playing.begin(_START)
     if istiod is not None:
         console.print(Text(f"    The control plane is a stock Istiod, {version_of(istiod)}."), soft_wrap=True)
     mesh = Mesh(state=folder, port=0, xds_port=0, admin_port=0, istiod=istiod)
     async with mesh, Door(mesh.url) as door:
         status = await mesh.status()
         console.print(status_view(status))
-        console.print(_mark(True, started))
-        for number, step in enumerate(steps, start=2):
-            if not await _step(console, number, step, Stage(mesh, door)):
-                failed.append(step.title)
+        playing.end(Outcome(True, ()))
+        for step in steps:
+            await playing.play(step, Stage(Local(mesh), door))
         pids = _pids(await mesh.status()) | _pids(status)
-    title = "Nothing is left"
-    started = time.monotonic()
-    _title(console, len(steps) + 2, title)
-    outcome = left_behind(status, pids)
-    _show(console, outcome, started)
-    return failed if outcome.ok else [*failed, title]
-
-
-async def _step(console: Console, number: int, step: Step, stage: Stage) -> bool:
-    started = time.monotonic()
-    _title(console, number, step.title)
-    try:
-        outcome = await step.play(stage)
-    except MeshError as error:
-        outcome = Outcome(False, (f"not as it should be: {error}",))
-    _show(console, outcome, started)
-    return outcome.ok
+    playing.begin("Nothing is left")
+    playing.end(left_behind(status, pids))
 
 
 def left_behind(status: MeshStatus, pids: set[int]) -> Outcome:
@@ -141,20 +121,3 @@ def _taken(address: str) -> bool:
 
 def _pids(status: MeshStatus) -> set[int]:
     return {process.pid for process in status.processes if process.pid is not None}
-
-
-def _title(console: Console, number: int, title: str) -> None:
-    console.print()
-    console.print(Text(f"{number:2d}  {title}", style="bold"))
-
-
-def _show(console: Console, outcome: Outcome, started: float) -> None:
-    for line in outcome.seen:
-        wrong = line.startswith("not as it should be")
-        console.print(Text(f"    {line}", style="red" if wrong else ""), soft_wrap=True)
-    console.print(_mark(outcome.ok, started))
-
-
-def _mark(ok: bool, started: float) -> Text:
-    seconds = f"({time.monotonic() - started:.1f} s)"
-    return Text(f"    ✓ {seconds}", style="green") if ok else Text(f"    ✗ {seconds}", style="bold red")

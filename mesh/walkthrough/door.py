@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +22,8 @@ class Visit:
     """Each way through the mesh, `productpage v1 → reviews v2 → ratings v2`, in a stable order."""
     versions: Mapping[str, str]
     """The version that served, by service; a service that was not called is missing."""
+    instances: Mapping[str, str] = field(default_factory=dict)
+    """The instance that served, likewise."""
     stars: frozenset[int] = frozenset()
     colors: frozenset[str] = frozenset()
     errors: tuple[str, ...] = ()
@@ -87,7 +89,8 @@ def read_visit(status: int, body: Any) -> Visit:
     ratings = [review["rating"] for review in reviews.get("reviews", ()) if "rating" in review]
     return Visit(
         tuple(sorted(_paths(hops))),
-        dict(_versions(hops)),
+        dict(_each(hops, "version")),
+        dict(_each(hops, "instance")),
         frozenset(int(rating["stars"]) for rating in ratings),
         frozenset(str(rating["color"]) for rating in ratings),
         tuple(errors),
@@ -100,6 +103,6 @@ def _paths(hop: Mapping[str, Any]) -> list[str]:
     return [f"{here} → {path}" for call in calls for path in _paths(call)] or [here]
 
 
-def _versions(hop: Mapping[str, Any]) -> list[tuple[str, str]]:
-    below = [pair for call in hop["calls"] for pair in _versions(call)]
-    return [(str(hop["service"]), str(hop["version"])), *below]
+def _each(hop: Mapping[str, Any], what: str) -> list[tuple[str, str]]:
+    below = [pair for call in hop["calls"] for pair in _each(call, what)]
+    return [(str(hop["service"]), str(hop[what])), *below]

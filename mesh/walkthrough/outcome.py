@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-from mesh.mesh import Mesh
+from mesh.report import Report
 from mesh.walkthrough.door import Door
+
+
+class Part(Protocol):
+    """A process or Pod after it was killed or started."""
+
+    @property
+    def name(self) -> str:
+        """As the walkthrough calls it: `reviews/v2`, `controlplane`."""
+
+    @property
+    def text(self) -> str:
+        """Its state, as a person reads it."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and how it ended."""
+
+    command: str
+    out: str
+    err: str
+    code: int
+
+
+class Playable(Protocol):
+    """What the steps need of a mesh, on this machine or in a cluster."""
+
+    async def apply(self, *rules: str | Path) -> Report:
+        """Put rules in force, given as YAML text or as paths, and hear who has taken them."""
+
+    async def kill(self, name: str) -> Part:
+        """End an instance, or `controlplane`, without a warning; it stays away until it is started."""
+
+    async def start(self, name: str) -> Part:
+        """Bring it back; returns when it has its place in the mesh again."""
+
+    async def explain(self, service: str, arguments: Sequence[str]) -> Said:
+        """Run `python -m proxyless explain` for a call of this service, as a client inside the mesh."""
+
+    async def places(self, service: str) -> Mapping[str, str]:
+        """Where each version of a service listens, by the name `kill` knows it by."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +64,7 @@ class Outcome:
 class Stage:
     """What every step plays on."""
 
-    mesh: Mesh
+    mesh: Playable
     door: Door
 
 

@@ -62,6 +62,8 @@ PACKAGES: dict[str, set[str]] = {
     "reviews": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "productpage": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "mesh": {"lanes", "proxyless", "controlplane"},
+    # what brings bookinfo into a cluster and drives it there
+    "deploy": {"lanes", "mesh"},
     # the command, which drives a mesh; nobody imports it
     "lanes/cli": {"lanes", "mesh", "proxyless"},
 }

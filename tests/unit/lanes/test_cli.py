@@ -9,7 +9,7 @@ from lanes.cli.app import lanes
 
 NAMES = (
     *("list", "create", "add", "remove", "status", "try", "explain"),
-    *("render", "delete", "door", "history", "rollback"),
+    *("render", "delete", "prune", "door", "history", "rollback"),
 )
 
 
@@ -20,7 +20,7 @@ NAMES = (
         (("create", "base", "-s", "reviews=v2"), "is the name of the base lane"),
         (("create", "x" * 64, "-s", "reviews=v2"), "has 64 characters, 63 are the most"),
         (("create", "dev"), "Missing option '-s' / '--service'"),
-        (("create", "dev", "-s", "reviews"), "'reviews' is not SERVICE=VERSION or SERVICE=COMMAND"),
+        (("create", "dev", "-s", "reviews"), "'reviews' is not SERVICE=VERSION, SERVICE=COMMAND or"),
         (("create", "dev", "-s", "reviews=v:2"), "The version 'v:2' of reviews is not 1 to 63 letters"),
         (("create", "dev", "-s", "reviews=v2", "-s", "reviews=v3"), "reviews is given twice"),
         (("create", "dev", "-s", "reviews=v2", "--mode", "loose"), "'loose' is not one of"),

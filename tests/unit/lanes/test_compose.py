@@ -236,6 +236,7 @@ LANES = st.builds(
         min_size=1,
     ),
     st.sampled_from(Mode),
+    st.sampled_from(["", "2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z"]),
 )
 MATCHES = st.sampled_from(
     [

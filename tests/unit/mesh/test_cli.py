@@ -89,7 +89,7 @@ def test_wrong_arguments_are_exit_code_2(arguments: tuple[str, ...], monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("10s", 10), ("500ms", 0.5), ("2m", 120), ("3", 3), ("1.5s", 1.5)]
+    ("text", "seconds"), [("10s", 10), ("500ms", 0.5), ("2m", 120), ("8h", 28800), ("3", 3), ("1.5s", 1.5)]
 )
 def test_durations(text: str, seconds: float) -> None:
     assert duration(text) == seconds

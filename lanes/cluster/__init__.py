@@ -1,0 +1,1 @@
+"""A namespace of a cluster as a store of lanes; `api` and `connect` alone know the `kubernetes` client."""

@@ -1,0 +1,182 @@
+"""What the API server lists, as lanes see it: services, workloads, rules. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lanes.landscape import Document, Known, maps, spec_of
+from lanes.marks import EXPIRES, LANE_LABEL
+from lanes.render import MANAGED_BY
+from lanes.store import Member
+
+_KEPT = ("name", "namespace", "labels", "annotations", "creationTimestamp")
+_NOISE = "kubectl.kubernetes.io/last-applied-configuration"
+_GRPC = ("grpc", "http2", "kubernetes.io/h2c")
+_ENDED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The objects of a namespace at one moment, as the API server gives them."""
+
+    rules: Sequence[Document] = ()
+    services: Sequence[Document] = ()
+    deployments: Sequence[Document] = ()
+    pods: Sequence[Document] = ()
+
+
+def labels_of(document: Document) -> Mapping[str, str]:
+    """The labels of an object."""
+    return document["metadata"].get("labels") or {}
+
+
+def is_ours(document: Document) -> bool:
+    """Whether lanes have made an object."""
+    return MANAGED_BY.items() <= labels_of(document).items()
+
+
+def lane_of_workload(deployment: Document) -> str:
+    """The lane that lanes started a Deployment for; empty for those of others."""
+    return str(labels_of(deployment).get(LANE_LABEL) or "") if is_ours(deployment) else ""
+
+
+def plain(document: Document) -> Document:
+    """An object as somebody would write it, without what the API server keeps for itself."""
+    metadata = document["metadata"]
+    kept = {name: metadata[name] for name in _KEPT if metadata.get(name)}
+    annotations = {name: value for name, value in (kept.get("annotations") or {}).items() if name != _NOISE}
+    kept.pop("annotations", None)
+    if annotations:
+        kept["annotations"] = annotations
+    rest: Document = {name: document[name] for name in ("spec", "data") if name in document}
+    return {"apiVersion": document["apiVersion"], "kind": document["kind"], "metadata": kept, **rest}
+
+
+def selector_of(service: Document) -> Mapping[str, str]:
+    """By which labels a Service selects its pods; empty for one that selects none."""
+    return spec_of(service).get("selector") or {}
+
+
+def selected(service: Document, labels: Mapping[str, str]) -> bool:
+    """Whether a Service selects a pod with these labels."""
+    selector = selector_of(service)
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def services_known(services: Iterable[Document]) -> list[Known]:
+    """The services that lanes may have versions of: those that select their pods."""
+    found = []
+    for service in services:
+        ports = [p for p in maps(spec_of(service).get("ports")) if p.get("protocol", "TCP") == "TCP"]
+        if selector_of(service) and ports:
+            numbers = tuple(int(port["port"]) for port in ports)
+            metadata = service["metadata"]
+            found.append(Known(metadata["name"], metadata["namespace"], numbers, any(map(_is_grpc, ports))))
+    return found
+
+
+def _is_grpc(port: Document) -> bool:
+    # As Istio reads it: https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
+    named = str(port.get("name") or "").partition("-")[0]
+    return str(port.get("appProtocol") or named).lower() in _GRPC
+
+
+def template_labels(deployment: Document) -> Mapping[str, str]:
+    """The labels of a Deployment's pods."""
+    return spec_of(deployment).get("template", {}).get("metadata", {}).get("labels") or {}
+
+
+def members_of(listed: Listed) -> list[Member]:
+    """Every pod of a service that has a version; and what lanes started that has no pod yet."""
+    found: list[Member] = []
+    for service in listed.services:
+        name = str(service["metadata"]["name"])
+        ours = {
+            template_labels(each).get("version"): each
+            for each in listed.deployments
+            if lane_of_workload(each) and selected(service, template_labels(each))
+        }
+        seen = set()
+        for pod in listed.pods:
+            version = labels_of(pod).get("version")
+            status = pod.get("status") or {}
+            if not version or not selected(service, labels_of(pod)) or status.get("phase") in _ENDED:
+                continue
+            seen.add(version)
+            found.append(_member(name, version, pod, ours.get(version)))
+        for version, deployment in ours.items():
+            if version not in seen:
+                image, expires = _started(deployment, name)
+                title = str(deployment["metadata"]["name"])
+                found.append(Member(name, str(version), title, "", False, "no pod", image, expires))
+    return found
+
+
+def _member(service: str, version: str, pod: Document, ours: Document | None) -> Member:
+    image, expires = _started(ours, service) if ours is not None else ("", "")
+    address = str((pod.get("status") or {}).get("podIP") or "")
+    ready = is_ready(pod)
+    return Member(
+        service, version, str(pod["metadata"]["name"]), address, ready, state_of(pod), image, expires
+    )
+
+
+def _started(deployment: Document, service: str) -> tuple[str, str]:
+    """The image that lanes started, and when it ends."""
+    annotations = deployment["metadata"].get("annotations") or {}
+    image = str(container_of(deployment, service).get("image") or "?")
+    return image, str(annotations.get(EXPIRES) or "")
+
+
+def container_of(deployment: Document, service: str) -> Document:
+    """The container that is the service: the one of its name, else the first."""
+    containers = maps(deployment["spec"]["template"]["spec"]["containers"])
+    return next((each for each in containers if each.get("name") == service), containers[0])
+
+
+def is_ready(pod: Document) -> bool:
+    """Whether a pod gets calls."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = maps((pod.get("status") or {}).get("conditions"))
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def state_of(pod: Document) -> str:
+    """How a pod does, in a few words: `ready`, `ImagePullBackOff`, `Pending` …"""
+    status: Mapping[str, Any] = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp"):
+        return "terminating"
+    if is_ready(pod):
+        return "ready"
+    reason = _waiting(status)[0]
+    if reason:
+        return reason
+    return "not ready" if status.get("phase") == "Running" else str(status.get("phase") or "Pending")
+
+
+def why_not_ready(pod: Document) -> str:
+    """The same with what is known of the cause."""
+    status: Mapping[str, Any] = pod.get("status") or {}
+    reason, message = _waiting(status)
+    if not message:
+        unscheduled = [
+            str(each.get("message") or "")
+            for each in maps(status.get("conditions"))
+            if each.get("type") == "PodScheduled" and each.get("status") == "False"
+        ]
+        message = next(iter(unscheduled), "")
+    name = pod["metadata"]["name"]
+    return f"pod {name}: {reason or state_of(pod)}{f': {message}' if message else ''}"
+
+
+def _waiting(status: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a container does not run, and what is said of it."""
+    every = [*maps(status.get("initContainerStatuses")), *maps(status.get("containerStatuses"))]
+    for each in every:
+        waiting = (each.get("state") or {}).get("waiting")
+        if waiting:
+            return str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+    return "", ""
