@@ -19,12 +19,13 @@ _SETTLE = 60.0
 
 
 class Istiod:
-    """A stock Istiod behind a port-forward, or at a `url` where its monitoring port can be reached."""
+    """A stock Istiod, one Pod of it, behind a port-forward or at the `url` of its monitoring port."""
 
     def __init__(self, api: Api, workload: Workload, url: str = "") -> None:
         self._api = api
         self._workload = workload
         self._url = url
+        self._replicas = 1
         self._way = AsyncExitStack()
         self._debug: IstiodDebug | None = None
 
@@ -63,13 +64,14 @@ class Istiod:
     async def kill(self) -> None:
         """End it; its Deployment has no Pod then."""
         await self.close()
+        self._replicas = await self._workload.replicas() or self._replicas
         await self._workload.scale(0)
         await self._workload.end_pods()
         await self._workload.at_most(0)
 
     async def start(self) -> None:
         """Bring it back; returns when it can be asked."""
-        await self._workload.scale(1)
+        await self._workload.scale(self._replicas)
         await self._workload.rolled_out()
         await self.open()
 

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from deploy.kind.pins import CLUSTER, CONTEXT, NAMESPACE, RELEASE
+from deploy.kind.pins import CLUSTER, CONTEXT, LANE_TESTS, NAMESPACE, RELEASE
 from deploy.kind.shell import Failed, Shell
 from deploy.kind.tools import DOCKER, HELM, KIND, KUBECTL, Missing, require
 from deploy.kind.up import up as bring_up
@@ -48,7 +48,7 @@ def demo() -> None:
 
 @kind.command()
 def test() -> None:
-    """Run the chart's own test and tests/cluster against the cluster."""
+    """Run the chart's own test, and the lane tests of tests/cluster."""
     require("kind-test", *_ALL)
     _need_cluster("kind-test")
     shell = Shell(steps=2)
@@ -56,7 +56,7 @@ def test() -> None:
     shell.run("helm", "test", RELEASE, "--kube-context", CONTEXT, "--namespace", NAMESPACE, "--logs")
     shell.step("lanes in the cluster")
     there = {"CLUSTER_CONTEXT": CONTEXT, "CLUSTER_NAMESPACE": NAMESPACE}
-    pytest = (sys.executable, "-m", "pytest", "--numprocesses=0", "tests/cluster")
+    pytest = (sys.executable, "-m", "pytest", "--numprocesses=0", LANE_TESTS)
     shell.run(*pytest, environment={**os.environ, **there})
 
 

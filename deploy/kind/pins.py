@@ -14,6 +14,7 @@ RELEASE = "bookinfo"
 IMAGE = "bookinfo"
 DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
 CHART = ROOT / "deploy/helm/bookinfo"
+LANE_TESTS = "tests/cluster/test_lanes_in_a_cluster.py"
 
 # The release that docs/istiod.md compares with; its charts are Istio's own.
 ISTIO = "1.29.6"

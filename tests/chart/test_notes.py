@@ -14,11 +14,15 @@ def commands(name: str) -> list[list[str]]:
 
 @every_rendering
 def test_there_is_a_next_command(name: str) -> None:
-    wait, test, *_, curl = commands(name)
+    wait, test, *forward, curl = commands(name)
     assert wait[:4] == ["kubectl", "-n", "bookinfo-test", "wait"]
     label, value = wait[-1].split("=")
     assert all(each["metadata"]["labels"][label] == value for each in rendered(name).of("Deployment"))
     assert test == ["helm", "-n", "bookinfo-test", "test", "bookinfo", "--logs"]
+    for command in forward:
+        kind, service = command[4].split("/")
+        [port] = rendered(name).named(kind.title(), service)["spec"]["ports"]
+        assert command == [*wait[:3], "port-forward", f"service/{service}", f"9080:{port['port']}", "&"]
     assert curl[0] == "curl"
     assert curl[-1].endswith("/api/v1/products/0")
 
@@ -27,7 +31,7 @@ def test_there_is_a_next_command(name: str) -> None:
     ("name", "colour", "url"),
     [
         ("default", "baggage: env=demo", "http://localhost:9080/api/v1/products/0"),
-        ("shares", "baggage: x.lane+v$1=demo", "http://localhost:9080/api/v1/products/0"),
+        ("shares", "baggage: x.lane+v$$1=demo", "http://localhost:9080/api/v1/products/0"),
         ("production", "x-lane: demo", "http://localhost:9080/api/v1/products/0"),
         ("istio-ingress", "baggage: env=demo", "http://bookinfo.example.com/api/v1/products/0"),
         ("bare", None, "http://localhost:9080/api/v1/products/0"),

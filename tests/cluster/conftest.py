@@ -1,8 +1,8 @@
 """Lanes in a cluster that bookinfo is in: `make kind-test`, or CLUSTER_CONTEXT=… pytest tests/cluster.
 
 Without CLUSTER_CONTEXT they are not in the suite. CLUSTER_NAMESPACE says where bookinfo is and
-CLUSTER_KUBECONFIG which kubeconfig knows the context; CLUSTER_DOOR, CLUSTER_ISTIOD and CLUSTER_XDS_ADDRESS say
-how the parts are reached where nothing can be forwarded.
+CLUSTER_KUBECONFIG which kubeconfig knows the context; CLUSTER_DOOR and CLUSTER_ISTIOD are URLs of the page
+and of Istiod's monitoring port, for where nothing can be forwarded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ async def mesh() -> AsyncIterator[ClusterMesh]:
     # The kubernetes client takes most of a second to import, which a run without a cluster need not wait for.
     from deploy.cluster.mesh import Where, cluster_mesh  # noqa: PLC0415
 
-    named = {key: os.environ.get(f"CLUSTER_{key.upper()}") for key in Where.__annotations__}
+    keys = ("context", "namespace", "kubeconfig", "door", "istiod")
+    named = {key: os.environ.get(f"CLUSTER_{key.upper()}") for key in keys}
     async with cluster_mesh(Where(**{key: value for key, value in named.items() if value})) as mesh:
         await mesh.ready()
         report = await mesh.apply(as_yaml(SPEC))

@@ -241,6 +241,10 @@ def test_test_begins_with_the_charts_own(machine: Machine) -> None:
     assert "lane demo: refused" in done.stderr
 
 
+def test_the_lane_tests_are_where_they_are_looked_for() -> None:
+    assert (ROOT / pins.LANE_TESTS).is_file()
+
+
 def test_down_deletes_the_one_cluster(machine: Machine) -> None:
     machine.install("docker", "kind")
     done = machine.run("down")

@@ -99,7 +99,7 @@ async def test_a_step_that_fails_is_named_and_the_others_are_played(tmp_path: Pa
             {
                 "details": {"error": {"code": "UNAVAILABLE", "reason": "gone"}},
                 "reviews": {"reviews": [], "ratings_error": "none there"},
-                "hops": {"service": "productpage", "version": "v1", "calls": []},
+                "hops": {"service": "productpage", "version": "v1", "instance": "p-1", "calls": []},
             },
             ("HTTP 503", "details: UNAVAILABLE: gone", "ratings: none there"),
         ),
