@@ -140,6 +140,43 @@ async def test_push_back_says_no(control_plane: FakeControlPlane, mesh: proxyles
         assert len(backend.calls) == 1
 
 
+@pytest.mark.parametrize(("retry_on", "attempts"), [("reset", 3), ("5xx", 3), ("unavailable", 1)])
+async def test_an_attempt_that_takes_too_long_is_followed_by_another(
+    retry_on: str, attempts: int, control_plane: FakeControlPlane, mesh: proxyless.Client
+) -> None:
+    async def hang(context: Any) -> None:
+        if len(slow.calls) < 3:
+            await asyncio.Event().wait()
+
+    async with Backend("slow", hang) as slow:
+        route = with_retry(build.route("c"), retry_on=retry_on, per_try_timeout="0.1s")
+        control_plane.set(*build.service(NAME, {"c": [slow.address]}, [route]))
+        if attempts == 3:
+            assert await call(mesh) == b"slow"
+        else:
+            with pytest.raises(aio.AioRpcError) as caught:
+                await call(mesh)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert len(slow.calls) == attempts
+        decision = await mesh.explain(TARGET, method=METHOD)
+        assert decision.retry is not None and decision.retry["per_try_timeout"] == 0.1
+
+
+async def test_the_deadline_goes_before_the_time_of_an_attempt(
+    control_plane: FakeControlPlane, mesh: proxyless.Client
+) -> None:
+    async def hang(context: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with Backend("slow", hang) as slow:
+        route = with_retry(build.route("c"), retry_on="reset", per_try_timeout="60s")
+        control_plane.set(*build.service(NAME, {"c": [slow.address]}, [route]))
+        with pytest.raises(aio.AioRpcError) as caught:
+            await call(mesh, timeout=0.2)
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert len(slow.calls) == 1
+
+
 # --- timeouts and faults ----------------------------------------------------------------------------------
 
 

@@ -32,6 +32,13 @@ def assert_shares(expected: Mapping[str, float], got: Counter[str]) -> None:
 
 async def drive(plane: FakeControlPlane, client: Driver, case: Case, expected: Expected) -> None:
     """Make the row's calls with one client and hold them to what is expected."""
+    try:
+        await _hold(plane, client, case, expected)
+    finally:
+        await client.close(case.target)
+
+
+async def _hold(plane: FakeControlPlane, client: Driver, case: Case, expected: Expected) -> None:
     n = 1
     if isinstance(expected, Mapping):
         n = CALLS if len(expected) > 1 else CALLS // 10
@@ -40,14 +47,13 @@ async def drive(plane: FakeControlPlane, client: Driver, case: Case, expected: E
     if expected == REFUSED:
         assert outcomes == {"UNAVAILABLE": 1}, (client.node, results)
         await plane.until(lambda: bool(refusals(plane, client, case.listener)))
+        return
+    assert not refusals(plane, client, case.listener), client.node
+    if isinstance(expected, Mapping):
+        assert_shares(expected, outcomes)
     else:
-        assert not refusals(plane, client, case.listener), client.node
-        if isinstance(expected, Mapping):
-            assert_shares(expected, outcomes)
-        else:
-            name = expected.name if isinstance(expected, StatusCode) else expected
-            assert outcomes == {name: 1}, (client.node, results)
-    await client.close(case.target)
+        name = expected.name if isinstance(expected, StatusCode) else expected
+        assert outcomes == {name: 1}, (client.node, results)
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -533,8 +533,13 @@ def test_the_good_siblings_of_a_bad_resource_apply() -> None:
     talk.answer(CDS, fake.cluster("a"), fake.Cluster(name="b"), fake.cluster("c"))
     assert [talk.state(CDS, name) for name in "abc"] == [State.ACKED, State.NACKED, State.ACKED]
     error = talk.request().error
-    assert error == "1 of 3 resources refused: b: type: STATIC is not supported: only EDS"
-    assert talk.held(CDS, "b").error == "b: type: STATIC is not supported: only EDS"
+    assert (
+        error
+        == "1 of 3 resources refused: b: type: STATIC is not supported: only EDS, LOGICAL_DNS and aggregates"
+    )
+    assert (
+        talk.held(CDS, "b").error == "b: type: STATIC is not supported: only EDS, LOGICAL_DNS and aggregates"
+    )
 
 
 def test_the_last_good_version_outlives_a_bad_one() -> None:
@@ -619,5 +624,5 @@ def test_a_long_list_of_refusals_is_cut() -> None:
 def test_what_has_no_effect_is_noted_with_the_resource() -> None:
     talk = Talk((CDS, "a"))
     talk.requests()
-    talk.answer(CDS, fake.cluster("a", outlier_detection={"consecutive_5xx": 1}))
-    assert talk.held(CDS, "a").notes == ("outlier_detection: has no effect here",)
+    talk.answer(CDS, fake.cluster("a", upstream_connection_options={}))
+    assert talk.held(CDS, "a").notes == ("upstream_connection_options: has no effect here",)

@@ -18,7 +18,7 @@ ORDER = (
     "names resources observer",
     "parse|match|balance",
     "protocol depgraph retry fault routing",
-    "identity bootstrap transport subchannels",
+    "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
     "replay dispatch calls interceptors",
@@ -185,7 +185,7 @@ def test_the_observer_needs_no_telemetry() -> None:
 
 
 def test_the_library_leans_on_what_it_declares_only() -> None:
-    declared = {"click", "re2", "grpc", "google", "proxyless", *PROTO_ROOTS}
+    declared = {"click", "re2", "grpc", "google", "proxyless", "xxhash", *PROTO_ROOTS}
     used = {name.split(".")[0] for path in modules(LIBRARY) for name in imports(path)}
     assert used - set(sys.stdlib_module_names) <= declared
 

@@ -166,7 +166,7 @@ def test_the_wheel_holds_the_library_its_types_and_nothing_else(tmp_path: Path) 
     assert {name for name in names if ".dist-info/" not in name} == {*code, "proxyless/py.typed"}
     assert headers["Name"] == "proxyless-xds"
     needs = {requirement.split(">")[0] for requirement in headers.get_all("Requires-Dist", [])}
-    assert needs == {"click", "google-re2", "grpcio", "protobuf", "xds-protos"}
+    assert needs == {"click", "google-re2", "grpcio", "protobuf", "xds-protos", "xxhash"}
 
 
 def sources() -> list[Path]:

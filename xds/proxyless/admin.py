@@ -54,6 +54,7 @@ def _target(active: ActiveTarget) -> dict[str, Any]:
                 "status": cluster.picker.status.value,
                 "reason": cluster.picker.reason or None,
                 "configured": isinstance(cluster.outcome, ClusterConfig),
+                "ejected": sorted(cluster.ejected),
                 "subchannels": {address: state.value for address, state in sorted(cluster.readiness.items())},
             }
             for name, cluster in sorted(active.clusters.items())

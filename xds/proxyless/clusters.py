@@ -1,18 +1,38 @@
-"""One cluster of one target at work: its subchannels and the picker over them."""
+"""One cluster of one target at work: its subchannels, its limits, and the picker over them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
+from grpc import aio
 
-from .balance import Picker, Readiness, Status, make_picker
-from .balance.picker import usable_by_priority
-from .depgraph import ClusterConfig, ClusterOutcome, Failed, Pending
+from .balance import Ask, OutlierDetector, Picker, Readiness, Status, draw_drop, make_picker
+from .balance.priorities import addresses, usable_by_priority
+from .breaker import IN_FLIGHT
+from .depgraph import ClusterConfig, Failed, LeafOutcome, Pending
+from .dns import NameWatch, look_up
 from .match import Draw
-from .resources import Endpoints
+from .resources import Cluster, DnsDiscovery, EdsDiscovery, Endpoints
 from .subchannels import Subchannel, SubchannelKey, SubchannelPool
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What the clusters of one target connect with."""
+
+    pool: SubchannelPool
+    authority: str
+    credentials: grpc.ChannelCredentials | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def key(self, address: str) -> SubchannelKey:
+        """What the subchannel of an address goes by."""
+        return SubchannelKey(address, self.authority, self.credentials, self.options)
 
 
 class ActiveCluster:
@@ -21,34 +41,61 @@ class ActiveCluster:
     `changed` is called whenever the picker is made anew.
     """
 
-    def __init__(
-        self,
-        pool: SubchannelPool,
-        authority: str,
-        draw: Draw,
-        changed: Callable[[], None],
-        credentials: grpc.ChannelCredentials | None = None,
-        options: Sequence[tuple[str, Any]] = (),
-    ) -> None:
-        self._pool = pool
-        self._authority = authority
+    def __init__(self, connections: Connections, draw: Draw, changed: Callable[[], None]) -> None:
+        self._connections = connections
         self._draw = draw
         self._changed = changed
-        self._credentials = credentials
-        self._options = tuple(options)
         self._subchannels: dict[str, Subchannel] = {}
-        self._endpoints: Endpoints | None = None
         self._awake = False
-        self.outcome: ClusterOutcome = Pending("its first configuration")
+        self._names: NameWatch | None = None
+        self._outliers: OutlierDetector | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self._judging: set[asyncio.Task[None]] = set()
+        self.outcome: LeafOutcome = Pending("its first configuration")
         self.picker = Picker(Status.WAITING, "its first configuration")
 
-    def update(self, outcome: ClusterOutcome) -> None:
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster's configuration, while there is one."""
+        return self.outcome.cluster if isinstance(self.outcome, ClusterConfig) else None
+
+    @property
+    def endpoints(self) -> Endpoints | None:
+        """Its endpoints, while they are known."""
+        if not isinstance(self.outcome, ClusterConfig):
+            return None
+        if self._names is None:
+            return self.outcome.endpoints
+        return self._names.answer if isinstance(self._names.answer, Endpoints) else None
+
+    @property
+    def readiness(self) -> dict[str, Readiness]:
+        """What is known of each connected address."""
+        return {address: each.readiness for address, each in self._subchannels.items()}
+
+    @property
+    def ejected(self) -> frozenset[str]:
+        """The addresses that outlier detection keeps calls from."""
+        return self._outliers.ejected if self._outliers is not None else frozenset()
+
+    @property
+    def awake(self) -> bool:
+        """Whether it has been asked to connect."""
+        return self._awake
+
+    # --- configuration ------------------------------------------------------------------------------------
+
+    def update(self, outcome: LeafOutcome) -> None:
         """Take the cluster's new configuration."""
         if outcome is self.outcome:
             return
-        self.outcome = outcome
-        self._endpoints = outcome.endpoints if isinstance(outcome, ClusterConfig) else None
-        if self._awake or not isinstance(outcome, ClusterConfig):
+        before, self.outcome = self.cluster, outcome
+        cluster = self.cluster
+        if cluster is None or before is None or cluster.discovery != before.discovery:
+            self._stop_resolving()
+        if cluster is None or before is None or cluster.outlier_detection != before.outlier_detection:
+            self._stop_judging()
+        if self._awake or cluster is None:
             self._connect()
         self._refresh()
 
@@ -59,53 +106,149 @@ class ActiveCluster:
             self._connect()
             self._refresh()
 
-    def pick(self, avoid: frozenset[str]) -> Subchannel | None:
-        """Return the subchannel for the next call; None where none is connected any more.
-
-        `avoid` names the addresses a retry has tried already.
-        """
-        while self.picker.status is Status.USABLE:
-            subchannel = self._subchannels[self.picker.pick(self._draw, avoid)]
-            if subchannel.connected():
-                return subchannel
-        return None
-
     def close(self) -> None:
         """Give every subchannel back."""
-        self._endpoints = None
-        self._connect()
-
-    @property
-    def readiness(self) -> dict[str, Readiness]:
-        """What is known of each connected address."""
-        return {address: each.readiness for address, each in self._subchannels.items()}
-
-    @property
-    def awake(self) -> bool:
-        """Whether it has been asked to connect."""
-        return self._awake
+        self.update(Failed("the channel was closed"))
 
     def _connect(self) -> None:
         """Hold exactly the subchannels of the usable endpoints."""
-        wanted: set[str] = set()
-        if self._endpoints is not None:
-            for group in usable_by_priority(self._endpoints):
-                wanted.update(endpoint.address for _, endpoints in group for endpoint in endpoints)
+        cluster = self.cluster
+        if cluster is not None and isinstance(cluster.discovery, DnsDiscovery) and self._names is None:
+            self._names = NameWatch(cluster.discovery, self._on_names, look_up)
+        endpoints = self.endpoints
+        wanted = (
+            {address for group in usable_by_priority(endpoints) for address in addresses(group)}
+            if endpoints is not None
+            else set()
+        )
         for address in wanted - self._subchannels.keys():
-            key = SubchannelKey(address, self._authority, self._credentials, self._options)
-            self._subchannels[address] = self._pool.acquire(key, self._on_readiness)
+            key = self._connections.key(address)
+            self._subchannels[address] = self._connections.pool.acquire(key, self._on_readiness)
         for address in self._subchannels.keys() - wanted:
-            self._pool.release(self._subchannels.pop(address), self._on_readiness)
+            self._connections.pool.release(self._subchannels.pop(address), self._on_readiness)
+        self._judge(cluster)
+
+    def _on_names(self) -> None:
+        self._connect()
+        self._refresh()
+        self._changed()
 
     def _on_readiness(self) -> None:
         self._refresh()
         self._changed()
 
+    def _stop_resolving(self) -> None:
+        if self._names is not None:
+            self._names.close()
+            self._names = None
+
     def _refresh(self) -> None:
-        outcome = self.outcome
-        if isinstance(outcome, ClusterConfig):
-            self.picker = make_picker(outcome.endpoints, self.readiness, self._draw)
-        elif isinstance(outcome, Failed):
-            self.picker = Picker(Status.UNUSABLE, outcome.reason)
-        else:
+        outcome, endpoints = self.outcome, self.endpoints
+        if isinstance(outcome, Pending):
             self.picker = Picker(Status.WAITING, f"waiting for {outcome.what}")
+        elif not isinstance(outcome, ClusterConfig):
+            self.picker = Picker(Status.UNUSABLE, outcome.reason)
+        elif endpoints is not None:
+            self.picker = make_picker(
+                endpoints, self.readiness, self._draw, outcome.cluster.lb_policy, self.ejected
+            )
+        elif self._names is not None and isinstance(self._names.answer, str):
+            self.picker = Picker(Status.UNUSABLE, self._names.answer)
+        else:
+            self.picker = Picker(Status.WAITING, "waiting for its host name to be resolved")
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    def pick(self, avoid: frozenset[str], request_hash: int | None) -> Subchannel | Status:
+        """Return the subchannel for the next call, else whether it waits or has to be decided anew.
+
+        `avoid` names the addresses a retry has tried already.
+        """
+        while self.picker.status is Status.USABLE:
+            address = self.picker.pick(Ask(self._draw, avoid, request_hash, self._load))
+            if address is None:
+                return Status.WAITING
+            subchannel = self._subchannels[address]
+            if subchannel.connected():
+                return subchannel
+        return Status.UNUSABLE
+
+    def refusal(self) -> str | None:
+        """Why the next call is dropped, where it is: by category (drop_overloads), drawn anew for each."""
+        endpoints = self.endpoints
+        if endpoints is None or not endpoints.drops:
+            return None
+        category = draw_drop(endpoints.drops, self._draw)
+        return None if category is None else f"the control plane wants calls dropped ({category})"
+
+    def enter(self) -> str | None:
+        """Count one more call in flight, or say why there must not be one; `started` takes the count over."""
+        cluster = self.cluster
+        assert cluster is not None
+        if IN_FLIGHT.enter(_breaker_key(cluster), cluster.max_requests):
+            return None
+        return f"circuit breaker: {cluster.max_requests} calls are in flight already"
+
+    def leave(self) -> None:
+        """Take back an `enter` that led to no call."""
+        assert self.cluster is not None
+        IN_FLIGHT.leave(_breaker_key(self.cluster))
+
+    def started(self, subchannel: Subchannel, call: aio.Call) -> None:
+        """Take note of a call in flight, until it ends."""
+        assert self.cluster is not None
+        self._connections.pool.started(subchannel, call)
+        call.add_done_callback(partial(self._ended, subchannel, _breaker_key(self.cluster)))
+
+    def _ended(self, subchannel: Subchannel, breaker: tuple[str, str], call: aio.Call) -> None:
+        if not self._connections.pool.finished(subchannel, call):
+            return
+        IN_FLIGHT.leave(breaker)
+        if self._outliers is not None:
+            task = asyncio.get_running_loop().create_task(self._judge_call(subchannel.key.address, call))
+            self._judging.add(task)
+            task.add_done_callback(self._judging.discard)
+
+    def _load(self, address: str) -> int:
+        return len(self._subchannels[address].in_flight)
+
+    # --- outlier detection --------------------------------------------------------------------------------
+
+    def _judge(self, cluster: Cluster | None) -> None:
+        """Keep the records of the connected endpoints, and judge them at each interval."""
+        if cluster is None or cluster.outlier_detection is None or not self._subchannels:
+            self._stop_judging()
+            return
+        if self._outliers is None:
+            self._outliers = OutlierDetector(cluster.outlier_detection, self._draw)
+            self._sweep_later(self._outliers)
+        self._outliers.keep(self._subchannels)
+
+    def _sweep_later(self, outliers: OutlierDetector) -> None:
+        self._sweep = asyncio.get_running_loop().call_later(outliers.config.interval, self._on_interval)
+
+    def _on_interval(self) -> None:
+        if self._outliers is not None:
+            before = self._outliers.ejected
+            self._outliers.sweep(asyncio.get_running_loop().time())
+            self._sweep_later(self._outliers)
+            if self._outliers.ejected != before:
+                self._on_readiness()
+
+    async def _judge_call(self, address: str, call: aio.Call) -> None:
+        code = (await call.code()).value[0]
+        now = asyncio.get_running_loop().time()
+        if self._outliers is not None and self._outliers.ended(address, code, now):
+            self._on_readiness()
+
+    def _stop_judging(self) -> None:
+        self._outliers = None
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+
+def _breaker_key(cluster: Cluster) -> tuple[str, str]:
+    """What a circuit breaker counts by: the cluster and its EDS resource (gRFC A32)."""
+    discovery = cluster.discovery
+    return cluster.name, discovery.name if isinstance(discovery, EdsDiscovery) else ""

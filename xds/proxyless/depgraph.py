@@ -7,7 +7,7 @@ still on its way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,8 +15,11 @@ from .fault import effective_policies
 from .match import RouteTable, select_virtual_host
 from .protocol import Held, State
 from .resources import (
+    AggregateDiscovery,
     Cluster,
     ClusterAction,
+    DnsDiscovery,
+    EdsDiscovery,
     Endpoints,
     FaultFilter,
     FaultPolicy,
@@ -27,6 +30,8 @@ from .resources import (
     RouteConfig,
     WeightedCluster,
 )
+
+_DEEPEST = 16
 
 Key: TypeAlias = tuple[Kind, str]
 Lookup: TypeAlias = Callable[[Kind, str], Held | None]
@@ -50,13 +55,22 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """A cluster with its endpoints."""
+    """A cluster with its endpoints; those of a host name are looked up by whoever connects: None."""
 
     cluster: Cluster
-    endpoints: Endpoints
+    endpoints: Endpoints | None
 
 
-ClusterOutcome: TypeAlias = ClusterConfig | Pending | Failed
+@dataclass(frozen=True, slots=True)
+class AggregateConfig:
+    """A cluster of clusters: those at its ends, in the order in which they are tried (gRFC A37)."""
+
+    cluster: Cluster
+    leaves: tuple[str, ...]
+
+
+LeafOutcome: TypeAlias = ClusterConfig | Pending | Failed
+ClusterOutcome: TypeAlias = LeafOutcome | AggregateConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +92,7 @@ class Config:
     def retry(self, action: ClusterAction) -> RetryPolicy | None:
         """The route's retry policy, else its virtual host's; None for no retries (gRFC A44)."""
         policy = action.retry or self.table.virtual_host.retry
-        return policy if policy is not None and policy.retry_on else None
+        return policy if policy is not None and policy.retries else None
 
     def faults(self, route: Route, cluster: WeightedCluster | None) -> tuple[FaultPolicy, ...]:
         """The fault policies that apply to a call on this route (gRFCs A33, A39)."""
@@ -149,15 +163,9 @@ class Dependencies:
     ) -> dict[str, ClusterOutcome]:
         before = self.outcome.clusters if isinstance(self.outcome, Config) else {}
         clusters: dict[str, ClusterOutcome] = {}
+        graph = _Graph(lookup, needs, stream_error, before, clusters)
         for name in _cluster_names(table):
-            outcome = _resolve_cluster(name, lookup, needs, stream_error)
-            last = before.get(name)
-            if _unsettled(outcome) and isinstance(last, ClusterConfig):
-                needs.add((Kind.ENDPOINTS, last.cluster.eds_name))
-                outcome = last
-            elif isinstance(outcome, ClusterConfig) and outcome == last:
-                outcome = last  # The same object, so that whoever compares by identity sees no change.
-            clusters[name] = outcome
+            graph.add(name)
         return clusters
 
 
@@ -173,21 +181,72 @@ def _cluster_names(table: RouteTable) -> list[str]:
     return list(names)
 
 
-def _resolve_cluster(name: str, lookup: Lookup, needs: set[Key], stream_error: str) -> ClusterOutcome:
-    key = (Kind.CLUSTER, name)
-    needs.add(key)
-    held = lookup(*key)
-    if held is None or held.resource is None:
-        return _missing(key, held, stream_error)
-    cluster = held.resource
-    assert isinstance(cluster, Cluster)
-    key = (Kind.ENDPOINTS, cluster.eds_name)
-    needs.add(key)
-    held = lookup(*key)
-    if held is None or held.resource is None:
-        return _missing(key, held, stream_error)
-    assert isinstance(held.resource, Endpoints)
-    return ClusterConfig(cluster, held.resource)
+@dataclass(slots=True)
+class _Graph:
+    """The clusters that routes name, and those that these are made of."""
+
+    lookup: Lookup
+    needs: set[Key]
+    stream_error: str
+    before: Mapping[str, ClusterOutcome]
+    clusters: dict[str, ClusterOutcome]
+
+    def add(self, name: str, path: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Settle a cluster and all below it; returns the leaves, itself where it is one.
+
+        `path` has the aggregates above it. Raises _LoopError where it is one of them.
+        """
+        if name in path:
+            raise _LoopError(f"aggregate cluster {name!r} contains itself")
+        if len(path) > _DEEPEST:
+            raise _LoopError(f"aggregate clusters stand more than {_DEEPEST} deep")
+        known = self.clusters.get(name)
+        if known is None:
+            known = self._settle(name, path)
+            last = self.before.get(name)
+            if _unsettled(known) and isinstance(last, ClusterConfig):
+                if isinstance(last.cluster.discovery, EdsDiscovery):
+                    self.needs.add((Kind.ENDPOINTS, last.cluster.discovery.name))
+                known = last
+            elif known == last:
+                known = last  # The same object, so that whoever compares by identity sees no change.
+            self.clusters[name] = known
+        return known.leaves if isinstance(known, AggregateConfig) else (name,)
+
+    def _settle(self, name: str, path: tuple[str, ...]) -> ClusterOutcome:
+        key = (Kind.CLUSTER, name)
+        self.needs.add(key)
+        held = self.lookup(*key)
+        if held is None or held.resource is None:
+            return _missing(key, held, self.stream_error)
+        cluster = held.resource
+        assert isinstance(cluster, Cluster)
+        if isinstance(cluster.discovery, DnsDiscovery):
+            return ClusterConfig(cluster, None)
+        if isinstance(cluster.discovery, AggregateDiscovery):
+            return self._aggregate(cluster, cluster.discovery.clusters, path)
+        key = (Kind.ENDPOINTS, cluster.discovery.name)
+        self.needs.add(key)
+        held = self.lookup(*key)
+        if held is None or held.resource is None:
+            return _missing(key, held, self.stream_error)
+        assert isinstance(held.resource, Endpoints)
+        return ClusterConfig(cluster, held.resource)
+
+    def _aggregate(self, cluster: Cluster, below: Iterable[str], path: tuple[str, ...]) -> ClusterOutcome:
+        leaves: dict[str, None] = {}
+        for name in below:
+            try:
+                leaves.update(dict.fromkeys(self.add(name, (*path, cluster.name))))
+            except _LoopError as error:
+                if path:
+                    raise
+                return Failed(str(error))
+        return AggregateConfig(cluster, tuple(leaves))
+
+
+class _LoopError(Exception):
+    """Clusters contain each other."""
 
 
 def _missing(key: Key, held: Held | None, stream_error: str) -> Pending | Failed:

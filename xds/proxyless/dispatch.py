@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
 import grpc
@@ -22,6 +21,7 @@ from .replay import Replay
 from .resources import RetryPolicy
 from .retry import backoff, may_retry, pushback
 from .routing import Chosen, Course, Refused, describe
+from .subchannels import Subchannel
 from .targets import ActiveTarget
 
 CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
@@ -66,6 +66,8 @@ class CallSpec:
     compression: grpc.Compression | None = None
     started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     course: Course | None = None
+    dropped: str | None = None
+    """Why the call must not be sent, decided when it was made."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
 
@@ -89,7 +91,7 @@ class Dispatcher:
         if spec.method.unary_response and config.retry(choice.action) is not None:
             return None
         started = self._start(spec, choice, self._deadline(config, choice, spec))
-        return None if started is None else started[0]
+        return started[0] if isinstance(started, tuple) else None
 
     async def run(self, spec: CallSpec) -> aio.Call:
         """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
@@ -107,8 +109,16 @@ class Dispatcher:
                 if policy is not None and replay is None and spec.method.streams_requests:
                     replay = Replay(spec.request, spec.method.serialize)
                 deadline = self._deadline(config, choice, spec)
-                started = self._start(spec, choice, deadline, tried, replay)
+                until = deadline
+                if policy is not None and policy.per_try_timeout is not None:
+                    until = _earlier(deadline, self._loop.time() + policy.per_try_timeout)
+                started = self._start(spec, choice, until, tried, replay)
+                if isinstance(started, str):
+                    await self._wait(deadline, started)
+                    continue
                 if started is None:
+                    if spec.dropped is not None:
+                        raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
                     continue
                 last, address = started
                 tried.append(address)
@@ -117,7 +127,8 @@ class Dispatcher:
                 if policy is None:
                     return last
                 failure = await (_failure(last) if replay is None else _failure_before_headers(last))
-                if failure is None or not _retriable(policy, failure, len(tried), replay):
+                slow = until != deadline and until is not None and self._loop.time() >= until
+                if failure is None or not _retriable(policy, failure, len(tried), replay, slow):
                     return last
                 wait = pushback(_last(failure.trailing_metadata(), "grpc-retry-pushback-ms"))
                 if wait is None:
@@ -234,33 +245,47 @@ class Dispatcher:
         deadline: float | None,
         tried: Sequence[str] = (),
         replay: Replay | None = None,
-    ) -> tuple[aio.Call, str] | None:
-        """Start an attempt on an endpoint of the chosen cluster; None where all of them have just gone.
+    ) -> tuple[aio.Call, str] | str | None:
+        """Start an attempt on an endpoint of the chosen cluster.
 
-        `tried` has the endpoints of the attempts before.
+        Where there is none yet, says what to wait for; None where all have just gone, or where the call is
+        dropped. `tried` has the endpoints of the attempts before.
         """
-        assert choice.cluster is not None
-        name = choice.cluster.name
-        subchannel = self._active.clusters[name].pick(frozenset(tried))
-        if subchannel is None:
+        assert choice.cluster is not None and spec.course is not None
+        if spec.dropped is not None:
+            return None
+        name, cluster = self._active.serving(choice.cluster.name)
+        where = f"route {describe(choice.route)}: cluster {name}: "
+        if (reason := cluster.refusal()) is not None:
+            spec.dropped = where + reason
+            return None
+        subchannel = cluster.pick(frozenset(tried), spec.course.hash(choice.route))
+        if subchannel is Status.WAITING:
+            return f"{where}connecting to the endpoint that the call's hash or the order picks"
+        if not isinstance(subchannel, Subchannel):
+            return None
+        if (reason := cluster.enter()) is not None:
+            spec.dropped = where + reason
             return None
         address = subchannel.key.address
         method = spec.method
         inner = subchannel.method(method if replay is None else replace(method, serialize=None))
-        call = cast(
-            aio.Call,
-            inner(
-                replay.messages() if replay is not None else spec.request,
-                timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
-                metadata=spec.metadata,
-                credentials=spec.credentials,
-                # Never wait_for_ready: the call would stay with this endpoint even if it never comes back.
-                compression=spec.compression,
-            ),
-        )
-        pool = self._client.pool
-        pool.started(subchannel, call)
-        call.add_done_callback(partial(pool.finished, subchannel))
+        try:
+            call = cast(
+                aio.Call,
+                inner(
+                    replay.messages() if replay is not None else spec.request,
+                    timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                    metadata=spec.metadata,
+                    credentials=spec.credentials,
+                    # Never wait_for_ready: the call would stay with this endpoint for good.
+                    compression=spec.compression,
+                ),
+            )
+        except BaseException:
+            cluster.leave()
+            raise
+        cluster.started(subchannel, call)
         uri, route = self._active.target.uri, describe(choice.route)
         self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
         return call, address
@@ -297,10 +322,15 @@ async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
         headers.cancel()
 
 
-def _retriable(policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None) -> bool:
-    """Whether another attempt may follow: none does once response headers came (gRFC A6)."""
+def _retriable(
+    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, slow: bool
+) -> bool:
+    """Whether another attempt may follow: none does once response headers came (gRFC A6).
+
+    `slow` tells that the attempt took longer than one may.
+    """
     committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
-    return not committed and may_retry(policy, failure.code().value[0], attempts)
+    return not committed and may_retry(policy, failure.code().value[0], attempts, slow=slow)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .balance import Readiness, Status
-from .balance.picker import usable_by_priority
-from .depgraph import ClusterConfig, Config, Failed, Pending
+from .balance.priorities import addresses, usable_by_priority
+from .clusters import ActiveCluster
+from .depgraph import Config, Failed, Pending
 from .match import CallHeaders, Step
 from .resources import ClusterAction, FaultPolicy, RetryPolicy, Route
 from .routing import Chosen, Refused, describe
@@ -48,7 +49,11 @@ class Decision:
     route: RouteName | None = None
     cluster: str | None = None
     clusters: dict[str, int] = field(default_factory=dict)
+    serving: str | None = None
+    """The cluster that serves, where `cluster` is an aggregate of others."""
     endpoints: list[str] = field(default_factory=list)
+    balancing: dict[str, Any] | None = None
+    """How the endpoints share the calls: the policy, the call's hash, what limits them."""
     timeout: float | None = None
     retry: dict[str, Any] | None = None
     fault: dict[str, Any] | None = None
@@ -117,7 +122,8 @@ def _decide(active: ActiveTarget, call: CallHeaders) -> Decision | Pending:
         return Decision(**common, steps=[*steps, *_passed(choice.skipped)], error=choice.reason)
     if choice.status is Status.WAITING:
         return Pending(choice.reason)
-    return _describe(outcome, choice, active, {**common, "steps": [*steps, *_passed(choice.skipped)]})
+    common["steps"] = [*steps, *_passed(choice.skipped)]
+    return _describe(outcome, choice, active, course.hash(choice.route), common)
 
 
 def _recorded(config: Config, call: CallHeaders, active: ActiveTarget, tried: list[Step]) -> Iterator[Route]:
@@ -131,7 +137,13 @@ def _passed(skipped: tuple[str, ...]) -> list[str]:
     return [f"fallback passed over {each}" for each in skipped]
 
 
-def _describe(config: Config, choice: Chosen, active: ActiveTarget, common: dict[str, Any]) -> Decision:
+def _describe(
+    config: Config,
+    choice: Chosen,
+    active: ActiveTarget,
+    request_hash: int | None,
+    common: dict[str, Any],
+) -> Decision:
     action: ClusterAction = choice.action
     name = choice.cluster.name if choice.cluster is not None else None
     error = None
@@ -140,12 +152,15 @@ def _describe(config: Config, choice: Chosen, active: ActiveTarget, common: dict
     elif choice.status is Status.UNUSABLE:
         error = f"cluster {name}: {choice.reason}"
     policies = config.faults(choice.route, choice.cluster)
+    serving, cluster = active.serving(name) if name is not None else (None, None)
     return Decision(
         **common,
         route=RouteName(choice.route.name, choice.route.index),
         cluster=name,
         clusters={each.name: each.weight for each in action.clusters},
-        endpoints=_endpoints(active, name),
+        serving=serving if serving != name else None,
+        endpoints=_endpoints(cluster),
+        balancing=_balancing(cluster, request_hash),
         timeout=config.timeout(action),
         retry=_retry(config.retry(action)),
         fault=_fault(policies),
@@ -153,19 +168,34 @@ def _describe(config: Config, choice: Chosen, active: ActiveTarget, common: dict
     )
 
 
-def _endpoints(active: ActiveTarget, cluster: str | None) -> list[str]:
-    """The usable addresses, best priority first: healthy by EDS and not known to be out of reach."""
-    outcome = active.clusters[cluster].outcome if cluster is not None else None
-    if cluster is None or not isinstance(outcome, ClusterConfig):
+def _endpoints(cluster: ActiveCluster | None) -> list[str]:
+    """The usable addresses, best priority first: healthy, not ejected, not known to be out of reach."""
+    if cluster is None or cluster.endpoints is None:
         return []
-    readiness = active.clusters[cluster].readiness
+    readiness, ejected = cluster.readiness, cluster.ejected
     return [
-        endpoint.address
-        for group in usable_by_priority(outcome.endpoints)
-        for _, endpoints in group
-        for endpoint in endpoints
-        if readiness.get(endpoint.address) is not Readiness.FAILED
+        address
+        for group in usable_by_priority(cluster.endpoints)
+        for address in addresses(group)
+        if readiness.get(address) is not Readiness.FAILED and address not in ejected
     ]
+
+
+def _balancing(active: ActiveCluster | None, request_hash: int | None) -> dict[str, Any] | None:
+    """What is not as it is where nothing is said, and what keeps endpoints from calls."""
+    if active is None or active.cluster is None:
+        return None
+    cluster, drops = active.cluster, active.endpoints.drops if active.endpoints is not None else ()
+    policy = cluster.lb_policy
+    said: dict[str, Any] = {"policy": policy.name, "by_locality": policy.by_locality}
+    if request_hash is not None:
+        said["hash"] = request_hash
+    said["max_requests"] = cluster.max_requests
+    if drops:
+        said["drops"] = {d.category: 100 * d.fraction.numerator / d.fraction.denominator for d in drops}
+    if active.ejected:
+        said["ejected"] = sorted(active.ejected)
+    return said
 
 
 def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
@@ -174,6 +204,7 @@ def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
     return {
         "retry_on": sorted(policy.retry_on),
         "max_attempts": policy.max_attempts,
+        "per_try_timeout": policy.per_try_timeout,
         "base_interval": policy.base_interval,
         "max_interval": policy.max_interval,
     }

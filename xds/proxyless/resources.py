@@ -115,6 +115,15 @@ class RetryPolicy:
     max_attempts: int = 2
     base_interval: float = 0.025
     max_interval: float = 0.25
+    per_try_timeout: float | None = None
+    """Seconds one attempt may take (Envoy's per_try_timeout)."""
+    retry_slow: bool = False
+    """Whether another attempt follows one that took longer than that."""
+
+    @property
+    def retries(self) -> bool:
+        """Whether there is anything it retries."""
+        return bool(self.retry_on) or self.retry_slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,18 @@ class FaultFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class HashPolicy:
+    """What a call's hash is made of: a header, or the channel where there is none (gRFC A42)."""
+
+    header: str | None = None
+    regex: str | None = None
+    substitution: str = ""
+    """What replaces each match of `regex` in the header's value; \\1 to \\9 are its groups."""
+    terminal: bool = False
+    """The policies after it do not count once it has given a hash."""
+
+
+@dataclass(frozen=True, slots=True)
 class WeightedCluster:
     """One choice of envoy.config.route.v3.WeightedCluster."""
 
@@ -167,6 +188,7 @@ class ClusterAction:
     max_stream_duration: float | None = None
     """Seconds; 0 is no limit, None leaves it to the listener (gRFC A31)."""
     retry: RetryPolicy | None = None
+    hash_policies: tuple[HashPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +250,86 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """envoy.config.cluster.v3.Cluster of type EDS."""
+class LbPolicy:
+    """How the endpoints of a cluster share its calls (gRFCs A27, A42, A48, A52)."""
+
+    name: str = "round_robin"
+    """A name of `balance.policies.POLICIES`."""
+    by_locality: bool = True
+    """A locality is drawn by weight first; False has all endpoints of a priority in one pot."""
+    choice_count: int = 2
+    """least_request: how many are drawn to be compared."""
+    min_ring_size: int = 1024
+    max_ring_size: int = 4096
+    """ring_hash: bounds of the number of points; gRPC caps both at 4096."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdsDiscovery:
+    """Endpoints by the EDS resource of this name."""
 
     name: str
-    eds_name: str
-    """The EDS resource with its endpoints; the cluster's own name where none is given."""
-    lb_policy: str = "ROUND_ROBIN"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsDiscovery:
+    """Endpoints by looking up a host name (Envoy's LOGICAL_DNS); seconds between two look-ups."""
+
+    host: str
+    port: int
+    refresh: float = 5.0
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateDiscovery:
+    """Other clusters, the first of which that can serve does (gRFCs A37, A75)."""
+
+    clusters: tuple[str, ...]
+
+
+Discovery: TypeAlias = EdsDiscovery | DnsDiscovery | AggregateDiscovery
+
+
+@dataclass(frozen=True, slots=True)
+class OutlierDetection:
+    """envoy.config.cluster.v3.OutlierDetection (gRFC A50). Seconds, and percentages of a hundred.
+
+    An `enforcing` percentage of 0 turns its criterion off. The `consecutive` ones are Envoy's.
+    """
+
+    interval: float = 10.0
+    base_ejection_time: float = 30.0
+    max_ejection_time: float = 300.0
+    max_ejection_percent: int = 10
+    success_rate_stdev_factor: int = 1900
+    enforcing_success_rate: int = 100
+    success_rate_minimum_hosts: int = 5
+    success_rate_request_volume: int = 100
+    failure_percentage_threshold: int = 85
+    enforcing_failure_percentage: int = 0
+    failure_percentage_minimum_hosts: int = 5
+    failure_percentage_request_volume: int = 50
+    consecutive_5xx: int = 5
+    enforcing_consecutive_5xx: int = 100
+    consecutive_gateway_failure: int = 5
+    enforcing_consecutive_gateway_failure: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """envoy.config.cluster.v3.Cluster."""
+
+    name: str
+    discovery: Discovery
+    lb_policy: LbPolicy = LbPolicy()
+    max_requests: int = 1024
+    """Calls in flight in the whole process, above which a call fails (gRFC A32)."""
+    outlier_detection: OutlierDetection | None = None
 
 
 class Health(enum.Enum):
@@ -259,6 +354,7 @@ class Endpoint:
     ip: str
     port: int
     health: Health = Health.UNKNOWN
+    weight: int = 1
 
     @property
     def address(self) -> str:
@@ -289,11 +385,22 @@ class Locality:
 
 
 @dataclass(frozen=True, slots=True)
+class Drop:
+    """A share of the calls that the control plane wants refused (DropOverload)."""
+
+    category: str
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """envoy.config.endpoint.v3.ClusterLoadAssignment."""
 
     name: str
     localities: tuple[Locality, ...] = ()
+    drops: tuple[Drop, ...] = ()
+    overprovisioning: int | None = None
+    """In percent; None hands over to the next priority only once nothing of one can be reached."""
 
 
 Resource: TypeAlias = Listener | RouteConfig | Cluster | Endpoints

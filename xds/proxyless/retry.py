@@ -18,9 +18,14 @@ BUFFER_LIMIT = 256 * 1024
 """Bytes of requests kept for a replay; a call that sends more is committed (gRFC A6)."""
 
 
-def may_retry(policy: RetryPolicy, code: int, attempts: int) -> bool:
-    """Whether a call that failed with the gRPC status `code` after `attempts` attempts gets one more."""
-    return attempts < policy.max_attempts and _CONDITION_OF_CODE.get(code) in policy.retry_on
+def may_retry(policy: RetryPolicy, code: int, attempts: int, *, slow: bool = False) -> bool:
+    """Whether a call that failed with the gRPC status `code` after `attempts` attempts gets one more.
+
+    `slow` tells that the last attempt exceeded `per_try_timeout`.
+    """
+    if attempts >= policy.max_attempts:
+        return False
+    return (slow and policy.retry_slow) or _CONDITION_OF_CODE.get(code) in policy.retry_on
 
 
 def backoff(policy: RetryPolicy, attempts: int, uniform: Callable[[float, float], float]) -> float:

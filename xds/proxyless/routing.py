@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .balance import Status, draw_weighted
+from .balance import Status, call_hash, draw_weighted
 from .depgraph import Config
 from .fault import NO_FAULT, Fault, draw_fault
 from .match import CallHeaders, Draw, RouteTable
@@ -46,7 +46,18 @@ class Course:
     one's fault are drawn when first asked for, and stay.
     """
 
-    __slots__ = ("_active_faults", "_clusters", "_draw", "_faults", "_found", "_rest", "call", "table")
+    __slots__ = (
+        "_active_faults",
+        "_channel",
+        "_clusters",
+        "_draw",
+        "_faults",
+        "_found",
+        "_hashes",
+        "_rest",
+        "call",
+        "table",
+    )
 
     def __init__(
         self,
@@ -56,6 +67,7 @@ class Course:
         *,
         active_faults: int = 0,
         routes: Iterable[Route] | None = None,
+        channel: int = 0,
     ) -> None:
         self.table = table
         self.call = call
@@ -65,6 +77,8 @@ class Course:
         self._rest = iter(table.matches(call, draw) if routes is None else routes)
         self._clusters: dict[int, WeightedCluster] = {}
         self._faults: dict[int, Fault] = {}
+        self._hashes: dict[int, int] = {}
+        self._channel = channel
 
     def routes(self) -> Iterator[Route]:
         """Yield the routes that match, in order; looks no further than it is asked."""
@@ -96,6 +110,20 @@ class Course:
                 abort = each.abort if abort is None else abort
             fault = self._faults[route.index] = Fault(delay, abort)
         return fault
+
+    def hash(self, route: Route) -> int | None:
+        """The call's hash on this route; None where the route has no hash policy (gRFC A42).
+
+        Where its policies give none, it is drawn.
+        """
+        action = route.action
+        if not isinstance(action, ClusterAction) or not action.hash_policies:
+            return None
+        found = self._hashes.get(route.index)
+        if found is None:
+            found = call_hash(action.hash_policies, self.call.get, self._channel)
+            found = self._hashes[route.index] = self._draw(2**64) if found is None else found
+        return found
 
     def suffered(self, route: Route) -> None:
         """The route's fault was injected: it is not injected again."""

@@ -51,6 +51,14 @@ def _target_state(target: dict[str, Any]) -> str:
     return f"waiting for {target['waiting_for']}"
 
 
+def _balancing_line(balancing: dict[str, Any] | None) -> str | None:
+    """Said where there is more to say than round robin."""
+    if balancing is None or (balancing["policy"] == "round_robin" and len(balancing) == 3):
+        return None
+    rest = [f"{name} {balancing[name]}" for name in ("hash", "drops", "ejected") if name in balancing]
+    return ", ".join([balancing["policy"], *rest])
+
+
 def decision_lines(decision: Decision) -> Iterator[str]:
     """Yield a decision, a line a fact, then the rules that were tried."""
     route = decision.route
@@ -68,7 +76,9 @@ def decision_lines(decision: Decision) -> Iterator[str]:
             if len(decision.clusters) > 1
             else None,
         ),
+        ("served by", decision.serving),
         ("endpoints", ", ".join(decision.endpoints) or None),
+        ("balancing", _balancing_line(decision.balancing)),
         ("timeout", None if decision.timeout is None else f"{decision.timeout:g} s"),
         (
             "retry",

@@ -117,12 +117,14 @@ class SubchannelPool:
         """Take note of a call in flight."""
         subchannel.in_flight.add(id(call))
 
-    def finished(self, subchannel: Subchannel, call: aio.Call) -> None:
-        """Take note of its end."""
-        if id(call) in subchannel.in_flight:
-            subchannel.in_flight.remove(id(call))
-            if subchannel.draining and not subchannel.in_flight:
-                self._close(subchannel)
+    def finished(self, subchannel: Subchannel, call: aio.Call) -> bool:
+        """Take note of its end; False where that is known already."""
+        if id(call) not in subchannel.in_flight:
+            return False
+        subchannel.in_flight.remove(id(call))
+        if subchannel.draining and not subchannel.in_flight:
+            self._close(subchannel)
+        return True
 
     def _close(self, subchannel: Subchannel) -> None:
         task = asyncio.get_running_loop().create_task(_shut(subchannel))

@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 
 from .balance import Status
-from .clusters import ActiveCluster
-from .depgraph import Config, Dependencies, Failed, Lookup, Outcome
+from .clusters import ActiveCluster, Connections
+from .depgraph import AggregateConfig, Config, Dependencies, Failed, Lookup, Outcome
 from .match import CallHeaders, Draw
 from .names import Target
 from .resources import Route
@@ -37,9 +37,9 @@ class ActiveTarget:
         self.fallback: Fallback = fallback
         self.active_faults = 0
         self.users = 0
-        self._pool = pool
-        self._credentials = credentials
-        self._options = options
+        self.number = draw(2**64)
+        """What a hash policy knows the channel by (gRFC A42)."""
+        self._connections = Connections(pool, target.authority, credentials, tuple(options))
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -55,19 +55,19 @@ class ActiveTarget:
         if after == before:
             return False
         wanted = after.clusters if isinstance(after, Config) else {}
-        for name in self.clusters.keys() - wanted.keys():
-            self.clusters.pop(name).close()
+        for name in list(self.clusters):
+            if name not in wanted or isinstance(wanted[name], AggregateConfig):
+                self.clusters.pop(name).close()
         for name, outcome in wanted.items():
-            self._cluster(name).update(outcome)
+            if not isinstance(outcome, AggregateConfig):
+                self._cluster(name).update(outcome)
         self.notify()
         return True
 
     def _cluster(self, name: str) -> ActiveCluster:
         cluster = self.clusters.get(name)
         if cluster is None:
-            cluster = self.clusters[name] = ActiveCluster(
-                self._pool, self.target.authority, self.draw, self.notify, self._credentials, self._options
-            )
+            cluster = self.clusters[name] = ActiveCluster(self._connections, self.draw, self.notify)
         return cluster
 
     def notify(self) -> None:
@@ -86,15 +86,37 @@ class ActiveTarget:
         finally:
             self._waiters.discard(waiter)
 
+    def serving(self, cluster: str) -> tuple[str, ActiveCluster]:
+        """The cluster that serves for this one, itself or, of an aggregate, the first that can (gRFC A37).
+
+        Asking makes it connect.
+        """
+        assert isinstance(self.outcome, Config)
+        outcome = self.outcome.clusters[cluster]
+        names = outcome.leaves if isinstance(outcome, AggregateConfig) else (cluster,)
+        for name in names:
+            active = self.clusters[name]
+            active.wake()
+            if active.picker.status is not Status.UNUSABLE:
+                break
+        return name, active
+
     def status(self, cluster: str) -> tuple[Status, str]:
-        """What a cluster can do now; asking makes it connect."""
-        active = self.clusters[cluster]
-        active.wake()
-        return active.picker.status, active.picker.reason
+        """What a cluster can do now."""
+        name, active = self.serving(cluster)
+        reason = active.picker.reason
+        return active.picker.status, reason if name == cluster or not reason else f"{name}: {reason}"
 
     def course(self, config: Config, call: CallHeaders, routes: Iterable[Route] | None = None) -> Course:
         """Begin a call's way through the routes of `config`."""
-        return Course(config.table, call, self.draw, active_faults=self.active_faults, routes=routes)
+        return Course(
+            config.table,
+            call,
+            self.draw,
+            active_faults=self.active_faults,
+            routes=routes,
+            channel=self.number,
+        )
 
     def choose(self, config: Config, course: Course) -> Chosen | Refused:
         """Decide for one call, with what the clusters can do now."""

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from proxyless.balance import Picker, Readiness, Status, draw_weighted, make_picker
+from proxyless.balance import Ask, Picker, Readiness, Status, draw_weighted, make_picker
 from proxyless.resources import Endpoint, Endpoints, Health, Locality, LocalityName
 
 READY, CONNECTING, FAILED = Readiness.READY, Readiness.CONNECTING, Readiness.FAILED
@@ -29,7 +29,8 @@ def picker(*localities: Locality, seed: int = 0, **states: Readiness) -> Picker:
 
 def picks(made: Picker, count: int, avoid: frozenset[str] = frozenset(), seed: int = 1) -> list[str]:
     rng = random.Random(seed)
-    return [made.pick(rng.randrange, avoid).removeprefix("10.0.0.").removesuffix(":80") for _ in range(count)]
+    asked = (made.pick(Ask(rng.randrange, avoid)) for _ in range(count))
+    return [(address or "nobody yet").removeprefix("10.0.0.").removesuffix(":80") for address in asked]
 
 
 def test_priorities_by_every_combination_of_readiness() -> None:

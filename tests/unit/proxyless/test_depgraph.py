@@ -12,6 +12,7 @@ from proxyless.protocol import Held, State
 from proxyless.resources import (
     Cluster,
     ClusterAction,
+    EdsDiscovery,
     Endpoint,
     Endpoints,
     Kind,
@@ -59,7 +60,7 @@ class World:
     def whole(self, *clusters: str) -> World:
         """Everything the listener `l` needs for these clusters."""
         self.has(LDS, Listener("l", "r")).has(RDS, routes(*clusters))
-        self.has(CDS, *(Cluster(c, f"e-{c}") for c in clusters))
+        self.has(CDS, *(Cluster(c, EdsDiscovery(f"e-{c}")) for c in clusters))
         return self.has(EDS, *(endpoints(f"e-{c}", 1) for c in clusters))
 
     def becomes(self, kind: Kind, name: str, state: State, error: str = "") -> World:
@@ -92,12 +93,12 @@ def test_each_part_asks_for_the_next() -> None:
     world.has(RDS, routes("a", "b", "a"))
     assert world.config().clusters == {"a": Pending("CDS resource 'a'"), "b": Pending("CDS resource 'b'")}
     assert world.needs == {"LDS l", "RDS r", "CDS a", "CDS b"}
-    world.has(CDS, Cluster("a", "e-a"))
+    world.has(CDS, Cluster("a", EdsDiscovery("e-a")))
     assert world.config().clusters["a"] == Pending("EDS resource 'e-a'")
     assert world.needs == {"LDS l", "RDS r", "CDS a", "CDS b", "EDS e-a"}
     world.has(EDS, endpoints("e-a", 1))
     assert world.config().clusters == {
-        "a": ClusterConfig(Cluster("a", "e-a"), endpoints("e-a", 1)),
+        "a": ClusterConfig(Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1)),
         "b": Pending("CDS resource 'b'"),
     }
 
@@ -178,7 +179,7 @@ def test_the_last_good_routes_serve_until_the_new_ones_arrive() -> None:
     world.has(EDS, endpoints("e-a", 1, 2))  # the old routes' endpoints stay current
     after = world.config()
     assert after.route_config is before.route_config
-    assert after.clusters["a"] == ClusterConfig(Cluster("a", "e-a"), endpoints("e-a", 1, 2))
+    assert after.clusters["a"] == ClusterConfig(Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2))
     world.has(RDS, routes("a", name="r2"))
     assert world.config().route_config.name == "r2"
     assert world.needs == {"LDS l", "RDS r2", "CDS a", "EDS e-a"}
@@ -197,11 +198,13 @@ def test_good_routes_take_effect_beside_a_cluster_that_is_still_to_come() -> Non
 def test_the_last_good_endpoints_serve_until_the_new_ones_arrive() -> None:
     world = World().whole("a")
     before = world.config().clusters["a"]
-    world.has(CDS, Cluster("a", "e-new"))
+    world.has(CDS, Cluster("a", EdsDiscovery("e-new")))
     assert world.config().clusters["a"] is before
     assert {"EDS e-a", "EDS e-new"} <= world.needs
     world.has(EDS, endpoints("e-new", 7))
-    assert world.config().clusters["a"] == ClusterConfig(Cluster("a", "e-new"), endpoints("e-new", 7))
+    assert world.config().clusters["a"] == ClusterConfig(
+        Cluster("a", EdsDiscovery("e-new")), endpoints("e-new", 7)
+    )
     assert "EDS e-a" not in world.needs
 
 
@@ -249,7 +252,9 @@ UPDATES = st.one_of(
     st.tuples(st.sampled_from(["r", "r2"]), st.lists(st.sampled_from("abc"), max_size=3)).map(
         lambda x: (RDS, routes(*x[1], name=x[0]))
     ),
-    st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")).map(lambda x: (CDS, Cluster(*x))),
+    st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")).map(
+        lambda x: (CDS, Cluster(x[0], EdsDiscovery(x[1])))
+    ),
     st.tuples(st.sampled_from("xyz"), st.integers(1, 3)).map(lambda x: (EDS, endpoints(*x))),
 )
 KEYS = st.sampled_from(
@@ -298,8 +303,10 @@ def _check_config(world: World, config: Config) -> None:
     for name, each in config.clusters.items():
         assert (CDS, name) in world.target.needs
         if isinstance(each, ClusterConfig):
-            assert (each.cluster.name, each.endpoints.name) == (name, each.cluster.eds_name)
-            assert (EDS, each.cluster.eds_name) in world.target.needs
+            discovery = each.cluster.discovery
+            assert isinstance(discovery, EdsDiscovery) and each.endpoints is not None
+            assert (each.cluster.name, each.endpoints.name) == (name, discovery.name)
+            assert (EDS, discovery.name) in world.target.needs
 
 
 def _check_nothing_good_is_dropped(world: World, before: Config, outcome: Any) -> None:

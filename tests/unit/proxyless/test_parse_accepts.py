@@ -18,6 +18,7 @@ from proxyless.resources import (
     Action,
     Cluster,
     ClusterAction,
+    EdsDiscovery,
     Endpoint,
     Endpoints,
     FaultAbort,
@@ -95,7 +96,7 @@ def test_config_source_self_is_this_stream_too() -> None:
     hcm = {"rds": {"route_config_name": "x", "config_source": {"self": {}}}}
     assert listener(**hcm).route_config_name == "l"  # the builder names it
     parsed = parse(fake.cluster("c", eds_cluster_config={"eds_config": {"self": {}}, "service_name": "s"}))
-    assert parsed.resource == Cluster("c", "s")
+    assert parsed.resource == Cluster("c", EdsDiscovery("s"))
 
 
 @pytest.mark.parametrize(
@@ -388,10 +389,10 @@ def test_actions_a_grpc_call_cannot_follow(other: dict[str, Any], what: str) -> 
 
 
 def test_a_cluster_finds_its_endpoints_by_service_name_or_its_own() -> None:
-    assert parse(fake.cluster("c")).resource == Cluster("c", "c")
+    assert parse(fake.cluster("c")).resource == Cluster("c", EdsDiscovery("c"))
     bare = fake.cluster("c")
     bare.eds_cluster_config.service_name = ""
-    assert parse(bare).resource == Cluster("c", "c")
+    assert parse(bare).resource == Cluster("c", EdsDiscovery("c"))
 
 
 def test_localities_priorities_health_and_both_families() -> None:
@@ -495,26 +496,30 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
         (
             lambda: fake.route_config(
                 "r",
-                [{"match": {"prefix": ""}, "route": {**TO_C, "retry_policy": {"per_try_timeout": "1s"}}}],
+                [
+                    {
+                        "match": {"prefix": ""},
+                        "route": {**TO_C, "retry_policy": {"per_try_idle_timeout": "1s"}},
+                    }
+                ],
             ),
-            f"{ROUTE_AT}.route.retry_policy.per_try_timeout: has no effect here",
+            f"{ROUTE_AT}.route.retry_policy.per_try_idle_timeout: has no effect here",
         ),
         (
-            lambda: fake.cluster("c", circuit_breakers={}, outlier_detection={}),
-            "circuit_breakers: has no effect here",
+            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_retries": 3}]}),
+            "circuit_breakers.thresholds[0].max_retries: has no effect here",
         ),
         (
-            lambda: fake.cluster("c", lb_policy="LEAST_REQUEST"),
-            "lb_policy: LEAST_REQUEST is not supported yet: round robin is used",
+            lambda: fake.cluster("c", outlier_detection={"split_external_local_origin_errors": True}),
+            "outlier_detection.split_external_local_origin_errors: has no effect here",
         ),
         (
-            lambda: ParseDict({"policy": {"drop_overloads": [{"category": "x"}]}}, fake.endpoints("e")),
-            "policy: has no effect here",
+            lambda: fake.cluster("c", lb_policy="MAGLEV"),
+            "lb_policy: MAGLEV is not supported: round robin is used",
         ),
         (
-            weighted_endpoint,
-            "endpoints[0].lb_endpoints[0].load_balancing_weight: has no effect here: "
-            "round robin takes turns (gRFC A27)",
+            lambda: ParseDict({"policy": {"weighted_priority_health": True}}, fake.endpoints("e")),
+            "policy.weighted_priority_health: has no effect here",
         ),
     ],
 )
@@ -541,5 +546,5 @@ def test_a_wrapped_resource_has_the_name_and_bytes_within() -> None:
     wrapper = Wrapper(name="c")
     wrapper.resource.Pack(cluster)
     parsed = parse_resource(Kind.CLUSTER, fake.type_url(wrapper), wrapper.SerializeToString())
-    assert (parsed.name, parsed.resource) == ("c", Cluster("c", "c"))
+    assert (parsed.name, parsed.resource) == ("c", Cluster("c", EdsDiscovery("c")))
     assert parsed == parse(cluster)

@@ -528,7 +528,7 @@ def cluster_with(**fields: Any) -> Any:
     [
         (lambda: fake.Cluster(name="c"), "type", "STATIC is not supported: only EDS"),
         (lambda: typed(1), "type", "STRICT_DNS is not supported"),
-        (lambda: typed(2), "type", "LOGICAL_DNS is not supported"),
+        (lambda: typed(2), "load_assignment.endpoints", "LOGICAL_DNS needs exactly one locality, not 0"),
         (lambda: typed(4), "type", "ORIGINAL_DST is not supported"),
         (lambda: typed(77), "type", "77 is not supported"),
         (

@@ -1,6 +1,20 @@
-"""Which endpoint gets a call: weights, priorities, localities, round robin. Pure, randomness passed in."""
+"""Which endpoint gets a call: priorities, localities, policies, limits. Pure, randomness passed in."""
 
-from .picker import Picker, Readiness, Status, make_picker
+from .ask import Ask, Readiness
+from .hashing import call_hash
+from .outlier import OutlierDetector
+from .overload import draw_drop
+from .picker import Picker, Status, make_picker
 from .weighted import draw_weighted
 
-__all__ = ["Picker", "Readiness", "Status", "draw_weighted", "make_picker"]
+__all__ = [
+    "Ask",
+    "OutlierDetector",
+    "Picker",
+    "Readiness",
+    "Status",
+    "call_hash",
+    "draw_drop",
+    "draw_weighted",
+    "make_picker",
+]

@@ -1,26 +1,18 @@
-"""From endpoints and what their subchannels say to a picker (gRFCs A27, A56).
-
-Priorities: the first with a ready endpoint serves; one that is still connecting is waited for; one whose
-endpoints have all failed hands over to the next. Inside a priority: localities by weight, round robin
-within a locality.
-"""
+"""From endpoints and what their subchannels say to a picker: priority, locality by weight, policy."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
-from ..resources import Endpoint, Endpoints, Locality
+from ..resources import Endpoints, LbPolicy
+from .ask import Ask, Draw, Host, Policy, Readiness
+from .policies import POLICIES
+from .priorities import Group, addresses, serving, usable_by_priority
 from .weighted import draw_weighted
 
-
-class Readiness(enum.Enum):
-    """What a subchannel says of its endpoint; IDLE and CONNECTING are both "not known yet"."""
-
-    READY = "READY"
-    CONNECTING = "CONNECTING"
-    FAILED = "TRANSIENT_FAILURE"
+ROUND_ROBIN = LbPolicy()
 
 
 class Status(enum.Enum):
@@ -32,94 +24,83 @@ class Status(enum.Enum):
 
 
 @dataclass(slots=True)
-class _Rotation:
-    locality: Locality
-    addresses: tuple[str, ...]
-    turn: int
+class _Tier:
+    """The localities of one priority: each a policy, drawn by weight."""
 
-    def next(self, avoid: frozenset[str]) -> str:
-        """Take the next address in turn, one outside `avoid` where there is one."""
-        count = len(self.addresses)
-        self.turn = (self.turn + 1) % count
-        for turn in (*range(self.turn, count), *range(self.turn)) if avoid else ():
-            if self.addresses[turn] not in avoid:
-                self.turn = turn
-                break
-        return self.addresses[self.turn]
+    share: int
+    members: list[Policy]
+    weights: list[int]
+
+    def pick(self, ask: Ask) -> str | None:
+        members, weights = self.members, self.weights
+        if len(members) == 1:
+            return members[0].pick(ask)
+        if ask.avoid:
+            fresh = [i for i, each in enumerate(members) if any(a not in ask.avoid for a in each.addresses)]
+            if fresh:
+                members, weights = [members[i] for i in fresh], [weights[i] for i in fresh]
+        return draw_weighted(members, weights, ask.draw).pick(ask)
 
 
 @dataclass(slots=True)
 class Picker:
-    """Picks among the ready endpoints of one cluster; built anew whenever one of them changes."""
+    """Picks among the endpoints of one cluster; built anew whenever one of them changes."""
 
     status: Status
     reason: str = ""
-    _rotations: list[_Rotation] = field(default_factory=list)
+    _tiers: list[_Tier] = field(default_factory=list)
 
-    def pick(self, draw: Callable[[int], int], avoid: frozenset[str] = frozenset()) -> str:
-        """Return the address for the next call; `avoid` names those a retry has tried already."""
-        rotations = self._rotations
-        if avoid:
-            fresh = [each for each in rotations if any(a not in avoid for a in each.addresses)]
-            rotations = fresh or rotations
-        if len(rotations) == 1:
-            return rotations[0].next(avoid)
-        return draw_weighted(rotations, [each.locality.weight for each in rotations], draw).next(avoid)
-
-
-def usable_by_priority(endpoints: Endpoints) -> list[list[tuple[Locality, tuple[Endpoint, ...]]]]:
-    """Group the endpoints whose health allows calls: priority, then locality."""
-    groups: dict[int, list[tuple[Locality, tuple[Endpoint, ...]]]] = {}
-    for locality in endpoints.localities:
-        group = groups.setdefault(locality.priority, [])
-        healthy = tuple(each for each in locality.endpoints if each.health.usable)
-        if healthy:
-            group.append((locality, healthy))
-    return [groups[priority] for priority in sorted(groups)]
+    def pick(self, ask: Ask) -> str | None:
+        """Return the address for a call; None where the one that must serve it is still connecting."""
+        tiers = self._tiers
+        if len(tiers) == 1:
+            return tiers[0].pick(ask)
+        return draw_weighted(tiers, [tier.share for tier in tiers], ask.draw).pick(ask)
 
 
 def make_picker(
     endpoints: Endpoints,
     readiness: Mapping[str, Readiness],
-    draw: Callable[[int], int],
+    draw: Draw,
+    policy: LbPolicy = ROUND_ROBIN,
+    ejected: Set[str] = frozenset(),
 ) -> Picker:
-    """Decide what a cluster's endpoints can do now; an address not in `readiness` counts as connecting."""
-    priorities = [group for group in usable_by_priority(endpoints) if group]
-    if not priorities:
+    """Decide what a cluster's endpoints can do now; an address not in `readiness` counts as connecting.
+
+    Those that outlier detection has `ejected` count as failed (gRFC A50).
+    """
+    states = {**readiness, **dict.fromkeys(ejected, Readiness.FAILED)} if ejected else readiness
+    known = [address for group in usable_by_priority(endpoints) for address in addresses(group)]
+    if not known:
         return Picker(Status.UNUSABLE, _nothing_usable(endpoints))
-    for group in priorities:
-        states = _readiness(group, readiness)
-        if Readiness.READY in states:
-            return Picker(Status.USABLE, "", _rotations(group, readiness, draw))
-        if Readiness.CONNECTING in states:
-            names = ", ".join(_addresses(group)[:3])
-            return Picker(Status.WAITING, f"connecting to {names}")
-    failed = [address for group in priorities for address in _addresses(group)]
-    return Picker(Status.UNUSABLE, f"none of its {len(failed)} endpoints can be reached ({failed[0]})")
+    now = serving(endpoints, states)
+    if now.groups:
+        tiers = [_tier(share, group, states, draw, policy) for share, group in now.groups]
+        return Picker(Status.USABLE, "", tiers)
+    if now.connecting:
+        return Picker(Status.WAITING, f"connecting to {', '.join(addresses(now.connecting)[:3])}")
+    why = "ejected as an outlier" if known[0] in ejected else known[0]
+    return Picker(Status.UNUSABLE, f"none of its {len(known)} endpoints can be reached ({why})")
 
 
-def _rotations(
-    group: Iterable[tuple[Locality, tuple[Endpoint, ...]]],
-    readiness: Mapping[str, Readiness],
-    draw: Callable[[int], int],
-) -> list[_Rotation]:
-    rotations = []
-    for locality, endpoints in group:
-        ready = tuple(e.address for e in endpoints if readiness.get(e.address) is Readiness.READY)
-        if ready:
-            # A random start, so that many clients do not all begin with the same endpoint.
-            rotations.append(_Rotation(locality, ready, draw(len(ready))))
-    return rotations
-
-
-def _readiness(
-    group: Iterable[tuple[Locality, tuple[Endpoint, ...]]], readiness: Mapping[str, Readiness]
-) -> set[Readiness]:
-    return {readiness.get(address, Readiness.CONNECTING) for address in _addresses(group)}
-
-
-def _addresses(group: Iterable[tuple[Locality, tuple[Endpoint, ...]]]) -> list[str]:
-    return [endpoint.address for _, endpoints in group for endpoint in endpoints]
+def _tier(
+    share: int, group: Group, readiness: Mapping[str, Readiness], draw: Draw, policy: LbPolicy
+) -> _Tier:
+    make = POLICIES[policy.name]
+    hosts = [
+        tuple(Host(endpoint.address, endpoint.weight * locality.weight) for endpoint in endpoints)
+        for locality, endpoints in group
+    ]
+    if not policy.by_locality:
+        everyone = tuple(host for locality in hosts for host in locality)
+        return _Tier(share, [make(policy, everyone, readiness, draw)], [1])
+    members, weights = [], []
+    for (locality, _), each in zip(group, hosts, strict=True):
+        member = make(policy, each, readiness, draw)
+        if member.addresses:
+            members.append(member)
+            weights.append(locality.weight)
+    return _Tier(share, members, weights)
 
 
 def _nothing_usable(endpoints: Endpoints) -> str:

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from ..errors import ResourceError
-from ..resources import Endpoint, Endpoints, Health, Locality, LocalityName
+from ..resources import Drop, Endpoint, Endpoints, Health, Locality, LocalityName
+from .scalars import fraction
 from .support import Notes, check_fields
 
 _HEALTH = {
@@ -46,7 +47,25 @@ def parse_endpoints(message: Any, notes: Notes) -> Endpoints:
         name = LocalityName(each.locality.region, each.locality.zone, each.locality.sub_zone)
         localities.append(Locality(name, each.load_balancing_weight.value, each.priority, tuple(endpoints)))
     _check_priorities(localities)
-    return Endpoints(message.cluster_name, tuple(localities))
+    factor = None
+    if message.HasField("policy"):
+        check_fields(message.policy, "policy", notes)
+        if message.policy.HasField("overprovisioning_factor"):
+            factor = message.policy.overprovisioning_factor.value
+            if not factor:
+                raise ResourceError("policy.overprovisioning_factor", "must be above 0")
+    return Endpoints(message.cluster_name, tuple(localities), _parse_drops(message, notes), factor)
+
+
+def _parse_drops(message: Any, notes: Notes) -> tuple[Drop, ...]:
+    drops = []
+    for i, each in enumerate(message.policy.drop_overloads):
+        at = f"policy.drop_overloads[{i}]"
+        check_fields(each, at, notes)
+        if not each.category:
+            raise ResourceError(f"{at}.category", "is empty")
+        drops.append(Drop(each.category, fraction(each.drop_percentage, f"{at}.drop_percentage")))
+    return tuple(drops)
 
 
 def _check_priorities(localities: list[Locality]) -> None:
@@ -72,8 +91,11 @@ def _parse_endpoint(message: Any, where: str, notes: Notes) -> Endpoint:
     if message.WhichOneof("host_identifier") != "endpoint":
         raise ResourceError(where, "has no endpoint")
     check_fields(message.endpoint, f"{where}.endpoint", notes)
-    if message.load_balancing_weight.value > 1:
-        notes.add(f"{where}.load_balancing_weight", "has no effect here: round robin takes turns (gRFC A27)")
+    weight = 1
+    if message.HasField("load_balancing_weight"):
+        weight = message.load_balancing_weight.value
+        if not weight:
+            raise ResourceError(f"{where}.load_balancing_weight", "must be above 0")
     where = f"{where}.endpoint.address"
     if message.endpoint.address.WhichOneof("address") != "socket_address":
         raise ResourceError(where, "must be a socket_address")
@@ -90,4 +112,4 @@ def _parse_endpoint(message: Any, where: str, notes: Notes) -> Endpoint:
             f"{where}.socket_address.address", f"{socket.address!r} is not an IP address"
         ) from None
     # A status this library does not know must not receive traffic.
-    return Endpoint(ip, socket.port_value, _HEALTH.get(message.health_status, Health.UNHEALTHY))
+    return Endpoint(ip, socket.port_value, _HEALTH.get(message.health_status, Health.UNHEALTHY), weight)

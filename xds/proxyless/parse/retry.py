@@ -14,6 +14,9 @@ GRPC_CONDITIONS = frozenset(
 )
 """The `retry_on` conditions gRFC A44 knows; the others are for HTTP and are skipped without an error."""
 
+_SLOW_CONDITIONS = frozenset({"deadline-exceeded", "5xx", "gateway-error", "reset"})
+"""Those by which Envoy tries again where an attempt exceeds `per_try_timeout`."""
+
 _MAX_ATTEMPTS = 5
 
 
@@ -38,4 +41,7 @@ def parse_retry(message: Any, where: str, notes: Notes) -> RetryPolicy:
             longest = max(duration(message.retry_back_off.max_interval, f"{at}.max_interval"), 0.001)
             if longest < base:
                 raise ResourceError(f"{at}.max_interval", "is smaller than base_interval")
-    return RetryPolicy(frozenset(wanted & GRPC_CONDITIONS), min(attempts, _MAX_ATTEMPTS), base, longest)
+    per_try = duration(message.per_try_timeout, f"{where}.per_try_timeout") or None
+    conditions = frozenset(wanted & GRPC_CONDITIONS)
+    slow = per_try is not None and not wanted.isdisjoint(_SLOW_CONDITIONS)
+    return RetryPolicy(conditions, min(attempts, _MAX_ATTEMPTS), base, longest, per_try, slow)

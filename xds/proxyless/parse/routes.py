@@ -15,6 +15,7 @@ from ..resources import (
     WeightedCluster,
 )
 from .filters import parse_overrides
+from .hashing import parse_hash_policies
 from .matchers import parse_match
 from .retry import parse_retry
 from .scalars import duration
@@ -102,7 +103,8 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
     retry = None
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
-    return ClusterAction(clusters, limit, retry)
+    hashing = parse_hash_policies(message.hash_policy, f"{where}.hash_policy", notes)
+    return ClusterAction(clusters, limit, retry, hashing)
 
 
 def _parse_weighted(message: Any, where: str, notes: Notes) -> tuple[WeightedCluster, ...]:

@@ -46,14 +46,17 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.type.matcher.v3.RegexMatcher": "regex google_re2",
         "envoy.config.route.v3.RouteAction": (
             "cluster weighted_clusters cluster_header cluster_specifier_plugin timeout max_stream_duration "
-            "max_grpc_timeout retry_policy"
+            "max_grpc_timeout retry_policy hash_policy"
         ),
+        "envoy.config.route.v3.RouteAction.HashPolicy": "header filter_state terminal",
+        "envoy.config.route.v3.RouteAction.HashPolicy.Header": "header_name regex_rewrite",
+        "envoy.type.matcher.v3.RegexMatchAndSubstitute": "pattern substitution",
         "envoy.config.route.v3.RouteAction.MaxStreamDuration": (
             "max_stream_duration grpc_timeout_header_max"
         ),
         "envoy.config.route.v3.RetryPolicy": (
             "retry_on num_retries retry_back_off retry_host_predicate host_selection_retry_max_attempts "
-            "retriable_status_codes"
+            "retriable_status_codes per_try_timeout"
         ),
         "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
         "envoy.config.route.v3.WeightedCluster": "clusters total_weight",
@@ -63,9 +66,37 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.extensions.filters.http.fault.v3.FaultAbort": (
             "http_status grpc_status header_abort percentage"
         ),
-        "envoy.config.cluster.v3.Cluster": "name alt_stat_name type eds_cluster_config lb_policy",
+        "envoy.config.cluster.v3.Cluster": (
+            "name alt_stat_name type cluster_type eds_cluster_config load_assignment lb_policy "
+            "least_request_lb_config ring_hash_lb_config load_balancing_policy circuit_breakers "
+            "outlier_detection dns_refresh_rate"
+        ),
+        "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": "choice_count",
+        "envoy.config.cluster.v3.Cluster.RingHashLbConfig": (
+            "minimum_ring_size maximum_ring_size hash_function"
+        ),
+        "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests",
+        "envoy.config.cluster.v3.OutlierDetection": (
+            "interval base_ejection_time max_ejection_time max_ejection_percent success_rate_stdev_factor "
+            "enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume "
+            "failure_percentage_threshold enforcing_failure_percentage failure_percentage_minimum_hosts "
+            "failure_percentage_request_volume consecutive_5xx enforcing_consecutive_5xx "
+            "consecutive_gateway_failure enforcing_consecutive_gateway_failure"
+        ),
+        "envoy.extensions.clusters.aggregate.v3.ClusterConfig": "clusters",
+        "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin": "",
+        "envoy.extensions.load_balancing_policies.random.v3.Random": "",
+        "envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst": "",
+        "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest": "choice_count",
+        "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash": (
+            "hash_function minimum_ring_size maximum_ring_size"
+        ),
+        "envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality": "endpoint_picking_policy",
         "envoy.config.cluster.v3.Cluster.EdsClusterConfig": "eds_config service_name",
-        "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints",
+        "envoy.config.endpoint.v3.ClusterLoadAssignment": "cluster_name endpoints policy",
+        "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy": "drop_overloads overprovisioning_factor",
+        "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload": "category drop_percentage",
         "envoy.config.endpoint.v3.LocalityLbEndpoints": (
             "locality lb_endpoints load_balancing_weight priority"
         ),
