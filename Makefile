@@ -72,6 +72,11 @@ kind-test: $(STAMPS)/dev ## the tests that need a cluster, on the kind cluster
 kind-down: $(STAMPS)/run ## delete the kind cluster
 	@$(BIN)/python -m deploy.kind down
 
+.PHONY: test-cluster
+test-cluster: $(STAMPS)/dev ## lanes on the API server of KUBECONFIG=path, which needs no nodes (docs/operations.md)
+	@test -f "$(KUBECONFIG)" || { echo "which API server? make $@ KUBECONFIG=path ISTIOD_HOST=address (docs/operations.md)" >&2; exit 2; }
+	@CLUSTER_KUBECONFIG="$(abspath $(KUBECONFIG))" CLUSTER_ISTIOD_HOST="$(ISTIOD_HOST)" $(BIN)/python -m pytest --numprocesses=0 tests/cluster/apiserver
+
 .PHONY: lint
 lint: $(STAMPS)/dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -51,7 +51,7 @@ def steps(changed: Iterable[Change]) -> list[Step]:
     First what is new, with the old subsets beside the new; then rules go, then subsets that nobody uses.
     """
     todo = list(changed)
-    first = [_widened(change) for change in todo if change.after is not None]
+    first = [wider for change in todo if (wider := _widened(change)) not in (None, change.before)]
     last = [change.after for change in todo if change.after is not None and change.after != _widened(change)]
     gone = [change.key for change in todo if change.after is None]
     found = [

@@ -8,12 +8,12 @@ and an object that holds nothing but what lanes give to a service without one. A
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from lanes.baggage import HEADER
 from lanes.context import BASE
-from lanes.expiry import expiry_in, with_expiry
+from lanes.expiry import expiry_in, of_lanes, with_expiry
 from lanes.landscape import (
     DESTINATION_RULE,
     VIRTUAL_SERVICE,
@@ -210,14 +210,15 @@ def _with_routes(
         there.append((lane, strict, old if same and old is not None else route))
     ordered = [route for _, _, route in sorted(there, key=lambda entry: entry[:2])]
     http = [*ordered, *others]
-    metadata = _with_expiry(document["metadata"], lane, expires if routes else "")
+    end = expires if routes else ""
+    metadata = _annotated(document["metadata"], lambda annotations: with_expiry(annotations, lane, end))
     spec = {**spec_of(document), "http": http}
     return _replaced(landscape, key, {**document, "metadata": metadata, "spec": spec})
 
 
-def _with_expiry(metadata: Document, lane: str, expires: str) -> Document:
+def _annotated(metadata: Document, change: Callable[[dict[str, str]], dict[str, str]]) -> Document:
     before = metadata.get("annotations") or {}
-    after = with_expiry(before, lane, expires)
+    after = change(before)
     if after == before:
         return metadata
     if after:
@@ -311,9 +312,21 @@ def _swept(landscape: Landscape) -> Landscape:
             found = virtual_service_for(landscape, service)
         except LaneError:
             continue
-        if found is not None and _is(landscape.objects[found], _blank_virtual_service(found, service)):
+        if found is None:
+            continue
+        landscape = _sweep_ends(landscape, service, found)
+        if _is(landscape.objects[found], _blank_virtual_service(found, service)):
             landscape = _without(landscape, found)
     return landscape
+
+
+def _sweep_ends(landscape: Landscape, service: Known, key: Key) -> Landscape:
+    """Without the ends of lanes whose routes somebody has taken out by hand."""
+    document = landscape.objects[key]
+    owners = [owner_of(route, landscape.lane_key) for route in routes_of(landscape, service)]
+    there = {own.lane for own in owners if own is not None}
+    metadata = _annotated(document["metadata"], lambda annotations: of_lanes(annotations, there))
+    return _replaced(landscape, key, {**document, "metadata": metadata})
 
 
 def _sweep_subsets(landscape: Landscape, service: Known, key: Key) -> Landscape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 # The lane is the name of the annotation and not a part of it, because such a name has 63 characters at most.
@@ -26,6 +26,15 @@ def with_expiry(annotations: Mapping[str, str], lane: str, expires: str) -> dict
     if expires:
         return {**annotations, key: expires}
     return {name: value for name, value in annotations.items() if name != key}
+
+
+def of_lanes(annotations: Mapping[str, str], lanes: Collection[str]) -> dict[str, str]:
+    """The annotations without the ends of other lanes than these."""
+    return {
+        name: value
+        for name, value in annotations.items()
+        if not is_expiry(name) or name.removeprefix(_PREFIX) in lanes
+    }
 
 
 def expiry_after(now: datetime, seconds: float) -> str:

@@ -49,6 +49,8 @@ class Seen:
 
     landscape: Landscape
     members: tuple[Member, ...] = ()
+    where: str = ""
+    """As a person knows the mesh, where there could be more than one."""
 
     def members_of(self, service: str, version: str) -> list[Member]:
         """The workloads of one version of a service."""

@@ -71,7 +71,7 @@ def create(
     def plan(seen: Seen, _: Sequence[Revision], __: str) -> Plan:
         if any(there.name == lane for there in lanes_in(seen.landscape)):
             raise LaneError(f"There is a lane {lane} already; `lanes add` and `lanes remove` change it.")
-        versions, start = _versions(seen, lane, services, target, expires)
+        versions, start = versions_of(seen, lane, services, target, expires)
         return Plan(edits.create(Lane(lane, versions, Mode(mode), expires)), start)
 
     carry_out_and_show(target, plan, output, dry_run)
@@ -109,7 +109,7 @@ def add(
     def plan(seen: Seen, _: Sequence[Revision], __: str) -> Plan:
         there = lane_named(seen.landscape, lane)
         until = there.expires if expires is None else expires
-        versions, start = _versions(seen, lane, services, target, until)
+        versions, start = versions_of(seen, lane, services, target, until)
         return Plan(edits.extend(lane, versions, Mode(mode) if mode else None, expires), start)
 
     carry_out_and_show(target, plan, output, dry_run)
@@ -211,7 +211,7 @@ def lane_named(landscape: Landscape, name: str) -> Lane:
     raise LaneError(f"There is no lane {name!r}; there are {known}.")
 
 
-def _versions(
+def versions_of(
     seen: Seen, lane: str, services: Mapping[str, str], target: Target, expires: str
 ) -> tuple[dict[str, str], dict[Place, Workload]]:
     """The versions a lane is to have; what is to be started for it is a version by the lane's name."""

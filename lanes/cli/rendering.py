@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from lanes.change import changes, dump_all
-from lanes.cli.changes import mode_choice
+from lanes.change import Change, changes, dump_all
+from lanes.cli.changes import mode_choice, versions_of
 from lanes.cli.options import lane_name, service_option, target_options
+from lanes.cli.place import OnThisMachine
 from lanes.cli.target import Target
 from lanes.compose import lanes_in, owner_of, put, routes_of
 from lanes.landscape import (
@@ -29,7 +30,7 @@ from lanes.landscape import (
 from lanes.render import render as rendered
 from lanes.spec import Lane, Mode, SpecError
 from lanes.specfile import spec_from
-from lanes.store import LaneStore
+from lanes.store import LaneStore, Seen
 from mesh import yamltext
 from mesh.sources import objects_in, read_files
 
@@ -78,21 +79,41 @@ def render(
         raise click.UsageError("Say which lane has these services: lanes render LANE --service ...")
     if lane is not None and not services:
         raise click.UsageError("Say what the lane holds: --service NAME=VERSION.")
-    if any(target.names_workload(version) for version in target.checked(services).values()):
+    run = any(target.names_workload(version) for version in target.checked(services).values())
+    if run and (config is not None or isinstance(target.place, OnThisMachine)):
         raise click.UsageError("Only versions can be rendered; what is to be run is no YAML.")
-    landscape = _of_config(config, target.lane_key) if config else target.run(_landscape)
     if lane is None:
-        click.echo(dump_all(_holding_lanes(landscape)), nl=False)
+        landscape = _of_config(config, target.lane_key) if config else target.run(_landscape)
+        click.echo(dump_all(map(_without_time, _holding_lanes(landscape))), nl=False)
         return
-    wanted = Lane(
-        lane_name(click.get_current_context(), click.Argument(["lane"]), lane), services, Mode(mode)
-    )
-    changed = changes(landscape, put(landscape, wanted))
-    click.echo(dump_all(change.after for change in changed if change.after is not None), nl=False)
+    name = lane_name(click.get_current_context(), click.Argument(["lane"]), lane)
+    if config is not None:
+        changed = _changes(Seen(_of_config(config, target.lane_key)), Lane(name, services, Mode(mode)))
+    else:
+        changed = target.run(lambda store: _created(store, name, services, Mode(mode), target))
+    click.echo(dump_all(_without_time(each.after) for each in changed if each.after is not None), nl=False)
 
 
 async def _landscape(store: LaneStore) -> Landscape:
     return (await store.read()).landscape
+
+
+async def _created(
+    store: LaneStore, lane: str, services: Mapping[str, str], mode: Mode, target: Target
+) -> list[Change]:
+    seen = await store.read()
+    versions, start = versions_of(seen, lane, services, target, "")
+    return [*await store.workload_changes(start, (), seen), *_changes(seen, Lane(lane, versions, mode))]
+
+
+def _changes(seen: Seen, lane: Lane) -> list[Change]:
+    return changes(seen.landscape, put(seen.landscape, lane))
+
+
+def _without_time(document: Document) -> Document:
+    """For git, which need not know when an object was created."""
+    metadata = {name: value for name, value in document["metadata"].items() if name != "creationTimestamp"}
+    return {**document, "metadata": metadata}
 
 
 def _of_file(file: Path) -> list[Document]:

@@ -33,20 +33,23 @@ def list_(output: str, target: Target) -> None:
             f"`lanes rollback {revisions[-1].number}` puts it back.",
             err=True,
         )
+    ending = any(lane.expires for lane in there)  # a column that says nothing is left out
     rows = [
         [
             lane.name,
             str(lane.mode),
             ready_of(seen, lane),
+            *([lane.expires or "-"] if ending else []),
             ", ".join(f"{service}={version}" for service, version in sorted(lane.versions.items())) or "-",
         ]
         for lane in there
     ]
     if not rows and output == "table":
-        click.echo("There are no lanes.", err=True)
+        click.echo(f"There are no lanes{f' in {seen.where}' if seen.where else ''}.", err=True)
         return
     data = [{**lane_dict(lane), "ready": ready_of(seen, lane)} for lane in there]
-    show(output, data, lambda: table_of(("LANE", "MODE", "READY", "SERVICES"), rows))
+    columns = ("LANE", "MODE", "READY", *(["EXPIRES"] if ending else []), "SERVICES")
+    show(output, data, lambda: table_of(columns, rows))
 
 
 async def _look(store: LaneStore) -> tuple[Seen, list[Revision]]:
@@ -79,7 +82,7 @@ def status(lane: str, output: str, target: Target) -> None:
     data = {**lane_dict(there), "standing": [each.to_dict() for each in found]}
     if output == "table":
         open_at = [each.service for each in found if not each.strict] if there.mode is Mode.STRICT else []
-        click.echo(f"lane {lane}, {there.mode}")
+        click.echo(f"lane {lane}, {there.mode}{f', until {there.expires}' if there.expires else ''}")
         for service in open_at:
             click.echo(
                 f"note: {service} came after the lane and is open to base; `lanes add {lane} --mode strict`"

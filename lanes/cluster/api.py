@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -104,7 +105,8 @@ class Api:
         self, pod: str, port: int, namespace: str = ""
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """A connection to a port of a pod, in frames of https://kubernetes.io's port-forward."""
-        asked = self._asked("create", PODS, pod, below=_PORT_FORWARD, namespace=namespace)
+        # A WebSocket is a GET, for which newer API servers want the right to create as well.
+        asked = self._asked("get and create", PODS, pod, below=_PORT_FORWARD, namespace=namespace)
         url = await self._url(asked, [("ports", str(port))])
         headers = await self._headers(asked, "GET")
         rest = self._client.rest_client
@@ -181,7 +183,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error.strerror or error.os_error).lower()
+        number = error.os_error.errno
+        return (os.strerror(number) if number and number > 0 else str(error.os_error)).lower()
     return str(error) or type(error).__name__
 
 

@@ -23,8 +23,8 @@ from lanes.marks import CLONE_OF, EXPIRES, LANE_LABEL
 from lanes.render import MANAGED_BY
 
 _VERSION_VARIABLE = "SERVICE_VERSION"
-# What belongs to whoever made the base, or to one of its rollouts.
-_OTHERS_LABELS = ("helm.sh/chart", "pod-template-hash")
+# What says whose the base is: Helm, Argo CD and their like are not to take the clone for theirs.
+_OWNERS_LABELS = ("helm.sh/chart", "app.kubernetes.io/instance")
 _OTHERS_ANNOTATIONS = ("kubectl.kubernetes.io/restartedAt",)
 
 
@@ -97,7 +97,7 @@ def cloned(base: Document, service: str, lane: str, image: str, expires: str) ->
         if variable.get("name") == _VERSION_VARIABLE and "value" in variable:
             variable["value"] = lane
     _select(template["spec"], before, lane)
-    labels = {name: value for name, value in labels_of(base).items() if name not in _OTHERS_LABELS}
+    labels = {name: value for name, value in labels_of(base).items() if name not in _OWNERS_LABELS}
     annotations = {CLONE_OF: _name(base)} | ({EXPIRES: expires} if expires else {})
     metadata = {
         "name": name_of(service, lane),
@@ -126,7 +126,7 @@ def with_end(deployment: Document, expires: str) -> Document:
 
 def _relabel(template: Document, own: Document) -> None:
     metadata = template.setdefault("metadata", {})
-    labels = {k: v for k, v in (metadata.get("labels") or {}).items() if k not in _OTHERS_LABELS}
+    labels = dict(metadata.get("labels") or {})
     if MANAGED_BY.keys() & labels.keys():
         labels |= MANAGED_BY
     metadata["labels"] = {**labels, **own}

@@ -81,11 +81,13 @@ def _contexts(files: str) -> tuple[dict[str, dict[str, Any]], str]:
         raise NoMesh(f"There is no kubeconfig {files}; name one with --kubeconfig or in KUBECONFIG.")
     try:
         merged = kube_config.KubeConfigMerger(files).config.value
-        found = {each["name"]: each.get("context") or {} for each in merged["contexts"]}
-    except _UNREADABLE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise NoMesh(f"The kubeconfig {files} cannot be read: {reason}.") from None
-    return found, str(merged.get("current-context") or "")
+        found = {each.value["name"]: each.value.get("context") or {} for each in merged["contexts"]}
+        return found, str(merged.get("current-context") or "")
+    except (ConfigException, yaml.YAMLError, OSError, UnicodeError) as error:
+        reason = str(error).partition("\n")[0]
+    except (KeyError, TypeError, AttributeError):
+        reason = "it is not built as one"
+    raise NoMesh(f"The kubeconfig {files} cannot be read: {reason}.")
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import json
 import re
 from dataclasses import dataclass
 
-from lanes.cluster.resource import Resource
+from lanes.cluster.resource import DESTINATION_RULES, VIRTUAL_SERVICES, Resource
 from lanes.landscape import LaneError
 from lanes.store import Conflict, NoMesh
 
 _NO_RIGHT = re.compile(r'(?:User "(?P<user>[^"]*)" )?cannot \w+ resource')
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _BUSY = 401, 403, 404, 409, 429
 _FAULT = 500
+_ISTIOS = (VIRTUAL_SERVICES, DESTINATION_RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def refusal(asked: Asked, status: int, body: str) -> Exception:
         )
     if status == _CONFLICT:
         return Conflict()
-    if status == _NOT_FOUND and asked.verb == "list":
+    if status == _NOT_FOUND and asked.verb == "list" and asked.resource in _ISTIOS:
         return NoMesh(
             f"The API server of {asked.cluster} does not know {asked.what} in version "
             f"{asked.resource.version} (404); install Istio 1.22 or newer, or its CustomResourceDefinitions."

@@ -67,7 +67,8 @@ class ClusterStore:
         listed = await self._objects.read()
         documents = [plain(each) for each in listed.rules]
         landscape = Landscape.of(documents, services_known(listed.services), self._lane_key)
-        return Seen(landscape, tuple(members_of(listed)))
+        where = f"the namespace {self._api.namespace} of {self._api.cluster}"
+        return Seen(landscape, tuple(members_of(listed)), where)
 
     async def workload_changes(
         self, start: Mapping[Place, Workload], stop: Sequence[Place], seen: Seen

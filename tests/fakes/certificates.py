@@ -6,6 +6,7 @@ import base64
 import datetime
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 from cryptography import x509
@@ -34,6 +35,17 @@ class Authority:
 
     def server_credentials(self, name: str) -> grpc.ServerCredentials:
         """Credentials of a server called `name`."""
+        return grpc.ssl_server_credentials([self._pair(name)])
+
+    def files(self, name: str, folder: Path) -> tuple[Path, Path]:
+        """The same as files: its certificate and its key."""
+        found = folder / "tls.crt", folder / "tls.key"
+        for path, text in zip(found, reversed(self._pair(name)), strict=True):
+            path.write_bytes(text)
+        return found
+
+    def _pair(self, name: str) -> tuple[bytes, bytes]:
+        """Key and certificate of a server, as PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
@@ -41,15 +53,10 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        pair = (
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-            certificate.public_bytes(serialization.Encoding.PEM),
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return grpc.ssl_server_credentials([pair])
+        return private, certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _builder(

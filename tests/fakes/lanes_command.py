@@ -1,4 +1,4 @@
-"""The `lanes` command against a running mesh, as somebody types it in a shell."""
+"""The `lanes` command, as somebody types it in a shell."""
 
 import asyncio
 import json
@@ -17,18 +17,18 @@ class Answer(NamedTuple):
     err: str
 
 
-class Lanes:
-    """The command against one mesh, in a folder."""
+class Command:
+    """The command in a folder, with these variables set."""
 
-    def __init__(self, mesh: Mesh, folder: Path) -> None:
-        self.mesh = mesh
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.variables = variables
 
     async def spawn(self, *words: str, stdin: str | None = None) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "lanes", *words),
             cwd=self.folder,
-            env={**os.environ, "MESH_STATE": str(self.mesh.state.path)},
+            env={**os.environ, **self.variables},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -51,6 +51,14 @@ class Lanes:
 
     async def json(self, *words: str) -> Any:
         return json.loads(await self.ok(*words, "-o", "json"))
+
+
+class Lanes(Command):
+    """The command against a mesh on this machine."""
+
+    def __init__(self, mesh: Mesh, folder: Path) -> None:
+        super().__init__(folder, MESH_STATE=str(mesh.state.path))
+        self.mesh = mesh
 
 
 async def rules(mesh: Mesh) -> dict[str, str]:

@@ -61,6 +61,10 @@ def test_the_end_of_a_lane_is_annotated_where_its_routes_are_and_goes_with_them(
     metadata = there.objects[Key("VirtualService", "default", "reviews")]["metadata"]
     assert metadata["annotations"] == {"expires.lanes.proxyless.dev/dev": "2030-01-01T00:00:00Z"}
     assert lanes_in(there) == (DEV, OTHER)
+    by_hand = there.objects[Key("VirtualService", "default", "ratings")]
+    by_hand["spec"]["http"] = by_hand["spec"]["http"][1:]
+    assert edits.delete("other")(edits.reduce("dev", ["reviews"])(there)) == before
+    there = edits.create(DEV)(edits.create(OTHER)(before))
     never = edits.extend("dev", {}, None, "")(there)
     assert all("annotations" not in document["metadata"] for document in never.objects.values())
     assert edits.delete("dev", "other")(there) == before
