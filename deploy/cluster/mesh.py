@@ -180,8 +180,8 @@ async def cluster_mesh(where: Where) -> AsyncIterator[ClusterMesh]:
             kubectl = Kubectl(api.namespace, where.context, where.kubeconfig)
             above = Kubectl(ISTIO_NAMESPACE, where.context, where.kubeconfig)
             istiod = Istiod(istio, Workload(istio, above, ISTIOD), where.istiod)
-            await istiod.open()
             try:
+                await istiod.open()
                 async with _door(api, kubectl, where.door) as door:
                     mesh = ClusterMesh(api, istiod, kubectl, door, where.xds_address)
                     before = await mesh.rules.all()
