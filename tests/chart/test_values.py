@@ -119,6 +119,29 @@ def test_every_default_is_in_the_schema_and_the_other_way_round() -> None:
     assert yaml.safe_load(text) == chart().values
 
 
+def test_what_is_taken_away_is_either_missed_by_the_schema_or_by_nobody() -> None:
+    """Never by a template, whose error would name no value but those of lanes."""
+
+    def paths(values: Any) -> list[tuple[str, ...]]:
+        if not isinstance(values, dict):
+            return []
+        return [path for key, each in values.items() for path in [(key,), *((key, *p) for p in paths(each))]]
+
+    found = paths(chart().values)
+    assert len(found) > 80
+    for path in found:
+        values: Any = None
+        for key in reversed(path):
+            values = {key: values}
+        try:
+            render(values)
+        except helm.HelmValuesError as error:
+            place = "".join(f"/{key}" for key in path[:-1])
+            assert f"at '{place}'" in str(error)
+        except helm.HelmRenderError as error:
+            assert "lanes.demo.services" in str(error), path
+
+
 # -- the schema and the services mean the same
 
 
