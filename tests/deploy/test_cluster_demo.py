@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from rich.console import Console
@@ -56,6 +57,10 @@ def console() -> Console:
 def text_of(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def open_sessions() -> set[int]:
+    return {id(o) for o in gc.get_objects() if isinstance(o, aiohttp.ClientSession) and not o.closed}
 
 
 async def rules(mesh: Mesh) -> dict[str, object]:
@@ -119,7 +124,8 @@ async def test_a_cluster_that_is_not_there_is_one_sentence(where: Where, console
 async def test_an_istiod_that_is_not_there_is_one_sentence(
     where: Where, console: Console, cluster: FakeCluster
 ) -> None:
+    before = open_sessions()
     nowhere = Where(kubeconfig=where.kubeconfig, door=where.door, istiod="http://127.0.0.1:1")
     assert await run_cluster_demo(console, nowhere) == 1
     assert "The control plane is not running." in text_of(console)
-    gc.collect()  # what was left open would be told of now, and that is an error
+    assert open_sessions() <= before
