@@ -291,4 +291,6 @@ async def test_programs_that_do_not_clean_up_end_quietly(name: str) -> None:
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
     out, err = await asyncio.wait_for(process.communicate(), 40)
-    assert (process.returncode, out, err) == (0, b"", b"")
+    # asyncio's debug mode tells what took long, as anything may on a busy machine.
+    said = [line for line in err.splitlines() if not line.startswith(b"Executing <")]
+    assert (process.returncode, out, said) == (0, b"", [])

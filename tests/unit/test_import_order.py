@@ -17,7 +17,7 @@ ORDER = (
     "errors",
     "names resources observer",
     "parse|match|balance",
-    "protocol depgraph retry fault routing",
+    "protocol depgraph retry fault edits routing",
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -40,6 +40,7 @@ SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observe
     "depgraph",
     "retry",
     "fault",
+    "edits",
     "routing",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {

@@ -27,7 +27,8 @@ class DeferredCall(aio.Call):
     """What the four kinds have in common (grpc.aio.Call).
 
     `writes` is given where the caller gave no iterator of requests: what it writes is the iterator. `attempt`
-    comes to hold the first inner call as soon as there is one, even if another may follow it.
+    comes to hold the first inner call as soon as there is one, even if another may follow it. `answered` is
+    given the response's initial metadata and returns what the caller gets.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class DeferredCall(aio.Call):
         deadline: float | None,
         writes: WriteQueue | None = None,
         attempt: asyncio.Future[aio.Call] | None = None,
+        answered: Callable[[Any], Any] | None = None,
     ) -> None:
+        self._answered = answered
         self._writes = writes
         self._attempt = attempt
         self._loop = asyncio.get_running_loop()
@@ -137,7 +140,7 @@ class DeferredCall(aio.Call):
 
     async def initial_metadata(self) -> aio.Metadata:
         metadata: aio.Metadata = await self._ask("initial_metadata")
-        return metadata
+        return metadata if self._answered is None else self._answered(metadata)
 
     async def trailing_metadata(self) -> aio.Metadata:
         metadata: aio.Metadata = await self._ask("trailing_metadata")

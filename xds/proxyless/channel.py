@@ -193,12 +193,16 @@ class Channel(aio.Channel):
         writes = _own_writes(spec)
         if spec.method.kind == "stream_unary":
             spec.attempt = asyncio.get_running_loop().create_future()
-        return self._track(spec, self._dispatcher.run(spec), writes)
+        return self._track(spec, self._dispatcher.run(spec), writes, spec.answered)
 
     def _track(
-        self, spec: CallSpec, bring: Coroutine[Any, Any, aio.Call], writes: WriteQueue | None
+        self,
+        spec: CallSpec,
+        bring: Coroutine[Any, Any, aio.Call],
+        writes: WriteQueue | None,
+        answered: Callable[[Any], Any] | None = None,
     ) -> DeferredCall:
-        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes, spec.attempt)
+        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes, spec.attempt, answered)
         self._calls.add(call)
         return call
 

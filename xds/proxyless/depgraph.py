@@ -15,6 +15,7 @@ from .fault import effective_policies
 from .match import RouteTable, select_virtual_host
 from .protocol import Held, State
 from .resources import (
+    NO_EDITS,
     AggregateDiscovery,
     Cluster,
     ClusterAction,
@@ -25,6 +26,7 @@ from .resources import (
     FaultPolicy,
     Kind,
     Listener,
+    MessageEdits,
     RetryPolicy,
     Route,
     RouteConfig,
@@ -102,6 +104,12 @@ class Config:
         return effective_policies(
             self.listener.faults, self.table.virtual_host.faults, route.faults, weighted
         )
+
+    def edits(self, route: Route, cluster: WeightedCluster) -> tuple[MessageEdits, ...]:
+        """What is done to the headers of a call, level by level in the order in which it is done."""
+        levels = (cluster.edits, route.edits, self.table.virtual_host.edits, self.route_config.edits)
+        ordered = reversed(levels) if self.route_config.specific_edits_win else levels
+        return tuple(level for level in ordered if level is not NO_EDITS)
 
 
 Outcome: TypeAlias = Config | Pending | Failed

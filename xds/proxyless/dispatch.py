@@ -16,9 +16,10 @@ from grpc import aio
 from .balance import Status
 from .client import AdsClient
 from .depgraph import Config, Failed
+from .edits import edited
 from .match import CallHeaders
 from .replay import Replay
-from .resources import RetryPolicy
+from .resources import MessageEdits, RetryPolicy
 from .retry import backoff, may_retry, pushback
 from .routing import Chosen, Course, Refused, describe
 from .subchannels import Subchannel
@@ -66,10 +67,19 @@ class CallSpec:
     compression: grpc.Compression | None = None
     started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     course: Course | None = None
+    edits: tuple[MessageEdits, ...] = ()
+    """What is done to the headers of its last attempt."""
     dropped: str | None = None
     """Why the call must not be sent, decided when it was made."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
+
+    def answered(self, metadata: Any) -> Any:
+        """The response's initial metadata after what the configuration does to it."""
+        levels = [level.response for level in self.edits if level.response]
+        if not levels or self.course is None:
+            return metadata
+        return aio.Metadata(*edited(tuple(metadata or ()), levels, self.course.call.get))
 
 
 class Dispatcher:
@@ -90,6 +100,9 @@ class Dispatcher:
             return None
         if spec.method.unary_response and config.retry(choice.action) is not None:
             return None
+        assert choice.cluster is not None  # only an abort has none
+        if any(level.response for level in config.edits(choice.route, choice.cluster)):
+            return None  # somebody has to edit what comes back
         started = self._start(spec, choice, self._deadline(config, choice, spec))
         return started[0] if isinstance(started, tuple) else None
 
@@ -269,6 +282,12 @@ class Dispatcher:
             return None
         address = subchannel.key.address
         method = spec.method
+        config = self._active.outcome
+        assert isinstance(config, Config)
+        spec.edits = config.edits(choice.route, choice.cluster)
+        metadata = spec.metadata
+        if spec.edits:
+            metadata = edited(metadata, (level.request for level in spec.edits), spec.course.call.get)
         inner = subchannel.method(method if replay is None else replace(method, serialize=None))
         try:
             call = cast(
@@ -276,7 +295,7 @@ class Dispatcher:
                 inner(
                     replay.messages() if replay is not None else spec.request,
                     timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
-                    metadata=spec.metadata,
+                    metadata=metadata,
                     credentials=spec.credentials,
                     # Never wait_for_ready: the call would stay with this endpoint for good.
                     compression=spec.compression,

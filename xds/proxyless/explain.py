@@ -57,6 +57,8 @@ class Decision:
     timeout: float | None = None
     retry: dict[str, Any] | None = None
     fault: dict[str, Any] | None = None
+    edits: list[str] = field(default_factory=list)
+    """What is done to the headers of the request and the response, in order."""
     steps: list[str] = field(default_factory=list)
     error: str | None = None
 
@@ -164,8 +166,17 @@ def _describe(
         timeout=config.timeout(action),
         retry=_retry(config.retry(action)),
         fault=_fault(policies),
+        edits=list(_edits(config, choice)),
         error=error,
     )
+
+
+def _edits(config: Config, choice: Chosen) -> Iterator[str]:
+    levels = config.edits(choice.route, choice.cluster) if choice.cluster is not None else ()
+    for level in levels:
+        for which, edits in (("request", level.request), ("response", level.response)):
+            yield from (f"{which}: remove {name}" for name in edits.remove)
+            yield from (f"{which}: {e.how.replace('_', ' ')} {e.name}: {e.value}" for e in edits.add)
 
 
 def _endpoints(cluster: ActiveCluster | None) -> list[str]:

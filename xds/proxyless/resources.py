@@ -172,12 +172,45 @@ class HashPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderEdit:
+    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` in its value is a header of the request."""
+
+    how: Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
+    name: str
+    value: str
+    keep_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderEdits:
+    """What one level of the configuration does to headers: it removes first, then adds in order."""
+
+    remove: tuple[str, ...] = ()
+    add: tuple[HeaderEdit, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.remove or self.add)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdits:
+    """What one level does to the headers of requests and responses."""
+
+    request: HeaderEdits = HeaderEdits()
+    response: HeaderEdits = HeaderEdits()
+
+
+NO_EDITS = MessageEdits()
+
+
+@dataclass(frozen=True, slots=True)
 class WeightedCluster:
     """One choice of envoy.config.route.v3.WeightedCluster."""
 
     name: str
     weight: int
     faults: tuple[FaultFilter, ...] = ()
+    edits: MessageEdits = NO_EDITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +244,7 @@ class Route:
     index: int = 0
     """Its place in its virtual host, from 0."""
     faults: tuple[FaultFilter, ...] = ()
+    edits: MessageEdits = NO_EDITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +256,7 @@ class VirtualHost:
     routes: tuple[Route, ...]
     retry: RetryPolicy | None = None
     faults: tuple[FaultFilter, ...] = ()
+    edits: MessageEdits = NO_EDITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +265,9 @@ class RouteConfig:
 
     name: str
     virtual_hosts: tuple[VirtualHost, ...]
+    edits: MessageEdits = NO_EDITS
+    specific_edits_win: bool = False
+    """Edit by route configuration first, weighted cluster last, so that the last word is the latter's."""
 
 
 # --- listener ---------------------------------------------------------------------------------------------

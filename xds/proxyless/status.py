@@ -87,6 +87,7 @@ def decision_lines(decision: Decision) -> Iterator[str]:
             else f"{decision.retry['max_attempts']} attempts on {', '.join(decision.retry['retry_on'])}",
         ),
         ("fault", None if decision.fault is None else str(decision.fault)),
+        ("headers", "; ".join(decision.edits) or None),
         ("fails", decision.error),
     ]
     yield from (f"{name:>13}  {value}" for name, value in rows if value is not None)

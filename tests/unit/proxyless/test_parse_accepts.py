@@ -480,8 +480,8 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             "validate_clusters: has no effect here",
         ),
         (
-            lambda: fake.route_config("r", [{**fake.route("c"), "request_headers_to_remove": ["x"]}]),
-            f"{ROUTE_AT}.request_headers_to_remove: has no effect here",
+            lambda: fake.route_config("r", [{**fake.route("c"), "request_headers_to_remove": ["Host"]}]),
+            f"{ROUTE_AT}.request_headers_to_remove[0]: 'Host' has no effect here: it is gRPC's own",
         ),
         (
             lambda: fake.route_config(

@@ -14,6 +14,7 @@ from ..resources import (
     VirtualHost,
     WeightedCluster,
 )
+from .edits import parse_edits
 from .filters import parse_overrides
 from .hashing import parse_hash_policies
 from .matchers import parse_match
@@ -38,7 +39,8 @@ def parse_route_config(message: Any, notes: Notes, where: str = "") -> RouteConf
             if folded in owners:
                 raise ResourceError(f"{at}.domains[{j}]", f"{domain!r} stands in {owners[folded]} as well")
             owners[folded] = at
-    return RouteConfig(message.name, tuple(hosts))
+    edits = parse_edits(message, where, notes)
+    return RouteConfig(message.name, tuple(hosts), edits, message.most_specific_header_mutations_wins)
 
 
 def _parse_virtual_host(message: Any, where: str, notes: Notes) -> VirtualHost:
@@ -58,7 +60,8 @@ def _parse_virtual_host(message: Any, where: str, notes: Notes) -> VirtualHost:
     routes = tuple(
         _parse_route(each, i, f"{where}.routes[{i}]", notes) for i, each in enumerate(message.routes)
     )
-    return VirtualHost(message.name, tuple(message.domains), routes, retry, faults)
+    edits = parse_edits(message, where, notes)
+    return VirtualHost(message.name, tuple(message.domains), routes, retry, faults, edits)
 
 
 def _parse_route(message: Any, index: int, where: str, notes: Notes) -> Route:
@@ -70,11 +73,10 @@ def _parse_route(message: Any, index: int, where: str, notes: Notes) -> Route:
     which = message.WhichOneof("action")
     if which is None:
         raise ResourceError(where, "has no action")
+    action: Action = OtherAction(which)
     if which == "route":
-        return Route(
-            match, _parse_action(message.route, f"{where}.route", notes), message.name, index, faults
-        )
-    return Route(match, OtherAction(which), message.name, index, faults)
+        action = _parse_action(message.route, f"{where}.route", notes)
+    return Route(match, action, message.name, index, faults, parse_edits(message, where, notes))
 
 
 def _parse_action(message: Any, where: str, notes: Notes) -> Action:
@@ -116,7 +118,8 @@ def _parse_weighted(message: Any, where: str, notes: Notes) -> tuple[WeightedClu
         if not each.name:
             raise ResourceError(f"{at}.name", "is empty")
         faults = parse_overrides(each.typed_per_filter_config, f"{at}.typed_per_filter_config", notes)
-        clusters.append(WeightedCluster(each.name, each.weight.value, faults))
+        edits = parse_edits(each, at, notes)
+        clusters.append(WeightedCluster(each.name, each.weight.value, faults, edits))
     total = sum(cluster.weight for cluster in clusters)
     if not 0 < total <= _MAX_TOTAL_WEIGHT:
         raise ResourceError(f"{where}.clusters", f"the weights add up to {total}, not to 1 … 2³²-1")

@@ -15,6 +15,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import ResourceError
 
+_EDITS = "request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove"
+
 SUPPORTED: dict[str, frozenset[str]] = {
     name: frozenset(fields.split())
     for name, fields in {
@@ -28,11 +30,17 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "name typed_config is_optional"
         ),
         "envoy.config.core.v3.HttpProtocolOptions": "max_stream_duration",
-        "envoy.config.route.v3.RouteConfiguration": "name virtual_hosts",
-        "envoy.config.route.v3.VirtualHost": "name domains routes retry_policy typed_per_filter_config",
+        "envoy.config.route.v3.RouteConfiguration": (
+            f"name virtual_hosts most_specific_header_mutations_wins {_EDITS}"
+        ),
+        "envoy.config.route.v3.VirtualHost": (
+            f"name domains routes retry_policy typed_per_filter_config {_EDITS}"
+        ),
+        "envoy.config.core.v3.HeaderValueOption": "header append append_action keep_empty_value",
+        "envoy.config.core.v3.HeaderValue": "key value",
         "envoy.config.route.v3.Route": (
             "name match route redirect direct_response filter_action non_forwarding_action "
-            "typed_per_filter_config metadata decorator"
+            f"typed_per_filter_config metadata decorator {_EDITS}"
         ),
         "envoy.config.route.v3.RouteMatch": (
             "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers "
@@ -60,7 +68,9 @@ SUPPORTED: dict[str, frozenset[str]] = {
         ),
         "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
         "envoy.config.route.v3.WeightedCluster": "clusters total_weight",
-        "envoy.config.route.v3.WeightedCluster.ClusterWeight": "name weight typed_per_filter_config",
+        "envoy.config.route.v3.WeightedCluster.ClusterWeight": (
+            f"name weight typed_per_filter_config {_EDITS}"
+        ),
         "envoy.extensions.filters.http.fault.v3.HTTPFault": "delay abort max_active_faults",
         "envoy.extensions.filters.common.fault.v3.FaultDelay": "fixed_delay header_delay percentage",
         "envoy.extensions.filters.http.fault.v3.FaultAbort": (
