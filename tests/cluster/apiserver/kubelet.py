@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from tests.cluster.apiserver.pod import container_of, environment_of, mounts_of, status_of
 from tests.cluster.apiserver.server import MERGE, Object, Refused, Server
 from tests.fakes.certificates import Authority
+from tests.fakes.port_forward import port_forward
 
 IMAGES = frozenset({"bookinfo"})
 _POLL = 0.2
@@ -129,7 +130,7 @@ class Kubelet:
             for pod in pods:
                 uid, node = pod["metadata"]["uid"], pod["spec"].get("nodeName")
                 if node not in (None, self.node):
-                    raise AssertionError(f"{node} took a Pod: a cluster with nodes needs no stand-in for them")
+                    raise AssertionError(f"{node} took a Pod: where there are nodes, none is stood in for")
                 there = self.running.get(uid)
                 if pod["metadata"].get("deletionTimestamp"):
                     if there is None or there.task is None:
@@ -313,34 +314,8 @@ class Kubelet:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _forward(self, request: web.Request) -> web.WebSocketResponse:
-        """As a kubelet does over WebSocket: channel 0 is data and 1 an error, each begins with the port."""
-        port = int(request.query["port"])
         there = self.of(request.match_info["pod"])
-        answer = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
-        await answer.prepare(request)
-        for channel in (0, 1):
-            await answer.send_bytes(bytes([channel]) + port.to_bytes(2, "little"))
-        try:
-            reader, writer = await asyncio.open_connection(there.ip, port)
-        except OSError as error:
-            await answer.send_bytes(b"\x01" + f"{error}".encode())
-            return answer
-
-        async def back() -> None:
-            while data := await reader.read(65536):
-                await answer.send_bytes(b"\x00" + data)
-            await answer.close()
-
-        returning = asyncio.create_task(back())
-        try:
-            async for message in answer:
-                if message.type is WSMsgType.BINARY and message.data[:1] == b"\x00":
-                    writer.write(message.data[1:])
-                    await writer.drain()
-        finally:
-            returning.cancel()
-            writer.close()
-        return answer
+        return await port_forward(request, there.ip, int(request.query["port"]))
 
 
 def _write(path: Path, text: str) -> None:
