@@ -129,7 +129,9 @@ class Kubelet:
             for pod in pods:
                 uid, node = pod["metadata"]["uid"], pod["spec"].get("nodeName")
                 if node not in (None, self.node):
-                    raise AssertionError(f"{node} took a Pod: a cluster with nodes needs no stand-in for them")
+                    raise AssertionError(
+                        f"{node} took a Pod: a cluster with nodes needs no stand-in for them"
+                    )
                 there = self.running.get(uid)
                 if pod["metadata"].get("deletionTimestamp"):
                     if there is None or there.task is None:
