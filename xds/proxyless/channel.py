@@ -75,6 +75,7 @@ class Channel(aio.Channel):
             # Also where whoever closes has no patience: nobody else would.
             for call in calls:
                 call.cancel()
+            self._dispatcher.close()
             self._client.detach(self._active)
             self._active.notify()
             if self._released is not None:

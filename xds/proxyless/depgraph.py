@@ -186,6 +186,7 @@ def _cluster_names(table: RouteTable) -> list[str]:
     for route in table.virtual_host.routes:
         if isinstance(route.action, ClusterAction):
             names.update((cluster.name, None) for cluster in route.action.clusters if cluster.weight)
+            names.update((mirror.cluster, None) for mirror in route.action.mirrors)
     return list(names)
 
 

@@ -18,6 +18,7 @@ from .client import AdsClient
 from .depgraph import Config, Failed
 from .edits import edited
 from .match import CallHeaders
+from .mirror import Mirrors
 from .replay import Replay
 from .resources import MessageEdits, RetryPolicy
 from .retry import backoff, may_retry, pushback
@@ -89,6 +90,11 @@ class Dispatcher:
         self._client = client
         self._active = active
         self._loop = asyncio.get_running_loop()
+        self._mirrors = Mirrors(active, client.draw)
+
+    def close(self) -> None:
+        """Give up the copies of calls that are still on their way."""
+        self._mirrors.close()
 
     def start_now(self, spec: CallSpec) -> aio.Call | None:
         """Start the call at once where nothing is waited for and nobody needs to see how it ends."""
@@ -305,9 +311,32 @@ class Dispatcher:
             cluster.leave()
             raise
         cluster.started(subchannel, call)
+        if choice.action.mirrors and not tried and not method.streams_requests:
+            self._mirror(spec, choice, deadline, metadata)
         uri, route = self._active.target.uri, describe(choice.route)
         self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
         return call, address
+
+    def _mirror(
+        self,
+        spec: CallSpec,
+        choice: Chosen,
+        deadline: float | None,
+        metadata: tuple[tuple[str, str | bytes], ...],
+    ) -> None:
+        """Send copies of a call whose request is one message; a stream of them is not kept for that."""
+
+        def start(subchannel: Subchannel) -> aio.Call:
+            call = subchannel.method(spec.method)(
+                spec.request,
+                timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                metadata=metadata,
+                credentials=spec.credentials,
+                compression=spec.compression,
+            )
+            return cast(aio.Call, call)
+
+        self._mirrors.copy(choice.action.mirrors, start)
 
     def _error(self, code: grpc.StatusCode, reason: str, skipped: tuple[str, ...] = ()) -> aio.AioRpcError:
         because = f" (before: {'; '.join(skipped)})" if skipped else ""

@@ -57,6 +57,8 @@ class Decision:
     timeout: float | None = None
     retry: dict[str, Any] | None = None
     fault: dict[str, Any] | None = None
+    mirrors: dict[str, float] = field(default_factory=dict)
+    """Which clusters get a copy, and of what percentage of the calls."""
     edits: list[str] = field(default_factory=list)
     """What is done to the headers of the request and the response, in order."""
     steps: list[str] = field(default_factory=list)
@@ -166,6 +168,7 @@ def _describe(
         timeout=config.timeout(action),
         retry=_retry(config.retry(action)),
         fault=_fault(policies),
+        mirrors={m.cluster: 100 * m.fraction.numerator / m.fraction.denominator for m in action.mirrors},
         edits=list(_edits(config, choice)),
         error=error,
     )

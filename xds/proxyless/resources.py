@@ -214,6 +214,16 @@ class WeightedCluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """A share of the calls is sent to this cluster as well (RequestMirrorPolicy)."""
+
+    cluster: str
+    fraction: Fraction = Fraction(100)
+    shadow_suffix: bool = True
+    """The copy's authority ends in `-shadow`, as Envoy's does."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterAction:
     """Forward to one of these clusters, drawn by weight; a plain `cluster` is a list of one."""
 
@@ -222,6 +232,7 @@ class ClusterAction:
     """Seconds; 0 is no limit, None leaves it to the listener (gRFC A31)."""
     retry: RetryPolicy | None = None
     hash_policies: tuple[HashPolicy, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

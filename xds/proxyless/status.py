@@ -88,6 +88,10 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         ),
         ("fault", None if decision.fault is None else str(decision.fault)),
         ("headers", "; ".join(decision.edits) or None),
+        (
+            "mirrored to",
+            ", ".join(f"{name} ({share:g} %)" for name, share in decision.mirrors.items()) or None,
+        ),
         ("fails", decision.error),
     ]
     yield from (f"{name:>13}  {value}" for name, value in rows if value is not None)

@@ -13,7 +13,7 @@ from .clusters import ActiveCluster, Connections
 from .depgraph import AggregateConfig, Config, Dependencies, Failed, Lookup, Outcome
 from .match import CallHeaders, Draw
 from .names import Target
-from .resources import Route
+from .resources import Mirror, Route
 from .routing import Chosen, Course, Fallback, Refused, choose
 from .subchannels import SubchannelPool
 
@@ -40,6 +40,9 @@ class ActiveTarget:
         self.number = draw(2**64)
         """What a hash policy knows the channel by (gRFC A42)."""
         self._connections = Connections(pool, target.authority, credentials, tuple(options))
+        self._shadow_connections = Connections(pool, _shadow(target.authority), credentials, tuple(options))
+        self._shadows: dict[str, ActiveCluster] = {}
+        self._closed = False
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -58,6 +61,12 @@ class ActiveTarget:
         for name in list(self.clusters):
             if name not in wanted or isinstance(wanted[name], AggregateConfig):
                 self.clusters.pop(name).close()
+        for name in list(self._shadows):
+            outcome = wanted.get(name)
+            if outcome is None or isinstance(outcome, AggregateConfig):
+                self._shadows.pop(name).close()
+            else:
+                self._shadows[name].update(outcome)
         for name, outcome in wanted.items():
             if not isinstance(outcome, AggregateConfig):
                 self._cluster(name).update(outcome)
@@ -101,6 +110,33 @@ class ActiveTarget:
                 break
         return name, active
 
+    def mirrored(self, mirror: Mirror) -> ActiveCluster | None:
+        """The cluster that takes the copies: as `serving`, but its connections have another authority.
+
+        None where the configuration has no such cluster any more.
+        """
+        if (
+            self._closed
+            or not isinstance(self.outcome, Config)
+            or mirror.cluster not in self.outcome.clusters
+        ):
+            return None
+        if not mirror.shadow_suffix:
+            return self.serving(mirror.cluster)[1]
+        outcome = self.outcome.clusters[mirror.cluster]
+        names = outcome.leaves if isinstance(outcome, AggregateConfig) else (mirror.cluster,)
+        for name in names:
+            if name not in self._shadows:
+                leaf = self.outcome.clusters[name]
+                assert not isinstance(leaf, AggregateConfig)
+                self._shadows[name] = ActiveCluster(self._shadow_connections, self.draw, self.notify)
+                self._shadows[name].update(leaf)
+            active = self._shadows[name]
+            active.wake()
+            if active.picker.status is not Status.UNUSABLE:
+                break
+        return active
+
     def status(self, cluster: str) -> tuple[Status, str]:
         """What a cluster can do now."""
         name, active = self.serving(cluster)
@@ -141,7 +177,15 @@ class ActiveTarget:
 
     def close(self) -> None:
         """Give everything back."""
-        for cluster in self.clusters.values():
+        self._closed = True
+        for cluster in (*self.clusters.values(), *self._shadows.values()):
             cluster.close()
         self.clusters.clear()
+        self._shadows.clear()
         self.notify()
+
+
+def _shadow(authority: str) -> str:
+    """`host-shadow:port`, as Envoy names the authority of a copy."""
+    host, colon, port = authority.rpartition(":")
+    return f"{host}-shadow:{port}" if colon and port.isdigit() else f"{authority}-shadow"

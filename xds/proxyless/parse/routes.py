@@ -8,6 +8,8 @@ from ..errors import ResourceError
 from ..resources import (
     Action,
     ClusterAction,
+    Fraction,
+    Mirror,
     OtherAction,
     Route,
     RouteConfig,
@@ -19,7 +21,7 @@ from .filters import parse_overrides
 from .hashing import parse_hash_policies
 from .matchers import parse_match
 from .retry import parse_retry
-from .scalars import duration
+from .scalars import duration, fraction
 from .support import Notes, check_fields
 
 _MAX_TOTAL_WEIGHT = 2**32 - 1
@@ -106,7 +108,23 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
     hashing = parse_hash_policies(message.hash_policy, f"{where}.hash_policy", notes)
-    return ClusterAction(clusters, limit, retry, hashing)
+    mirrors = _parse_mirrors(message.request_mirror_policies, f"{where}.request_mirror_policies", notes)
+    return ClusterAction(clusters, limit, retry, hashing, mirrors)
+
+
+def _parse_mirrors(messages: Any, where: str, notes: Notes) -> tuple[Mirror, ...]:
+    mirrors = []
+    for i, each in enumerate(messages):
+        at = f"{where}[{i}]"
+        check_fields(each, at, notes)
+        if not each.cluster:
+            raise ResourceError(f"{at}.cluster", "is empty")
+        share = Fraction(100)
+        if each.HasField("runtime_fraction"):
+            check_fields(each.runtime_fraction, f"{at}.runtime_fraction", notes)
+            share = fraction(each.runtime_fraction.default_value, f"{at}.runtime_fraction.default_value")
+        mirrors.append(Mirror(each.cluster, share, not each.disable_shadow_host_suffix_append))
+    return tuple(mirrors)
 
 
 def _parse_weighted(message: Any, where: str, notes: Notes) -> tuple[WeightedCluster, ...]:

@@ -54,8 +54,12 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.type.matcher.v3.RegexMatcher": "regex google_re2",
         "envoy.config.route.v3.RouteAction": (
             "cluster weighted_clusters cluster_header cluster_specifier_plugin timeout max_stream_duration "
-            "max_grpc_timeout retry_policy hash_policy"
+            "max_grpc_timeout retry_policy hash_policy request_mirror_policies"
         ),
+        "envoy.config.route.v3.RouteAction.RequestMirrorPolicy": (
+            "cluster runtime_fraction disable_shadow_host_suffix_append"
+        ),
+        "envoy.config.core.v3.RuntimeFractionalPercent": "default_value runtime_key",
         "envoy.config.route.v3.RouteAction.HashPolicy": "header filter_state terminal",
         "envoy.config.route.v3.RouteAction.HashPolicy.Header": "header_name regex_rewrite",
         "envoy.type.matcher.v3.RegexMatchAndSubstitute": "pattern substitution",
