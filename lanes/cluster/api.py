@@ -16,7 +16,7 @@ from lanes.cluster.refusal import Asked, refusal
 from lanes.cluster.resource import PODS, Resource
 from lanes.landscape import Document
 from lanes.marks import FIELD_MANAGER
-from lanes.store import NoMesh
+from lanes.store import Conflict, NoMesh
 
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
@@ -129,7 +129,10 @@ class Api:
     ) -> Document:
         metadata = {**document["metadata"], "resourceVersion": resource_version}
         asked = self._asked("patch", resource, metadata["name"])
-        return await self._ask(asked, "PATCH", query, {**document, "metadata": metadata}, kind)
+        try:
+            return await self._ask(asked, "PATCH", query, {**document, "metadata": metadata}, kind)
+        except _NotThere:
+            raise Conflict from None
 
     def _asked(
         self, verb: str, resource: Resource, name: str = "", below: str = "", namespace: str = ""

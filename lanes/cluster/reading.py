@@ -13,7 +13,9 @@ from lanes.store import Member
 
 _KEPT = ("name", "namespace", "labels", "annotations", "creationTimestamp")
 _NOISE = "kubectl.kubernetes.io/last-applied-configuration"
+# https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
 _GRPC = ("grpc", "http2", "kubernetes.io/h2c")
+_WITHOUT_ROUTES = ("tcp", "tls", "udp", "mongo", "mysql", "redis")
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -66,21 +68,25 @@ def selected(service: Document, labels: Mapping[str, str]) -> bool:
 
 
 def services_known(services: Iterable[Document]) -> list[Known]:
-    """The services that lanes may have versions of: those that select their pods."""
+    """The services that lanes may have versions of: those that select pods and can be routed by header."""
     found = []
     for service in services:
-        ports = [p for p in maps(spec_of(service).get("ports")) if p.get("protocol", "TCP") == "TCP"]
+        ports = [
+            port
+            for port in maps(spec_of(service).get("ports"))
+            if port.get("protocol", "TCP") == "TCP" and _protocol(port) not in _WITHOUT_ROUTES
+        ]
         if selector_of(service) and ports:
             numbers = tuple(int(port["port"]) for port in ports)
             metadata = service["metadata"]
-            found.append(Known(metadata["name"], metadata["namespace"], numbers, any(map(_is_grpc, ports))))
+            grpc = any(_protocol(port) in _GRPC for port in ports)
+            found.append(Known(metadata["name"], metadata["namespace"], numbers, grpc))
     return found
 
 
-def _is_grpc(port: Document) -> bool:
-    # As Istio reads it: https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
+def _protocol(port: Document) -> str:
     named = str(port.get("name") or "").partition("-")[0]
-    return str(port.get("appProtocol") or named).lower() in _GRPC
+    return str(port.get("appProtocol") or named).lower()
 
 
 def template_labels(deployment: Document) -> Mapping[str, str]:

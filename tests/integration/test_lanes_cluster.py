@@ -187,6 +187,23 @@ async def test_a_change_that_is_half_written_is_finished(server: ApiServer, kube
     assert patches.count("virtualservices/reviews") == 2
 
 
+async def test_what_is_deleted_in_between_is_made_anew_or_not_missed(
+    server: ApiServer, kubeconfig: Path
+) -> None:
+    async def delete() -> None:
+        del server.objects["virtualservices", "reviews"]
+
+    async with opened(kubeconfig, 5, delete) as store:
+        await change(store, creating(DEV))
+    assert await lanes_now(kubeconfig) == (DEV,)
+    made = server.objects["virtualservices", "reviews"]
+    assert made["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "lanes"}
+    async with opened(kubeconfig, 5, delete) as store:
+        await change(store, deleting("dev"))
+    assert await lanes_now(kubeconfig) == ()
+    assert ("virtualservices", "reviews") not in server.objects
+
+
 async def test_eight_at_once(server: ApiServer, kubeconfig: Path) -> None:
     lanes = [Lane(f"team-{number}", {"reviews": "v2"} if number % 2 else DEV.versions) for number in range(8)]
 

@@ -45,11 +45,14 @@ def test_which_services_speak_grpc(port: dict[str, Any], grpc: bool) -> None:
     assert known == Known("reviews", "shop", (9080,), grpc)
 
 
-def test_what_selects_no_pods_has_no_versions() -> None:
+def test_what_selects_no_pods_or_has_no_routes_has_no_versions() -> None:
     kubernetes = service("kubernetes")
     del kubernetes["spec"]["selector"]
     dns = service("dns", {"port": 53, "protocol": "UDP"})
-    assert services_known([kubernetes, dns]) == []
+    cache = service("cache", {"name": "redis", "port": 6379}, {"name": "x", "port": 1, "appProtocol": "tcp"})
+    assert services_known([kubernetes, dns, cache]) == []
+    both = service("both", {"name": "tcp-x", "port": 1}, {"name": "web", "port": 80})
+    assert services_known([both]) == [Known("both", "shop", (80,), False)]
 
 
 def test_members_are_pods_and_what_lanes_started_without_one() -> None:
