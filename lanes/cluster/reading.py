@@ -95,7 +95,7 @@ def template_labels(deployment: Document) -> Mapping[str, str]:
 
 
 def members_of(listed: Listed) -> list[Member]:
-    """Every pod of a service that has a version; and what lanes started that has no pod yet."""
+    """Every pod of a service that has a version and stays; and what lanes started that has no pod yet."""
     found: list[Member] = []
     for service in listed.services:
         name = str(service["metadata"]["name"])
@@ -107,8 +107,7 @@ def members_of(listed: Listed) -> list[Member]:
         seen = set()
         for pod in listed.pods:
             version = labels_of(pod).get("version")
-            status = pod.get("status") or {}
-            if not version or not selected(service, labels_of(pod)) or status.get("phase") in _ENDED:
+            if not version or not selected(service, labels_of(pod)) or is_leaving(pod):
                 continue
             seen.add(version)
             found.append(_member(name, version, pod, ours.get(version)))
@@ -142,9 +141,15 @@ def container_of(deployment: Document, service: str) -> Document:
     return next((each for each in containers if each.get("name") == service), containers[0])
 
 
+def is_leaving(pod: Document) -> bool:
+    """Whether a pod has ended or is about to: it is nobody's any more."""
+    ended = (pod.get("status") or {}).get("phase") in _ENDED
+    return ended or bool(pod["metadata"].get("deletionTimestamp"))
+
+
 def is_ready(pod: Document) -> bool:
     """Whether a pod gets calls."""
-    if pod["metadata"].get("deletionTimestamp"):
+    if is_leaving(pod):
         return False
     conditions = maps((pod.get("status") or {}).get("conditions"))
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
@@ -153,8 +158,6 @@ def is_ready(pod: Document) -> bool:
 def state_of(pod: Document) -> str:
     """How a pod does, in a few words: `ready`, `ImagePullBackOff`, `Pending` …"""
     status: Mapping[str, Any] = pod.get("status") or {}
-    if pod["metadata"].get("deletionTimestamp"):
-        return "terminating"
     if is_ready(pod):
         return "ready"
     reason = _waiting(status)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lanes.cluster.reading import is_ready, why_not_ready
+from lanes.cluster.reading import is_leaving, is_ready, why_not_ready
 from lanes.landscape import Document, maps
 
 
@@ -34,13 +34,9 @@ def rollout_of(deployment: Document, pods: Sequence[Document]) -> Rollout:
     failure = conditions.get("ReplicaFailure", {})
     if failure.get("status") == "True":
         return Rollout(False, f"{text}; {failure.get('message')}")
-    waiting = [why_not_ready(pod) for pod in pods if not is_ready(pod) and not _leaving(pod)]
+    waiting = [why_not_ready(pod) for pod in pods if not is_ready(pod) and not is_leaving(pod)]
     if waiting:
         text += f"; {waiting[0]}"
     stuck = conditions.get("Progressing", {})
     failed = current and stuck.get("status") == "False" and stuck.get("reason") == "ProgressDeadlineExceeded"
     return Rollout(False, text, failed)
-
-
-def _leaving(pod: Document) -> bool:
-    return bool(pod["metadata"].get("deletionTimestamp"))
