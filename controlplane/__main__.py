@@ -55,7 +55,7 @@ def main(
 
     Reads VirtualService, DestinationRule, ServiceEntry and WorkloadEntry from every *.yaml under --config,
     serves them over ADS, and follows every change. What Istio would refuse is refused with its place, and the
-    last good state stays in force.
+    last good state stays in force. Until there is one, the ADS port stays shut.
 
     The admin port answers GET /healthz, /status and /sync, and POST /validate and /reload.
     """
@@ -116,17 +116,29 @@ def _serve(config: Path, host: str, port: int, admin_port: int) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         plane = ControlPlane(config, host=host, port=port, admin_port=admin_port)
+        stopped = asyncio.create_task(stop.wait())
         try:
             await plane.start()
+            if not plane.state.sound.is_set():
+                first, *more = plane.state.errors
+                others = f"and {len(more)} more; " if more else ""
+                click.echo(
+                    f"controlplane: serves nothing until this is mended: {first}"
+                    f" ({others}admin on 127.0.0.1:{plane.admin_port}, config {config})"
+                )
+            serving = asyncio.create_task(plane.serving())
+            await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+                at = f"[{host}]" if ":" in host else host
+                click.echo(
+                    f"controlplane: ADS on {at}:{plane.port}, admin on 127.0.0.1:{plane.admin_port},"
+                    f" config {config}"
+                )
+                await stopped
         except PortError as error:
             click.echo(f"controlplane: {error}", err=True)
             return 1
-        at = f"[{host}]" if ":" in host else host
-        click.echo(
-            f"controlplane: ADS on {at}:{plane.port}, admin on 127.0.0.1:{plane.admin_port}, config {config}"
-        )
-        try:
-            await stop.wait()
         finally:
             await plane.stop()
         return 0

@@ -59,9 +59,12 @@ class AdminServer:
             await self._runner.cleanup()
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        if self.ready and self._state.loaded:
+        if self.ready:
             return web.Response(text="ok")
-        return web.Response(status=503, text="starting")
+        if self._state.sound.is_set():
+            return web.Response(status=503, text="starting")
+        lines = ["waiting for a sound configuration", *map(str, self._state.errors)]
+        return web.Response(status=503, text="\n".join(lines))
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(status(self._state, str(self._directory.path)))

@@ -16,7 +16,11 @@ ADMIN_HOST = "127.0.0.1"
 
 
 class ControlPlane:
-    """A directory served over ADS, with an admin port; an async context manager. Port 0 is any free port."""
+    """A directory served over ADS, with an admin port; an async context manager. Port 0 is any free port.
+
+    The ADS port opens when the directory has been sound once: a client that keeps its routes while nobody
+    answers would drop them all for the empty world of a control plane that could not read its files.
+    """
 
     def __init__(
         self, config: Path, *, host: str = "127.0.0.1", port: int = 15010, admin_port: int = 15014
@@ -30,31 +34,44 @@ class ControlPlane:
         self._admin = AdminServer(self.state, self.directory)
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Load the directory and listen. Raises PortError."""
+        """Load the directory and listen: at once, or when `serving` returns. Raises PortError."""
         try:
             check_port(self.host, self.port)
             self.admin_port = await self._admin.start(ADMIN_HOST, self.admin_port)
             self.directory.load()
-            self.port = await self._ads.start(self.host, self.port)
+            self._watching = asyncio.create_task(self.directory.watch(self._stop))
+            await asyncio.sleep(
+                0
+            )  # the watch stands now; what was changed before it did, the next line loads
+            self.directory.load()
+            self._opening = asyncio.create_task(self._open())
+            if self.state.sound.is_set():
+                await self.serving()
         except BaseException:
             await self.stop()
             raise
-        self._watching = asyncio.create_task(self.directory.watch(self._stop))
-        await asyncio.sleep(
-            0
-        )  # the watch stands now; what was changed before it did is loaded by the next line
-        self.directory.load()
+
+    async def serving(self) -> None:
+        """Wait until clients can be served. Raises PortError."""
+        assert self._opening is not None  # start() comes first
+        await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        await self.state.sound.wait()
+        self.port = await self._ads.start(self.host, self.port)
         self._admin.ready = True
 
     async def stop(self) -> None:
         """End every stream and free the ports."""
         self._stop.set()
         self.state.moved()
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in (self._opening, self._watching):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self._ads.stop()
         await self._admin.stop()
 

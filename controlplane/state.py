@@ -50,7 +50,8 @@ class State:
         self.clients: list[Client] = []
         self.history: deque[tuple[int, dict[str, frozenset[str]]]] = deque(maxlen=MAX_GENERATIONS)
         self.objects: tuple[Object, ...] = ()
-        self.loaded = False
+        self.sound = asyncio.Event()
+        """Set from the first configuration on that had nothing wrong, be it empty."""
         self._stream_ids = itertools.count(1)
         self._moved: asyncio.Event = asyncio.Event()
 
@@ -63,7 +64,6 @@ class State:
 
     def apply(self, loaded: Loaded) -> None:
         """Serve what was loaded, unless something is wrong with it; tell every client what changed for it."""
-        self.loaded = True
         if loaded.errors:
             self._fail(loaded.errors)
             return
@@ -77,9 +77,10 @@ class State:
             self.snapshot = snapshot
             self.history.append((snapshot.generation, changed))
         if self.errors:
-            _log.info("the configuration is sound again")
+            _log.info("the configuration is sound%s", " again" if self.sound.is_set() else "")
         self.errors, self.warnings = (), loaded.warnings
         self.objects = loaded.objects
+        self.sound.set()
         for warning in loaded.warnings:
             _log.debug("warning: %s", warning)
         if before != after:
@@ -93,7 +94,10 @@ class State:
         if errors != self.errors:
             for error in errors:
                 _log.error("%s", error)
-            _log.error("not applied; generation %d stays in force", self.generation)
+            if self.sound.is_set():
+                _log.error("not applied; generation %d stays in force", self.generation)
+            else:
+                _log.error("nothing is served until this is mended")
         self.errors = errors
 
     def inconsistencies(self, snapshot: Snapshot) -> tuple[Problem, ...]:

@@ -32,16 +32,22 @@ class Lines:
 
 
 class Child:
-    """A running child process. `ready` resolves when it says so, `exited` with its return code."""
+    """A running child process. `ready` and `waiting` resolve to the line saying so, `exited` to its code."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, is_ready: Callable[[str], bool], log: Path
+        self,
+        process: asyncio.subprocess.Process,
+        is_ready: Callable[[str], bool],
+        is_waiting: Callable[[str], bool],
+        log: Path,
     ) -> None:
         self._process = process
         self._is_ready = is_ready
+        self._is_waiting = is_waiting
         self.log = log
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[str] = loop.create_future()
+        self.waiting: asyncio.Future[str] = loop.create_future()
         self.exited: asyncio.Future[int] = loop.create_future()
         self.lost_bytes = 0
         """Output that could not be logged, on a full disk, say; the child must not block on it."""
@@ -57,6 +63,7 @@ class Child:
         group: int,
         log: Path,
         is_ready: Callable[[str], bool],
+        is_waiting: Callable[[str], bool],
         directory: str | None = None,
     ) -> Child:
         """Start a process in this process group, with its output going to the end of `log`."""
@@ -72,7 +79,7 @@ class Child:
             )
         except OSError as error:
             raise MeshError(f"{argv[0]} cannot be started: {error.strerror}.") from None
-        return cls(process, is_ready, log)
+        return cls(process, is_ready, is_waiting, log)
 
     @property
     def pid(self) -> int:
@@ -90,10 +97,14 @@ class Child:
         return list(self._tail)
 
     async def until_ready(self, timeout: float) -> bool:
-        """Return when it has said that it is ready or has ended; False when neither came within the time."""
-        both = (self.ready, self.exited)
-        done, _ = await asyncio.wait(both, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        """Return when it has said that it is ready, or waits, or has ended; False when none came in time."""
+        any_of = (self.ready, self.waiting, self.exited)
+        done, _ = await asyncio.wait(any_of, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         return bool(done)
+
+    async def until_over_or_ready(self) -> None:
+        """Return when it has said that it is ready or has ended, however long that takes."""
+        await asyncio.wait((self.ready, self.exited), return_when=asyncio.FIRST_COMPLETED)
 
     def says_ready(self) -> None:
         """Take it for ready, whatever it says itself."""
@@ -129,3 +140,5 @@ class Child:
             self._tail.append(line)
             if not self.ready.done() and self._is_ready(line):
                 self.ready.set_result(line)
+            if not self.waiting.done() and self._is_waiting(line):
+                self.waiting.set_result(line)

@@ -139,6 +139,7 @@ class Supervisor:
             log=self.log_of(CONTROL_PLANE),
             group=self._group,
             is_ready=plane.is_ready,
+            is_waiting=plane.is_waiting,
             is_sound=plane.is_sound,
             changed=self._changed,
             on_up=plane.on_up,

@@ -24,6 +24,11 @@ async def nothing() -> None:
     """The hook of a unit that has nothing to do."""
 
 
+def no_line(_: str) -> bool:
+    """The waiting line of a process that never waits."""
+    return False
+
+
 class Unit:
     """A process by its name; `on_up` runs when it is ready, `on_down` when it must get no more calls."""
 
@@ -37,6 +42,7 @@ class Unit:
         log: Path,
         group: int,
         is_ready: Callable[[str], bool],
+        is_waiting: Callable[[str], bool] = no_line,
         is_sound: Callable[[], Awaitable[bool]] | None = None,
         changed: Callable[[ProcessStatus], None],
         on_up: Callable[[], Awaitable[None]] = nothing,
@@ -53,6 +59,8 @@ class Unit:
         self._env = env
         self._group = group
         self._is_ready = is_ready
+        self._is_waiting = is_waiting
+        """Whether a line says that the process can serve only when its user has done something."""
         self._is_sound = is_sound
         """Asked of a process that is ready; one that is not sound is ended and started anew."""
         self._changed = changed
@@ -67,6 +75,7 @@ class Unit:
         self._exit_code: int | None = None
         self._child: Child | None = None
         self._end: asyncio.Task[None] | None = None
+        self._late: asyncio.Task[None] | None = None
         self._wanted: Phase | None = None
         """What the end of the process will be called if we asked for it; None while we want it to live."""
         self._one_at_a_time = asyncio.Lock()
@@ -98,7 +107,10 @@ class Unit:
         return self.status()
 
     async def start(self) -> None:
-        """Start it and return when it is ready; MeshError with its last words when it ends before."""
+        """Start it and return when it is ready; MeshError with its last words when it ends before.
+
+        One that waits for its user is a MeshError, too, and runs on: it is ready as soon as it says so.
+        """
         async with self._one_at_a_time:
             if self.alive:
                 raise MeshError(f"{self.name} is running already (process {self.status().pid}).")
@@ -151,6 +163,7 @@ class Unit:
             group=self._group,
             log=self.log,
             is_ready=self._is_ready,
+            is_waiting=self._is_waiting,
             directory=self._directory,
         )
         self._child = child
@@ -161,7 +174,16 @@ class Unit:
         if not child.alive:
             await self._until_over()
             raise self._ended(child)
+        if not child.ready.done():
+            self._late = asyncio.create_task(self._until_late(child), name=f"late start of {self.name}")
+            raise MeshError(f"{self.name} runs, but does not serve yet.", [child.waiting.result()])
         return child
+
+    async def _until_late(self, child: Child) -> None:
+        await child.until_over_or_ready()
+        if child.alive and self._phase == "starting":
+            self._enter("ready")
+            await self._on_up()
 
     async def _until_over(self) -> None:
         """Wait for the end of the process, and until the mesh knows."""

@@ -236,6 +236,23 @@ async def test_workloads_survive_the_control_plane_and_change_without_it(mesh: M
     assert await mesh.objects() == before
 
 
+async def test_a_control_plane_that_cannot_read_its_rules_waits_and_comes_up_when_they_are_mended(
+    mesh: Mesh,
+) -> None:
+    await mesh.kill("controlplane")
+    broken = mesh.state.config / "broken.yaml"
+    broken.write_text(ODD_RULE)
+    answer = await cli(mesh, "start", "controlplane")
+    assert answer.code == 1
+    assert "controlplane runs, but does not serve yet." in answer.err
+    assert "broken.yaml:11: spec.http[1]" in answer.err
+    status = await mesh.status()
+    assert status.process("controlplane").phase == "starting"
+    assert status.errors
+    broken.unlink()
+    assert (await mesh.until("controlplane", "ready")).pid == status.process("controlplane").pid
+
+
 async def test_names_that_are_not_there(mesh: Mesh) -> None:
     with pytest.raises(NotFound, match="no instance 'ratings/v9'"):
         await mesh.kill("ratings/v9")

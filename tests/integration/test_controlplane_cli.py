@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -50,6 +51,53 @@ def test_it_says_where_it_is_and_ends_without_a_word(tmp_path: Path, number: sig
         assert rest == ""
         assert "Traceback" not in errors
         assert "KeyboardInterrupt" not in errors
+
+
+def test_it_serves_nothing_before_its_files_are_sound_and_says_what_it_waits_for(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("a: [\n")
+    (tmp_path / "worse.yaml").write_text("a: b\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with started("--config", str(tmp_path), "--port", str(port), "--admin-port", "0") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(
+            r"controlplane: serves nothing until this is mended: bad\.yaml:1: not YAML: .+"
+            r" \(and \d more; admin on 127\.0\.0\.1:(\d+), config .+\)\n",
+            line,
+        )
+        assert found, line
+        with pytest.raises(HTTPError) as refused, urlopen(f"http://127.0.0.1:{found[1]}/healthz"):
+            pass
+        with refused.value as answer:
+            assert answer.code == 503
+            assert answer.read().startswith(b"waiting for a sound configuration\nbad.yaml:1: not YAML")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        bad.unlink()
+        (tmp_path / "worse.yaml").unlink()
+        ready = READY.fullmatch(process.stdout.readline())
+        assert ready
+        assert ready[1] == str(port)
+        with urlopen(f"http://127.0.0.1:{found[1]}/healthz") as response:
+            assert response.read() == b"ok"
+
+
+def test_a_port_that_was_taken_while_it_waited_is_one_sentence(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("a: [\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with started("--config", str(tmp_path), "--port", str(port), "--admin-port", "0") as process:
+        assert process.stdout is not None
+        assert "serves nothing" in process.stdout.readline()
+        with socket.create_server(("127.0.0.1", port)):
+            bad.unlink()
+            _, errors = process.communicate()
+    assert process.returncode == 1
+    assert f"controlplane: cannot listen on 127.0.0.1:{port}: Address already in use\n" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("option", ["--port", "--admin-port"])

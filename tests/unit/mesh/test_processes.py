@@ -16,7 +16,7 @@ from mesh.group import MARK, ProcessGroup, end_leftovers, wait_group_gone
 from mesh.process import Child, Lines
 from mesh.status import ProcessStatus
 from mesh.supervisor import says_serving
-from mesh.unit import Unit
+from mesh.unit import Unit, no_line
 
 FOREVER = "import time; print('up', flush=True); time.sleep(600)"
 
@@ -60,6 +60,7 @@ def unit(
         log=tmp_path / "it.log",
         group=group.id,
         is_ready=lambda line: line == "up",
+        is_waiting=lambda line: line.startswith("waiting"),
         changed=seen.append,
         on_up=up,
         on_down=down,
@@ -200,6 +201,26 @@ async def test_who_never_says_that_it_serves_is_given_up(
     assert not it.alive
 
 
+async def test_who_waits_is_an_error_that_says_for_what_and_is_ready_later(
+    group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
+) -> None:
+    calls: list[str] = []
+    mended = tmp_path / "mended"
+    waiting = (
+        "import pathlib, time; print('waiting for a.yaml', flush=True)\n"
+        f"while not pathlib.Path({str(mended)!r}).exists(): time.sleep(0.01)\n"
+    )
+    it = unit(waiting + FOREVER, group, tmp_path, seen, calls)
+    with pytest.raises(MeshError, match="it runs, but does not serve yet") as caught:
+        await it.start()
+    assert caught.value.details == ("waiting for a.yaml",)
+    assert it.status().phase == "starting"
+    mended.touch()
+    await it.until("ready")
+    assert (await it.kill()).text == "killed (SIGKILL)"
+    assert calls == ["up", "down"]
+
+
 async def test_stop_kills_who_does_not_listen(
     group: ProcessGroup, tmp_path: Path, seen: list[ProcessStatus]
 ) -> None:
@@ -212,7 +233,7 @@ async def test_stop_kills_who_does_not_listen(
 async def test_a_command_that_is_not_there(group: ProcessGroup, tmp_path: Path, seen: list[object]) -> None:
     with pytest.raises(MeshError, match="cannot be started"):
         await Child.spawn(
-            ["/no/such"], env={}, group=group.id, log=tmp_path / "log", is_ready=lambda _: False
+            ["/no/such"], env={}, group=group.id, log=tmp_path / "log", is_ready=no_line, is_waiting=no_line
         )
 
 
