@@ -22,7 +22,11 @@ _PARSERS: dict[str, Callable[[Meta, Fields], Object]] = {
     "ServiceEntry": parse_serviceentry,
     "WorkloadEntry": parse_workloadentry,
 }
-_INERT = ("Gateway", "Sidecar", "EnvoyFilter", "ProxyConfig", "WorkloadGroup")
+_INERT = ("Gateway", "EnvoyFilter", "ProxyConfig", "WorkloadGroup")
+_NOT_SERVED = {
+    "Sidecar": "Istiod hides services from clients by its egress hosts, which is not done here",
+}
+"""Kinds that change the routing of a gRPC client: kept without effect they would let it go astray."""
 _METADATA = (
     "annotations",
     "creationTimestamp",
@@ -54,6 +58,8 @@ def parse_document(document: Document, report: Report) -> Object | None:
         root.error(f"{GROUP} has no version {version}; it has {', '.join(VERSIONS)}", "apiVersion")
     if not kind:
         root.error("kind is required", "kind")
+    elif group == GROUP and kind in _NOT_SERVED:
+        root.error(f"a {kind} is not served: {_NOT_SERVED[kind]}", "kind")
     elif group == GROUP and kind not in _PARSERS and kind not in _INERT:
         known = ", ".join((*_PARSERS, *_INERT))
         root.error(f"{GROUP} has no kind {kind}; it has {known}", "kind")

@@ -15,6 +15,12 @@ CASES = [
         "v2",
     ),
     ("apiVersion: networking.istio.io/v1\nkind: VirtualServce # <<<\nmetadata: {name: a}", "kind", "no kind"),
+    (
+        "apiVersion: networking.istio.io/v1\nkind: Sidecar # <<<\nmetadata: {name: a}\n"
+        "spec: {egress: [{hosts: [./reviews]}]}",
+        "kind",
+        "a Sidecar is not served: Istiod hides services",
+    ),
     ("kind: VirtualService # <<<\nmetadata: {name: a}\nspec: {}", "apiVersion", "required"),
     ("apiVersion: v1\nkind: List # <<<\nmetadata: {name: a}\nitems: []", "kind", "List"),
     (
