@@ -186,3 +186,23 @@ async def test_a_host_name_is_looked_up_again_and_a_failure_takes_nothing_away()
         ["10.0.0.1"],
         ["10.0.0.2", "10.0.0.3"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "cause"),
+    [(None, "Connection refused"), (grpc.ssl_channel_credentials(), "Tls handshake failed")],
+)
+async def test_an_endpoint_out_of_reach_is_given_with_its_cause(
+    credentials: grpc.ChannelCredentials | None,
+    cause: str,
+    control_plane: FakeControlPlane,
+    mesh: proxyless.Client,
+    v1: Backend,
+) -> None:
+    address = "127.0.0.1:1" if credentials is None else v1.address
+    control_plane.set(*build.service(NAME, {"c": [address]}, [build.route("c")]))
+    channel = mesh.channel(TARGET, credentials=credentials)
+    with pytest.raises(aio.AioRpcError) as caught:
+        await channel.unary_unary(METHOD)(b"", timeout=20)
+    assert f"none of its 1 endpoints can be reached ({address}: " in (caught.value.details() or "")
+    assert cause in (caught.value.details() or "")

@@ -171,8 +171,10 @@ async def test_the_deadline_goes_before_the_time_of_an_attempt(
     async with Backend("slow", hang) as slow:
         route = with_retry(build.route("c"), retry_on="reset", per_try_timeout="60s")
         control_plane.set(*build.service(NAME, {"c": [slow.address]}, [route]))
+        ended = asyncio.ensure_future(call(mesh, timeout=1))
+        await mesh.explain(TARGET, method=METHOD)
         with pytest.raises(aio.AioRpcError) as caught:
-            await call(mesh, timeout=0.2)
+            await ended
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert len(slow.calls) == 1
 

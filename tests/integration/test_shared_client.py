@@ -13,7 +13,7 @@ from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
-from .conftest import METHOD, NAME, TARGET
+from .conftest import METHOD, NAME, TARGET, bootstrap_for
 
 
 @pytest.fixture
@@ -58,14 +58,23 @@ def test_without_a_running_loop_the_error_is_clear() -> None:
 FORKS = """
 import asyncio, os, proxyless
 
+async def anew(bootstrap):
+    async with proxyless.Client(bootstrap) as mesh:
+        mesh.channel("xds:///reviews:9080")
+        os.write(1, b"a new one can be used")
+
 async def main():
     bootstrap = proxyless.Bootstrap.from_env({"XDS_ADDRESS": "127.0.0.1:1"})
     async with proxyless.Client(bootstrap) as mesh:
+        channel = mesh.channel("xds:///reviews:9080")
+        call = channel.unary_unary("/a.B/C")
         if os.fork() == 0:
-            try:
-                mesh.channel("xds:///reviews:9080")
-            except proxyless.ClosedError as error:
-                os.write(1, str(error).encode())
+            for use in (lambda: mesh.channel("xds:///reviews:9080"), lambda: call(b"")):
+                try:
+                    use()
+                except proxyless.ClosedError as error:
+                    os.write(1, str(error).encode() + b"\\n")
+            asyncio.run(anew(bootstrap))
             os._exit(0)
         os.wait()
 
@@ -79,4 +88,32 @@ async def test_after_fork_the_error_is_clear() -> None:
         sys.executable, "-c", FORKS, stdout=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
-    assert b"cannot be used after fork: make a new one in the child" in out
+    said = out.decode().splitlines()
+    assert said == [
+        *["a proxyless.Client cannot be used after fork: make a new one in the child"] * 2,
+        "a new one can be used",
+    ]
+
+
+async def test_another_loop_is_refused_and_leaves_no_harm(
+    control_plane: FakeControlPlane, mesh: proxyless.Client, v1: Backend
+) -> None:
+    control_plane.set(*build.service(NAME, {"v1": [v1.address]}, [build.route("v1")]))
+    call = mesh.channel(TARGET).unary_unary(METHOD)
+
+    async def elsewhere() -> str:
+        with pytest.raises(proxyless.ClosedError) as caught:
+            await call(b"", timeout=20)
+        return str(caught.value)
+
+    assert "belongs to another event loop" in await asyncio.to_thread(asyncio.run, elsewhere())
+    assert await call(b"", timeout=20) == b"v1"
+
+
+async def test_the_calls_of_a_client_end_with_it(control_plane: FakeControlPlane, v1: Backend) -> None:
+    control_plane.set(*build.service(NAME, {"v1": [v1.address]}, [build.route("v1")]))
+    async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
+        call = mesh.channel(TARGET).stream_stream("/test.Service/StreamStream")()
+        await call.write(b"a")
+        assert await call.read() == b"v1:a"
+    assert call.done() and call.cancelled()

@@ -47,6 +47,7 @@ class Channel(aio.Channel):
         self._released = released
         self._dispatcher = Dispatcher(client, self._active)
         self._calls: weakref.WeakSet[aio.Call] = weakref.WeakSet()
+        client.adopt(self._calls)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -73,9 +74,10 @@ class Channel(aio.Channel):
                 await asyncio.wait([asyncio.ensure_future(_ended(call)) for call in calls], timeout=grace)
         finally:
             # Also where whoever closes has no patience: nobody else would.
-            for call in calls:
+            for call in list(self._calls):
                 call.cancel()
             self._dispatcher.close()
+            self._client.release(self._calls)
             self._client.detach(self._active)
             self._active.notify()
             if self._released is not None:
@@ -167,11 +169,12 @@ class Channel(aio.Channel):
         """Make a call: the inner call object itself where it can be had at once, else a deferred one."""
         if self._closed or self._client.closed:
             raise self._closed_error()
-        loop = asyncio.get_running_loop()
+        self._client.check_usable()
+        now = asyncio.get_running_loop().time()
         spec = CallSpec(
             method,
             request,
-            None if timeout is None else loop.time() + timeout,
+            None if timeout is None else now + timeout,
             tuple(metadata or ()),
             credentials,
             wait_for_ready,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, ParamSpec, Self
@@ -31,12 +32,13 @@ _log = logging.getLogger("proxyless")
 
 Told = ParamSpec("Told")
 
-_forked = False
+_generation = 0
+"""How many forks lie between the first process and this one."""
 
 
 def _after_fork() -> None:
-    global _forked
-    _forked = True
+    global _generation
+    _generation += 1
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -66,6 +68,9 @@ class AdsClient:
             raise ClosedError(
                 "a proxyless.Client needs a running event loop: make it in a coroutine"
             ) from None
+        self._born = _generation
+        self._calls: list[weakref.WeakSet[aio.Call]] = []
+        """The calls of each channel that has not been closed, whether the channel itself is still there."""
         self.bootstrap = bootstrap
         self.fallback: Fallback = fallback
         self.observer = observer or Observer()
@@ -83,7 +88,7 @@ class AdsClient:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        self._check_usable()
+        self.check_usable()
         return self
 
     async def __aexit__(
@@ -124,6 +129,8 @@ class AdsClient:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        for call in [call for calls in self._calls for call in calls]:
+            call.cancel()
         for active in self._targets.values():
             active.close()
         self._targets.clear()
@@ -143,6 +150,14 @@ class AdsClient:
         """Whether `close` was called."""
         return self._closed
 
+    def adopt(self, calls: weakref.WeakSet[aio.Call]) -> None:
+        """Cancel these calls, too, when it is closed; until `release`."""
+        self._calls.append(calls)
+
+    def release(self, calls: weakref.WeakSet[aio.Call]) -> None:
+        """Leave these calls to whoever closes their channel."""
+        self._calls = [each for each in self._calls if each is not calls]
+
     def draw(self, bound: int) -> int:
         """A random integer in [0, bound)."""
         return int(self.rng.random() * bound)
@@ -154,7 +169,7 @@ class AdsClient:
         options: Sequence[tuple[str, Any]] = (),
     ) -> ActiveTarget:
         """Take a share in a target; give it back with `detach`."""
-        self._check_usable()
+        self.check_usable()
         parsed = parse_target(target)
         key = (parsed.listener, credentials, tuple(options))
         active = self._targets.get(key)
@@ -185,10 +200,11 @@ class AdsClient:
         except Exception:  # noqa: BLE001 - an observer must never break routing
             _log.exception("the observer %r failed", self.observer)
 
-    def _check_usable(self) -> None:
+    def check_usable(self) -> None:
+        """Raise ClosedError where this Client cannot be used: closed, after a fork, on another event loop."""
         if self._closed:
             raise ClosedError("this proxyless.Client is closed")
-        if _forked:
+        if self._born != _generation:
             raise ClosedError("a proxyless.Client cannot be used after fork: make a new one in the child")
         try:
             loop = asyncio.get_running_loop()

@@ -149,8 +149,9 @@ class ActiveCluster:
         elif not isinstance(outcome, ClusterConfig):
             self.picker = Picker(Status.UNUSABLE, outcome.reason)
         elif endpoints is not None:
+            causes = {address: each.cause for address, each in self._subchannels.items() if each.cause}
             self.picker = make_picker(
-                endpoints, self.readiness, self._draw, outcome.cluster.lb_policy, self.ejected
+                endpoints, self.readiness, self._draw, outcome.cluster.lb_policy, self.ejected, causes
             )
         elif self._names is not None and isinstance(self._names.answer, str):
             self.picker = Picker(Status.UNUSABLE, self._names.answer)

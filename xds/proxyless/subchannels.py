@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +48,8 @@ class Subchannel:
     channel: aio.Channel
     readiness: Readiness = Readiness.CONNECTING
     users: int = 0
+    cause: str = ""
+    """Why it has failed, as gRPC says."""
     in_flight: set[int] = field(default_factory=set)
     """Which calls; not how many: grpc.aio may say twice that one is done."""
     draining: bool = False
@@ -143,12 +147,13 @@ class SubchannelPool:
 async def _watch(subchannel: Subchannel) -> None:
     """Keep the subchannel connected and its readiness true."""
     channel = subchannel.channel
-    while True:
-        state = channel.get_state(try_to_connect=True)
-        if state is grpc.ChannelConnectivity.SHUTDOWN:
-            return
-        subchannel.tell(_next_readiness(subchannel.readiness, state))
-        await channel.wait_for_state_change(state)
+    with contextlib.suppress(aio.UsageError):  # it was closed while it was asked why it had failed
+        while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.SHUTDOWN:
+            readiness = _next_readiness(subchannel.readiness, state)
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                subchannel.cause = await _cause(channel)
+            subchannel.tell(readiness)
+            await channel.wait_for_state_change(state)
 
 
 def _next_readiness(now: Readiness, state: grpc.ChannelConnectivity) -> Readiness:
@@ -158,6 +163,20 @@ def _next_readiness(now: Readiness, state: grpc.ChannelConnectivity) -> Readines
     if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE or now is Readiness.FAILED:
         return Readiness.FAILED
     return Readiness.CONNECTING
+
+
+_ASK = "/proxyless.Nothing/Why"
+_LAST_ERROR = re.compile(r".*last error: (?:[A-Z]+: )?(?:ipv[46]:\S+ )?", re.DOTALL)
+
+
+async def _cause(channel: aio.Channel) -> str:
+    """Why a channel cannot connect: a call on it fails at once with the reason, which nothing else tells."""
+    ask: Any = channel.unary_unary(_ASK)
+    try:
+        await ask(b"", timeout=_FAREWELL)
+    except aio.AioRpcError as error:
+        return _LAST_ERROR.sub("", error.details() or "")
+    return ""
 
 
 async def _shut(subchannel: Subchannel) -> None:

@@ -13,6 +13,7 @@ from .priorities import Group, addresses, serving, usable_by_priority
 from .weighted import draw_weighted
 
 ROUND_ROBIN = LbPolicy()
+_NO_CAUSES: Mapping[str, str] = {}
 
 
 class Status(enum.Enum):
@@ -64,10 +65,11 @@ def make_picker(
     draw: Draw,
     policy: LbPolicy = ROUND_ROBIN,
     ejected: Set[str] = frozenset(),
+    causes: Mapping[str, str] = _NO_CAUSES,
 ) -> Picker:
     """Decide what a cluster's endpoints can do now; an address not in `readiness` counts as connecting.
 
-    Those that outlier detection has `ejected` count as failed (gRFC A50).
+    Those that outlier detection has `ejected` count as failed (gRFC A50). `causes` says why others have.
     """
     states = {**readiness, **dict.fromkeys(ejected, Readiness.FAILED)} if ejected else readiness
     known = [address for group in usable_by_priority(endpoints) for address in addresses(group)]
@@ -79,7 +81,9 @@ def make_picker(
         return Picker(Status.USABLE, "", tiers)
     if now.connecting:
         return Picker(Status.WAITING, f"connecting to {', '.join(addresses(now.connecting)[:3])}")
-    why = "ejected as an outlier" if known[0] in ejected else known[0]
+    first = known[0]
+    cause = "ejected as an outlier" if first in ejected else causes.get(first, "")
+    why = f"{first}: {cause}" if cause else first
     return Picker(Status.UNUSABLE, f"none of its {len(known)} endpoints can be reached ({why})")
 
 
