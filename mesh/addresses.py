@@ -13,11 +13,14 @@ from mesh.inventory import SERVICE_PORT, Instance
 
 LOOPBACK = "127.0.0.1"
 BLOCKS = range(250)
+DOOR_ADMIN = 10
 FIRST_INSTANCE = 11
 FIRST_SPARE = 101
 LAST_SPARE = 250
 GUARD_HOST = 254
 GUARD_PORT = 15099
+ADMIN_PORT = 15000
+"""Where an instance shows its configuration, as Envoy does in a Pod."""
 # Below Linux's ephemeral range: a client that keeps dialling a dead port in that range can be given the very
 # port as its own source port, and is then connected to itself.
 FREE_PORTS = range(20000, 32000)
@@ -89,10 +92,12 @@ class AddressBook:
         *,
         limits: tuple[str, ...] = (),
         guard: socket.socket | None = None,
+        door_admin: Address | None = None,
     ) -> None:
         self._addresses = addresses
         self._spares = spares
         self._guard = guard
+        self._door_admin = door_admin
         self.limits = limits
 
     def __getitem__(self, instance: Instance) -> Address:
@@ -111,6 +116,15 @@ class AddressBook:
         if ip != LOOPBACK and not bind_error(ip, SERVICE_PORT):
             return Address(ip, SERVICE_PORT)
         return Address(ip, free_port(ip, avoid=(address.port for address in self._addresses.values())))
+
+    def admin(self, address: Address) -> Address | None:
+        """Where the instance at this address has its admin port; None where all share one IP.
+
+        127.0.0.1 is everybody's, so the door's is on an address of its own like the others'.
+        """
+        if self._door_admin is None or address.ip == LOOPBACK:
+            return self._door_admin
+        return Address(address.ip, self._door_admin.port)
 
     def close(self) -> None:
         """Let another mesh have the block."""
@@ -133,7 +147,13 @@ def plan_addresses(
                 for index, instance in enumerate(others)
             }
             spares = (block_address(block, host) for host in range(FIRST_SPARE, LAST_SPARE + 1))
-            return AddressBook(at_door | mine, spares, guard=guard)
+            door_admin = block_address(block, DOOR_ADMIN)
+            ips = [door_admin, *_instance_ips(block, len(others))]
+            free = not any(bind_error(ip, ADMIN_PORT) for ip in ips)
+            admin_port = ADMIN_PORT if free else free_port(*ips, avoid=[port])
+            return AddressBook(
+                at_door | mine, spares, guard=guard, door_admin=Address(door_admin, admin_port)
+            )
     ports: list[int] = [door_port]
     for _ in others:
         ports.append(free_port(LOOPBACK, avoid=ports))

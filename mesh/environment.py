@@ -23,6 +23,8 @@ _FOREIGN = (
     "TRUST_BAGGAGE",
     "DOOR_RULES",
     "BIND_IP",
+    "ADMIN_PORT",
+    "ADMIN_IP",
     "LANE_KEY",
     *(f"{service.name.upper()}_TARGET" for service in BOOKINFO),
 )
@@ -57,12 +59,16 @@ def of_instance(
     xds_address: str,
     state: str,
     inherited: Mapping[str, str] = os.environ,
+    *,
+    admin: Address | None = None,
 ) -> dict[str, str]:
     """The whole environment of an instance's process."""
     own = member(instance, address.ip, xds_address) | {
         "SERVICE_VERSION": instance.version,
         "PORT": str(address.port),
     }
+    if admin is not None:
+        own |= {"ADMIN_IP": admin.ip, "ADMIN_PORT": str(admin.port)}
     if instance.service == FRONT_DOOR.service:
         # In the demo a lane is chosen with a header in the browser or with curl, so the door must believe it.
         own["TRUST_BAGGAGE"] = "true"

@@ -149,7 +149,13 @@ class Supervisor:
     def _instance_unit(self, instance: Instance) -> Unit:
         service = next(s for s in self._services if s.name == instance.service)
         address = self._addresses[instance]
-        env = environment.of_instance(instance, address, self._xds_address, str(self._state.path))
+        env = environment.of_instance(
+            instance,
+            address,
+            self._xds_address,
+            str(self._state.path),
+            admin=self._addresses.admin(address),
+        )
         if instance == FRONT_DOOR:
             env["DOOR_RULES"] = str(self._state.door_rules)
         unit: Unit
@@ -176,7 +182,12 @@ class Supervisor:
             str(address),
             argv=guest.argv,
             env=environment.of_instance(
-                guest.instance, address, self._xds_address, str(self._state.path), guest.environment
+                guest.instance,
+                address,
+                self._xds_address,
+                str(self._state.path),
+                guest.environment,
+                admin=self._addresses.admin(address),
             ),
             log=self.log_of(guest.instance.pod),
             group=self._group,

@@ -12,6 +12,7 @@ from aiohttp import web
 from productpage.app import SERVER, application
 from productpage.settings import VARIABLES, PageSettings
 from serving import command
+from serving.admin import serving_admin
 from serving.binding import BindError, explain, host_port
 from serving.channels import open_channels
 from serving.settings import Settings
@@ -25,7 +26,7 @@ _MAX_HEADER = 64 * 1024
 async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:
     """Serve the page until `stop` is set, then answer what is in flight."""
     page = PageSettings.read(settings, environ)
-    async with open_channels(page.targets) as channels:
+    async with open_channels(page.targets) as channels, serving_admin(settings, channels.mesh):
         app = application(settings, page, channels)
         runner = web.AppRunner(
             app, access_log=None, max_field_size=_MAX_HEADER, shutdown_timeout=settings.drain_timeout

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from bookinfo_pb.v1.ratings_pb2_grpc import add_RatingsServicer_to_server
 from ratings.server import RatingsServer
 from serving import command
+from serving.admin import serving_admin
 from serving.grpc_server import serve_grpc
 from serving.identity import Identity
 from serving.settings import Settings
@@ -17,12 +18,13 @@ from serving.settings import Settings
 async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:
     """Serve ratings until `stop` is set."""
     servicer = RatingsServer(Identity.of(settings))
-    await serve_grpc(
-        settings,
-        lambda server: add_RatingsServicer_to_server(servicer, server),
-        ["bookinfo.v1.Ratings"],
-        stop,
-    )
+    async with serving_admin(settings):
+        await serve_grpc(
+            settings,
+            lambda server: add_RatingsServicer_to_server(servicer, server),
+            ["bookinfo.v1.Ratings"],
+            stop,
+        )
 
 
 if __name__ == "__main__":

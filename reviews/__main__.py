@@ -11,6 +11,7 @@ from bookinfo_pb.v1.reviews_pb2_grpc import add_ReviewsServicer_to_server
 from reviews.logic import star_color
 from reviews.server import ReviewsServer
 from serving import command
+from serving.admin import serving_admin
 from serving.channels import open_channels
 from serving.grpc_server import serve_grpc
 from serving.identity import Identity
@@ -21,7 +22,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     """Serve reviews until `stop` is set; a version without stars has no business with ratings."""
     target = target_of("ratings", settings, environ)
     targets = {} if star_color(settings.version) is None else {"ratings": target}
-    async with open_channels(targets) as channels:
+    async with open_channels(targets) as channels, serving_admin(settings, channels.mesh):
         ratings = RatingsStub(channels["ratings"]) if channels else None
         servicer = ReviewsServer(Identity.of(settings), ratings)
         await serve_grpc(

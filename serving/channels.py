@@ -17,24 +17,29 @@ METADATA_OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 
+class Channels(dict[str, grpc.aio.Channel]):
+    """Channels by name, and the client that those through the mesh share; None when there are none."""
+
+    mesh: proxyless.Client | None = None
+
+
 @asynccontextmanager
-async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
+async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[Channels]:
     """A channel for each target, by the same names; calls on them carry what the current request carries.
 
     All `xds:` targets share one client, set up from the environment, for which a lane without a usable
     version of a service falls through to the next route. Raises XdsError when that set-up is not usable.
     """
     async with AsyncExitStack() as stack:
-        mesh: proxyless.Client | None = None
-        channels: dict[str, grpc.aio.Channel] = {}
+        channels = Channels()
         for name, target in targets.items():
             interceptors = grpc_client.interceptors()
             channel: grpc.aio.Channel
             if target.startswith("xds:"):
-                if mesh is None:
+                if channels.mesh is None:
                     client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
-                    mesh = await stack.enter_async_context(client)
-                channel = mesh.channel(target, interceptors=interceptors)
+                    channels.mesh = await stack.enter_async_context(client)
+                channel = channels.mesh.channel(target, interceptors=interceptors)
             else:
                 channel = grpc.aio.insecure_channel(target, interceptors=interceptors)
             channels[name] = await stack.enter_async_context(channel)

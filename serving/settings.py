@@ -85,6 +85,14 @@ def address(value: str) -> str:
         raise ValueError("is not an IP address") from None
 
 
+def loopback(value: str) -> str:
+    """An IP address that only this machine, or this Pod, can reach; or nothing."""
+    found = address(value)
+    if found and not ipaddress.ip_address(found).is_loopback:
+        raise ValueError("is not a loopback address")
+    return found
+
+
 def version(value: str) -> str:
     """A version, which is the value of a Kubernetes label."""
     if fault := version_fault(value):
@@ -141,6 +149,12 @@ SERVICE_VERSION = Variable("SERVICE_VERSION", "v1", "the version this process is
 PORT = Variable("PORT", "9080", "the port to listen on; 0 lets the system choose", port)
 INSTANCE_IP = Variable("INSTANCE_IP", "", "the address of this instance, its identity in the mesh", address)
 BIND_IP = Variable("BIND_IP", "", "the address to listen on; INSTANCE_IP if not set, else 0.0.0.0", address)
+ADMIN_PORT = Variable(
+    "ADMIN_PORT", "0", "the port that answers GET /config_dump, on a loopback address; 0 for none", port
+)
+ADMIN_IP = Variable(
+    "ADMIN_IP", "", "the address of ADMIN_PORT; INSTANCE_IP if that is loopback, else 127.0.0.1", loopback
+)
 POD_NAME = Variable("POD_NAME", "", "the name of this instance; SERVICE-VERSION if not set", text)
 POD_NAMESPACE = Variable(
     "POD_NAMESPACE", "default", "the namespace of this instance and its services", dns_label
@@ -157,6 +171,8 @@ COMMON: tuple[Variable[object], ...] = (
     PORT,
     INSTANCE_IP,
     BIND_IP,
+    ADMIN_PORT,
+    ADMIN_IP,
     POD_NAME,
     POD_NAMESPACE,
     PROPAGATE_HEADERS,
@@ -174,6 +190,9 @@ class Settings:
     version: str
     port: int
     bind_ip: str
+    admin_port: int
+    """0 for none."""
+    admin_ip: str
     instance: str
     namespace: str
     forwarding: Forwarding
@@ -190,12 +209,20 @@ class Settings:
             version=number,
             port=PORT.read(environ),
             bind_ip=BIND_IP.read(environ) or instance_ip or "0.0.0.0",
+            admin_port=ADMIN_PORT.read(environ),
+            admin_ip=ADMIN_IP.read(environ) or _own_loopback(instance_ip),
             instance=POD_NAME.read(environ) or f"{service}-{number}",
             namespace=POD_NAMESPACE.read(environ),
             forwarding=Forwarding(LANE_KEY.read(environ)).also(PROPAGATE_HEADERS.read(environ)),
             log_level=LOG_LEVEL.read(environ),
             drain_timeout=DRAIN_TIMEOUT.read(environ),
         )
+
+
+def _own_loopback(instance_ip: str) -> str:
+    """Where several instances share a machine each has a loopback address of its own; a Pod has 127.0.0.1."""
+    own = instance_ip and ipaddress.ip_address(instance_ip).is_loopback
+    return instance_ip if own else "127.0.0.1"
 
 
 def target_variable(service: str) -> Variable[str]:

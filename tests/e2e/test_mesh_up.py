@@ -102,6 +102,13 @@ def test_in_the_background_until_down(state: Path) -> None:
     assert status["phase"] == "ready"
     clients = {process["name"] for process in status["processes"] if process["xds"] == "acknowledged"}
     assert clients == {"productpage/v1", "reviews/v2", "reviews/v3"}
+    # Each instance shows what it holds; where, it says in its log.
+    told = (json.loads(line) for line in (state / "logs" / "productpage-v1.log").read_text().splitlines())
+    admin = next(line["address"] for line in told if line.get("event") == "admin")
+    command = [sys.executable, "-m", "proxyless", "status", "--admin", admin]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "xds:///reviews.default.svc.cluster.local:9080  ready" in shown.stdout
     # What happens after the shell that started it has gone is in a log.
     assert mesh(state, "kill", "details/v2").returncode == 0
     assert "details/v2 killed" in mesh(state, "logs", "mesh").stdout

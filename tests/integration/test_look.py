@@ -6,12 +6,15 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import proxyless
 import pytest
 from aiohttp import web
 
+from serving.admin import application
+from serving.settings import Settings
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
 
@@ -60,55 +63,95 @@ async def test_status_without_a_control_plane() -> None:
     assert "Connection refused" in out
 
 
-async def test_watch_says_every_change_until_ctrl_c(control_plane: FakeControlPlane) -> None:
-    control_plane.set(*GOOD)
+@asynccontextmanager
+async def watching(*arguments: str) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
+    """`watch` until Ctrl-C; gives what waits for a line that holds a text."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "proxyless", "watch", TARGET, "--xds-address", control_plane.address),
+        *(sys.executable, "-m", "proxyless", "watch", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None and process.stderr is not None
-    lines: list[str] = []
+    lines = process.stdout
 
     async def until(text: str) -> None:
-        while text not in (lines or [""])[-1]:
-            assert process.stdout is not None
-            lines.append((await process.stdout.readline()).decode())
+        while text not in (line := (await lines.readline()).decode()):
+            assert line, f"it ended without {text!r}"
 
-    await until("EDS accepted  v1")
-    control_plane.set(build.route_config(NAME, [build.route({"v1": 0})]))
-    await until("RDS refused")
-    control_plane.remove(GOOD[0])
-    await until("LDS absent")
-    process.send_signal(signal.SIGINT)
-    assert await process.stderr.read() == b""
-    assert await process.wait() == 130
+    try:
+        yield until
+        process.send_signal(signal.SIGINT)
+        assert await process.stderr.read() == b""
+        assert await process.wait() == 130
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+class Admin:
+    """The admin address of a process, here this one."""
+
+    def __init__(self, mesh: proxyless.Client) -> None:
+        self._mesh = mesh
+        self._port = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        settings = Settings.read("reviews", {})
+        self._runner = web.AppRunner(application(settings, self._mesh))
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
 
 
 @pytest.fixture
-async def admin(control_plane: FakeControlPlane, mesh: proxyless.Client) -> AsyncIterator[str]:
+async def admin(control_plane: FakeControlPlane, mesh: proxyless.Client) -> AsyncIterator[Admin]:
     """A process that shows its Client's dump."""
     control_plane.set(*GOOD)
     await mesh.explain(TARGET, method="/s/m")
     mesh.channel(TARGET)
-
-    async def config_dump(request: web.Request) -> web.Response:
-        return web.json_response(mesh.config_dump())
-
-    app = web.Application()
-    app.router.add_get("/config_dump", config_dump)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    started = Admin(mesh)
+    await started.start()
+    yield started
+    await started.stop()
 
 
-async def test_a_process_by_its_admin_address(admin: str) -> None:
-    code, out, _ = await proxyless_command("status", "--admin", admin)
+async def test_watch_says_every_change_until_ctrl_c(control_plane: FakeControlPlane) -> None:
+    control_plane.set(*GOOD)
+    async with watching(TARGET, "--xds-address", control_plane.address) as until:
+        await until("EDS accepted  v1")
+        control_plane.set(build.route_config(NAME, [build.route({"v1": 0})]))
+        await until("RDS refused")
+        control_plane.remove(GOOD[0])
+        await until("LDS absent")
+
+
+async def test_watch_says_every_change_of_a_process(control_plane: FakeControlPlane, admin: Admin) -> None:
+    async with watching("--admin", admin.address) as until:
+        await until("connected")
+        await until("EDS accepted  v1")
+        await until(f"target     {TARGET}  ready")
+        control_plane.set(build.route_config(NAME, [build.route({"v1": 0})]))
+        await until("RDS refused")
+        control_plane.remove(GOOD[0])
+        await until("LDS absent")
+        await admin.stop()
+        await until("lost       http://")
+        await admin.start()
+        await until("back       ")
+
+
+async def test_a_process_by_its_admin_address(admin: Admin) -> None:
+    code, out, _ = await proxyless_command("status", "--admin", admin.address)
     assert code == 0 and f"{TARGET}  ready" in out
-    code, out, _ = await proxyless_command("dump", "--admin", f"http://{admin}/")
+    code, out, _ = await proxyless_command("dump", "--admin", f"http://{admin.address}/")
     assert (code, list(json.loads(out)["targets"])) == (0, [TARGET])
 
 
@@ -123,7 +166,11 @@ async def test_a_process_by_its_admin_address(admin: str) -> None:
         ),
         (("dump", "reviews:9080", "--xds-address", "127.0.0.1:1"), "expected the scheme 'xds'"),
         (("watch", "reviews:9080", "--xds-address", "127.0.0.1:1"), "expected the scheme 'xds'"),
-        (("watch",), "Missing argument 'TARGET...'"),
+        (("watch",), "Name TARGETs, or a process with --admin"),
+        (
+            ("watch", "--admin", "127.0.0.1:1"),
+            "http://127.0.0.1:1/config_dump: [Errno 111] Connection refused",
+        ),
     ],
 )
 async def test_what_is_refused(arguments: tuple[str, ...], says: str) -> None:

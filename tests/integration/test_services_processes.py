@@ -80,6 +80,31 @@ async def test_a_port_that_is_taken(service: str) -> None:
     assert (code, out, err) == (1, "", said)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_admin_port(service: str) -> None:
+    # 127.0.0.1:1 is nobody: what is held says so.
+    ip = f"127.9.15.{SERVICES.index(service) + 1}"  # no other test listens there
+    at = f"{ip}:15000"
+    admin = {"INSTANCE_IP": ip, "ADMIN_PORT": "15000"}
+    through_the_mesh = {"XDS_ADDRESS": "127.0.0.1:1", "SERVICE_VERSION": "v2", **admin}
+    async with running(service, **through_the_mesh):
+        code, out, err = await ended("proxyless", "dump", "--admin", at, **LOCAL)
+        again = await ended(service, **(LOCAL | through_the_mesh))
+    assert again == (1, "", f"{service}: Cannot listen on {at}: the port is taken by another process.\n")
+    if service in {"productpage", "reviews"}:
+        assert (code, err) == (0, "")
+        called = {target.split("/")[-1].partition(".")[0] for target in json.loads(out)["targets"]}
+        assert called == {"reviews": {"ratings"}}.get(service, {"details", "reviews", "ratings"})
+    else:
+        assert (code, out) == (2, "")
+        assert f"/config_dump: 404 Not Found: {service} v2 calls nobody through the mesh" in err
+
+
+async def test_the_admin_port_is_for_this_machine_only() -> None:
+    said = "details: ADMIN_IP='0.0.0.0' is not a loopback address.\n"
+    assert await ended("details", **(LOCAL | {"ADMIN_IP": "0.0.0.0"})) == (2, "", said)
+
+
 async def test_two_grpc_servers_do_not_share_a_port() -> None:
     async with running("ratings") as (_, address):
         port = address.rpartition(":")[2]

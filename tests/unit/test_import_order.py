@@ -25,7 +25,7 @@ ORDER = (
     "channel",
     "entry",
     "__init__",
-    "look",
+    "changes look",
     "__main__",
 )
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms

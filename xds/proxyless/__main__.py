@@ -18,7 +18,7 @@ from .doctor import diagnose
 from .entry import Client
 from .errors import XdsError
 from .explain import Decision
-from .look import collect_dump, fetch_dump, watch
+from .look import collect_dump, fetch_dump, watch, watch_admin
 from .routing import Fallback
 from .status import decision_lines, healthy, status_lines
 
@@ -111,6 +111,7 @@ def _pair(text: str) -> tuple[str, str | bytes]:
 
 _METADATA_KEY = re.compile(r"[0-9A-Za-z_.-]+")
 
+_ADMIN_TIMEOUT = 10.0
 _ADMIN = click.option(
     "--admin", metavar="HOST:PORT", help="Ask the process with this admin address, not a control plane."
 )
@@ -149,8 +150,7 @@ def status(targets: tuple[str, ...], xds_address: str | None, admin: str | None,
 def _dump(
     command: str, targets: tuple[str, ...], xds_address: str | None, admin: str | None, timeout: float
 ) -> dict[str, Any]:
-    if bool(targets) == bool(admin):
-        raise click.UsageError("Name TARGETs, or a process with --admin.")
+    _one_of(targets, admin)
     _be_quiet()
     try:
         if admin:
@@ -161,17 +161,29 @@ def _dump(
         sys.exit(2)
 
 
+def _one_of(targets: tuple[str, ...], admin: str | None) -> None:
+    if bool(targets) == bool(admin):
+        raise click.UsageError("Name TARGETs, or a process with --admin.")
+
+
 @main.command("watch")
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @_XDS_ADDRESS
-def watch_command(targets: tuple[str, ...], xds_address: str | None) -> None:
-    """Print every change of the configuration of TARGETs (xds:///host:port), until Ctrl-C."""
+@_ADMIN
+def watch_command(targets: tuple[str, ...], xds_address: str | None, admin: str | None) -> None:
+    """Print every change of the configuration of TARGETs (xds:///host:port), or of a process, until Ctrl-C.
+
+    Exits with 2 where there is nothing to watch.
+    """
+    _one_of(targets, admin)
     _be_quiet()
 
     def say(line: str) -> None:
         click.echo(f"{datetime.now():%H:%M:%S.%f} {line}")
 
     try:
+        if admin:
+            watch_admin(admin, say, _ADMIN_TIMEOUT)
         asyncio.run(watch(_bootstrap(xds_address), targets, say))
     except XdsError as error:
         click.echo(f"proxyless watch: {error}", err=True)

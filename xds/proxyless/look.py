@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NoReturn
+from urllib.error import HTTPError
 
 from .bootstrap import Bootstrap
+from .changes import NOTHING, changes
 from .depgraph import Config, Pending
 from .entry import Client
 from .errors import XdsError
@@ -28,6 +31,10 @@ def fetch_dump(address: str, timeout: float) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:
             dump = json.load(response)
+    except HTTPError as error:
+        # A process that has nothing to show says why.
+        said = error.read(1000).decode("utf-8", "replace").strip()
+        raise AdminError(f"{url}: {error.code} {error.reason}: {said}") from None
     except (OSError, ValueError) as error:
         raise AdminError(f"{url}: {getattr(error, 'reason', error)}") from None
     if not isinstance(dump, dict) or not {"node", "server", "targets", "resources"} <= dump.keys():
@@ -81,6 +88,30 @@ class _Printer(Observer):
 
     def config_changed(self, target: str, state: str) -> None:
         self._say(f"target     {target}  {state}")
+
+
+def watch_admin(address: str, say: Callable[[str], None], timeout: float, interval: float = 0.5) -> NoReturn:
+    """Say every change of a process's configuration, looking every `interval` seconds, until interrupted.
+
+    A process that goes away is waited for; raises AdminError where it is not there to begin with.
+    """
+    dump, lost = NOTHING, ""
+    found = fetch_dump(address, timeout)
+    while True:
+        for line in changes(dump, found):
+            say(line)
+        dump = found
+        time.sleep(interval)
+        try:
+            found = fetch_dump(address, timeout)
+        except AdminError as error:
+            if str(error) != lost:
+                say(f"lost       {error}")
+            lost = str(error)
+        else:
+            if lost:
+                say(f"back       {address}")
+            lost = ""
 
 
 async def watch(bootstrap: Bootstrap, targets: Sequence[str], say: Callable[[str], None]) -> None:

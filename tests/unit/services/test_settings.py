@@ -45,6 +45,21 @@ def test_everything_set() -> None:
     assert PageSettings.read(settings, environ).door == Door((HeaderRule("x-lane"),), True, True)
 
 
+@pytest.mark.parametrize(
+    ("environ", "at"),
+    [
+        ({}, "127.0.0.1"),
+        ({"INSTANCE_IP": "10.0.0.7"}, "127.0.0.1"),
+        ({"INSTANCE_IP": "127.77.0.11"}, "127.77.0.11"),
+        ({"INSTANCE_IP": "127.77.0.11", "ADMIN_IP": "::1"}, "::1"),
+    ],
+)
+def test_the_admin_port_is_off_and_on_loopback_only(environ: dict[str, str], at: str) -> None:
+    settings = Settings.read("reviews", environ)
+    assert (settings.admin_ip, settings.admin_port) == (at, 0)
+    assert Settings.read("reviews", environ | {"ADMIN_PORT": "15000"}).admin_port == 15000
+
+
 def test_where_to_listen_may_differ_from_who_one_is() -> None:
     environ = {"INSTANCE_IP": "127.0.0.7", "BIND_IP": "::1"}
     assert Settings.read("reviews", environ).bind_ip == "::1"
@@ -56,6 +71,8 @@ def test_where_to_listen_may_differ_from_who_one_is() -> None:
     [
         ("SERVICE_VERSION", "v 2", "letters, digits"),
         ("PORT", "abc", "is not a port"),
+        ("ADMIN_PORT", "x", "is not a port"),
+        ("ADMIN_IP", "10.0.0.7", "is not a loopback address"),
         ("PORT", "-1", "is not a port"),
         ("PORT", "65536", "is not a port"),
         ("PORT", "²", "is not a port"),
