@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from controlplane.loader import Loaded, load_directory, merge
-from controlplane.objects import ObjectKey, WorkloadEntry
+from controlplane.objects import Inert, ObjectKey, WorkloadEntry
+from controlplane.problems import Problem
 from controlplane.registry import Registry
 from mesh.admin import Admin
 from mesh.objects import Ref
@@ -93,7 +95,7 @@ class IstiodAdmin(IstiodDebug):
         gone = [ObjectKey(ref.kind, ref.namespace, ref.name) for ref in remove]
 
         def judge() -> Loaded:
-            return merge(load_directory(self._config).objects, files, gone)[0]
+            return _without_unchecked(merge(load_directory(self._config).objects, files, gone)[0])
 
         verdict = await asyncio.to_thread(judge)
         return {"ok": not verdict.errors, **_problems(verdict)}
@@ -112,6 +114,27 @@ class IstiodAdmin(IstiodDebug):
             if loop.time() - started >= _ENDPOINTS_WAIT:
                 return False
             await asyncio.sleep(_POLL)
+
+
+def _without_unchecked(loaded: Loaded) -> Loaded:
+    """Refuses what Istiod reads and nobody here can check: one bad object keeps it from starting."""
+    unchecked = [
+        Problem(
+            thing.meta.file,
+            thing.meta.document,
+            thing.meta.line,
+            "kind",
+            f"a {thing.meta.kind} says nothing to these clients, and cannot be checked here;"
+            " a wrong one would keep Istiod from starting",
+        )
+        for thing in loaded.objects
+        if isinstance(thing, Inert) and _is_read_by_istiod(thing.api_version.partition("/")[0])
+    ]
+    return replace(loaded, errors=(*loaded.errors, *unchecked))
+
+
+def _is_read_by_istiod(group: str) -> bool:
+    return group.endswith(".istio.io") or group == "gateway.networking.k8s.io"
 
 
 def _selected_addresses(loaded: Loaded) -> set[str]:

@@ -31,6 +31,16 @@ class Lines:
         return [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
 
 
+def last_words(lines: Sequence[str]) -> list[str]:
+    """What a process said last: its last line that says something, and the one above it that it belongs to.
+
+    Istiod ends with a sentence, a list below it, and blank lines.
+    """
+    said = [line for line in lines if line.strip()]
+    first = next((i for i in reversed(range(len(said))) if not said[i][0].isspace()), 0)
+    return [line.strip() for line in said[first:]]
+
+
 class Child:
     """A running child process. `ready` and `waiting` resolve to the line saying so, `exited` to its code."""
 

@@ -81,7 +81,10 @@ class RuleBook:
         return await self._observed(outcomes, warnings, since, started, timeout)
 
     async def delete(self, refs: Sequence[Ref], timeout: float = DEFAULT_TIMEOUT) -> Report:
-        """Take these objects out of force and wait for the clients it affects; NotFound if one is missing."""
+        """Take these objects out of force and wait for the clients it affects; NotFound if one is missing.
+
+        This needs no control plane: an object may be what keeps it from starting.
+        """
         async with self._one_at_a_time:
             there = {ref: self._store.get(ref) for ref in refs}
             missing = [ref for ref, item in there.items() if item is None]
@@ -89,17 +92,25 @@ class RuleBook:
                 names = ", ".join(f"{ref.kind.lower()}/{ref.name}" for ref in missing)
                 where = sorted({ref.namespace for ref in missing})
                 raise NotFound(f"Not found in namespace {', '.join(where)}: {names}; nothing was deleted.")
-            verdict = await self._ask(self._admin.validate({}, remove=refs))
             outcomes = tuple(
                 ObjectOutcome(item.title, "deleted") for item in there.values() if item is not None
             )
-            now = await self._ask(self._admin.status())
+            try:
+                verdict = await self._admin.validate({}, remove=refs)
+                now = await self._admin.status()
+            except ControlPlaneGone as gone:
+                self._remove(refs)
+                unasked = f"nobody could be asked: {gone.message} It will not read this any more."
+                return Report(outcomes, unobserved=unasked)
             since, warnings = int(now["generation"]), _new_warnings(verdict, now)
             started = time.monotonic()
-            # Rules go before what they point at: the reverse of the order in which they came.
-            self._store.remove(sorted(refs, key=lambda ref: ref.kind != "VirtualService"))
-            await self._ask(self._admin.reload())
+            self._remove(refs)
+            await self._reload_if_there()
         return await self._observed(outcomes, warnings, since, started, timeout)
+
+    def _remove(self, refs: Sequence[Ref]) -> None:
+        # Rules go before what they point at: the reverse of the order in which they came.
+        self._store.remove(sorted(refs, key=lambda ref: ref.kind != "VirtualService"))
 
     def _compare(self, expected: Sequence[Expected]) -> None:
         for each in expected:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mesh.errors import MeshError
-from mesh.process import Child
+from mesh.process import Child, last_words
 from mesh.status import ALIVE, Phase, ProcessStatus, describe_exit
 
 START_TIMEOUT = 60.0
 DRAIN_TIMEOUT = 30.0
-_TAIL_SHOWN = 1
 # One start in three of a stock Istiod is not sound: so many in a row happen once in 500,000.
 _STARTS = 12
 _DRAINING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -203,7 +202,7 @@ class Unit:
         return MeshError(
             f"{self.name} ended ({describe_exit(child.exited.result())}) instead of serving; "
             f"its log is {self.log}.",
-            child.tail[-_TAIL_SHOWN:],
+            last_words(child.tail),
         )
 
     async def _until_ready(self, child: Child) -> bool:
@@ -223,7 +222,7 @@ class Unit:
         seconds = f"{self._start_timeout:g} s"
         raise MeshError(
             f"{self.name} did not say within {seconds} that it serves; its log is {self.log}.",
-            child.tail[-_TAIL_SHOWN:],
+            last_words(child.tail),
         )
 
     async def _drain(self, child: Child, number: signal.Signals, end: asyncio.Task[None]) -> None:

@@ -229,6 +229,15 @@ async def test_workloads_survive_the_control_plane_and_change_without_it(mesh: M
     with pytest.raises(MeshError, match="mesh start controlplane"):
         await mesh.apply(RULE % ("late", 1))
     await mesh.kill("ratings/v2")
+    (mesh.state.config / "gateway.default.g.yaml").write_text(
+        "{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: g, namespace: default}}"
+    )
+    answer = await cli(mesh, "delete", "gw", "g")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == (
+        "gateway.networking.istio.io/g deleted\n"
+        "nobody could be asked: The control plane is not running. It will not read this any more.\n"
+    )
     await mesh.start("controlplane")
     served = json.loads((await cli(mesh, "status", "-o", "json")).out)
     assert served["objects"] == len(before) - 1

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from mesh.errors import MeshError
 from mesh.group import MARK, ProcessGroup, end_leftovers, wait_group_gone
-from mesh.process import Child, Lines
+from mesh.process import Child, Lines, last_words
 from mesh.status import ProcessStatus
 from mesh.supervisor import says_serving
 from mesh.unit import Unit, no_line
@@ -76,6 +76,22 @@ def test_bytes_become_lines() -> None:
     assert lines.feed(b"a\nb") == ["a"]
     assert lines.feed(b"c\r\n\xff\n") == ["bc", "\ufffd"]
     assert len(lines.feed(b"x" * (2 << 20))) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("one\ntwo", ["two"]),
+        ("Traceback:\n  File x\nValueError: no\n\n", ["ValueError: no"]),
+        ("before\nerror\t2 errors occurred:\n\t* port 0\n\t* no name\n\n\n", [
+            "error\t2 errors occurred:", "* port 0", "* no name",
+        ]),
+        ("  only this\n", ["only this"]),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_last_words_say_something(written: str, words: list[str]) -> None:
+    assert last_words(written.split("\n")) == words
 
 
 @pytest.mark.parametrize(
