@@ -131,12 +131,14 @@ def mend(pod: Pod, good: str) -> None:
 
 FAULTS: list[tuple[Callable[[Pod], None], str]] = [
     (damage_root, "CERTIFICATE_VERIFY_FAILED"),
+    (damage_root, f"root-cert.pem' for '{ISTIOD}')"),
     (remove_root, "root-cert.pem' cannot be read: No such file or directory"),
     (garble_root, "root-cert.pem' holds no PEM certificate"),
     (remove_token, "istio-token' cannot be read: No such file or directory"),
     (empty_token, "istio-token' is empty"),
     (expire_token, "istio-token' expired 9"),
-    (foreign_token, "UNAUTHENTICATED: authentication failure"),
+    (foreign_token, "UNAUTHENTICATED: authentication failure (with the token "),
+    (foreign_token, "istio-token')"),
 ]
 
 

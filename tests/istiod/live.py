@@ -43,9 +43,9 @@ async def running(binary: str, documents: tuple[str, ...]) -> AsyncIterator[str]
     with tempfile.TemporaryDirectory() as folder:
         _write(folder, (*documents, _LIGHT))
         for _ in range(STARTS):
-            async with pilot.run(binary, Path(folder)) as address:
-                if await _is_lit(address):
-                    yield address
+            async with pilot.run(binary, Path(folder)) as started:
+                if await _is_lit(started.plain):
+                    yield started.plain
                     return
         raise TimeoutError(f"Istiod left out its WorkloadEntries {STARTS} times in a row")
 

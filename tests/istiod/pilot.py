@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 HOST = "127.0.0.1"
 START_SECONDS = 20.0
@@ -32,18 +34,45 @@ def _free_ports(count: int) -> list[int]:
     return found
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files of a server that speaks TLS: its certificate, its key, and who signed it."""
+
+    certificate: Path
+    key: Path
+    root: Path
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running one is: ADS as plaintext and over TLS, and what it shows for debugging."""
+
+    plain: str
+    secure: str
+    debug: str
+
+
 @contextlib.asynccontextmanager
-async def run(binary: str, config: Path) -> AsyncIterator[str]:
+async def run(
+    binary: str,
+    config: Path,
+    tls: Certificate | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncIterator[Addresses]:
     """Start the program over a directory and wait until it answers; it is gone afterwards.
 
-    Gives the address of its ADS port. Raises Refused.
+    Without a certificate there is no TLS. Raises Refused.
     """
-    grpc_port, http_port, debug_port = _free_ports(3)
+    grpc_port, secure_port, http_port, debug_port = _free_ports(4)
+    secure = ["--secureGRPCAddr="]
+    if tls is not None:
+        secure = [f"--secureGRPCAddr={HOST}:{secure_port}", f"--caCertFile={tls.root}"]
+        secure += [f"--tlsCertFile={tls.certificate}", f"--tlsKeyFile={tls.key}"]
     process = await asyncio.create_subprocess_exec(
         *(binary, "discovery", "--registries=", f"--configDir={config}", "--domain=cluster.local"),
         *(f"--grpcAddr={HOST}:{grpc_port}", f"--httpAddr={HOST}:{http_port}"),
-        *(f"--monitoringAddr={HOST}:{debug_port}", "--secureGRPCAddr=", "--httpsAddr=", "--ctrlz_port=0"),
-        env={**os.environ, "POD_NAMESPACE": "istio-system", "ENABLE_CA_SERVER": "false"},
+        *(f"--monitoringAddr={HOST}:{debug_port}", "--httpsAddr=", "--ctrlz_port=0", *secure),
+        env={**os.environ, "POD_NAMESPACE": "istio-system", "ENABLE_CA_SERVER": "false", **environ},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=config,
@@ -51,7 +80,9 @@ async def run(binary: str, config: Path) -> AsyncIterator[str]:
     try:
         # The port opens when the first push context stands, so whoever connects gets the whole directory.
         await _until_open(process, grpc_port)
-        yield f"{HOST}:{grpc_port}"
+        if tls is not None:
+            await _until_open(process, secure_port)
+        yield Addresses(f"{HOST}:{grpc_port}", f"{HOST}:{secure_port}", f"http://{HOST}:{debug_port}")
     finally:
         if process.returncode is None:
             process.kill()

@@ -262,8 +262,8 @@ class AdsClient:
                 self._after_change()
             return answered, f"control plane {server}: closed the stream"
         except aio.AioRpcError as error:
-            trusting = "" if self.bootstrap.tls is None else f" ({self.bootstrap.tls.trust})"
-            return answered, f"control plane {server}: {error.code().name}: {error.details()}{trusting}"
+            tls = "" if self.bootstrap.tls is None else f" ({self.bootstrap.tls.at_stake(error.code().name)})"
+            return answered, f"control plane {server}: {error.code().name}: {error.details()}{tls}"
         except BootstrapError as error:
             return answered, f"control plane {server}: {error}"
         except Exception as error:  # noqa: BLE001 - a bug here must not end routing for good

@@ -33,9 +33,10 @@ class TlsFiles:
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Sent along with every stream."""
 
-    @property
-    def trust(self) -> str:
-        """Whom this trusts, for the message when it comes to nothing."""
+    def at_stake(self, code: str) -> str:
+        """What of this decided that a stream ended with the status `code`, for the message that says so."""
+        if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+            return f"with the token {self.token!r}" if self.token else "without a token"
         return f"trusting {self.root!r} for {self.server_name or 'the name connected to'!r}"
 
     def read_root(self) -> bytes:
