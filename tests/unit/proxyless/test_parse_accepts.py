@@ -456,6 +456,12 @@ def weighted_endpoint() -> Any:
     return made
 
 
+def acting(**action: Any) -> Any:
+    """A table whose only route does this."""
+    return fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, **action}}])
+
+
+ISTIO_RETRIES = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 HCM_AT = "api_listener.api_listener"
 ROUTE_AT = "virtual_hosts[0].routes[0]"
 
@@ -492,6 +498,43 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
         (
             lambda: fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, "timeout": "3s"}}]),
             f"{ROUTE_AT}.route.timeout: has no effect here: gRPC reads max_stream_duration (gRFC A31)",
+        ),
+        (
+            lambda: acting(max_grpc_timeout="3s"),
+            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect here: "
+            "gRPC reads max_stream_duration (gRFC A31)",
+        ),
+        (
+            lambda: acting(retry_policy={"retry_on": "unavailable, 5xx"}),
+            f"{ROUTE_AT}.route.retry_policy.retry_on: '5xx' has no effect here: gRPC knows cancelled, "
+            "deadline-exceeded, internal, resource-exhausted, unavailable",
+        ),
+        (
+            lambda: acting(retry_policy={"retry_on": ISTIO_RETRIES, "retriable_status_codes": [503, 429]}),
+            f"{ROUTE_AT}.route.retry_policy.retriable_status_codes: has no effect here: "
+            "a gRPC call has no HTTP status",
+        ),
+        (
+            lambda: acting(
+                retry_policy={"retry_on": ",retriable-status-codes", "retriable_status_codes": [503]}
+            ),
+            f"{ROUTE_AT}.route.retry_policy.retriable_status_codes: has no effect here: "
+            "a gRPC call has no HTTP status",
+        ),
+        (
+            lambda: fake.route_config(
+                "r",
+                [
+                    {
+                        "match": {
+                            "prefix": "",
+                            "query_parameters": [{"name": "q", "present_match": True}],
+                        },
+                        "route": TO_C,
+                    }
+                ],
+            ),
+            f"{ROUTE_AT}.match.query_parameters: this route never matches: a gRPC call has no query",
         ),
         (
             lambda: fake.route_config(
@@ -533,6 +576,22 @@ def test_notes(make: Callable[[], Any], note: str) -> None:
         lambda: fake.listener("l"),
         lambda: fake.route_config("r", [fake.route({"a": 1}, headers=[fake.header("x", exact_match="y")])]),
         lambda: fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, "timeout": "0s"}}]),
+        lambda: acting(max_grpc_timeout="0s"),
+        lambda: acting(
+            retry_policy={
+                "retry_on": ISTIO_RETRIES,
+                "retriable_status_codes": [503],
+                "num_retries": 2,
+                "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts"}],
+                "host_selection_retry_max_attempts": 5,
+            }
+        ),
+        # These count where an attempt takes too long.
+        lambda: acting(retry_policy={"retry_on": "5xx,reset,gateway-error", "per_try_timeout": "1s"}),
+        # The limit that is in force says it all.
+        lambda: acting(
+            timeout="3s", max_grpc_timeout="3s", max_stream_duration={"max_stream_duration": "3s"}
+        ),
         lambda: fake.cluster("c"),
         lambda: fake.endpoints("e", "10.0.0.1:80"),
     ],

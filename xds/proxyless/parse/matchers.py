@@ -42,6 +42,8 @@ def parse_match(message: Any, where: str, notes: Notes) -> RouteMatch:
         if not message.runtime_fraction.HasField("default_value"):
             raise ResourceError(at, "is missing")
         share = fraction(message.runtime_fraction.default_value, at)
+    if message.query_parameters:
+        notes.add(f"{where}.query_parameters", "this route never matches: a gRPC call has no query")
     return RouteMatch(_parse_path(message, where), headers, share, bool(message.query_parameters))
 
 

@@ -102,8 +102,11 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
             if durations.HasField(name):
                 limit = duration(getattr(durations, name), f"{at}.{name}")
                 break
-    elif message.HasField("timeout") and (message.timeout.seconds or message.timeout.nanos):
-        notes.add(f"{where}.timeout", "has no effect here: gRPC reads max_stream_duration (gRFC A31)")
+    else:
+        for name in ("timeout", "max_grpc_timeout"):
+            said = getattr(message, name)
+            if said.seconds or said.nanos:  # 0, which Istiod always says, is no limit in either reading
+                notes.add(f"{where}.{name}", "has no effect here: gRPC reads max_stream_duration (gRFC A31)")
     retry = None
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
