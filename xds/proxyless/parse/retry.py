@@ -21,7 +21,7 @@ _UNASKED = frozenset(
     {"connect-failure", "refused-stream", "unavailable", "cancelled", "retriable-status-codes"}
 )
 _UNASKED_CODES = ([], [503])
-"""What Istiod writes into every route whose user said nothing of retries: a note on each would say nothing."""
+"""What Istiod writes into every route whose user asked for no retries: a note on each would be noise."""
 
 _MAX_ATTEMPTS = 5
 
