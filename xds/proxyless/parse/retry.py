@@ -20,7 +20,7 @@ _SLOW_CONDITIONS = frozenset({"deadline-exceeded", "5xx", "gateway-error", "rese
 _UNASKED = frozenset(
     {"connect-failure", "refused-stream", "unavailable", "cancelled", "retriable-status-codes"}
 )
-_UNASKED_CODES = ([], [503])
+_UNASKED_CODES: tuple[list[int], ...] = ([], [503])
 """What Istiod writes into every route whose user asked for no retries: a note on each would be noise."""
 
 _MAX_ATTEMPTS = 5
