@@ -229,9 +229,12 @@ class _Attempts:
         ]
 
     async def _withdraw(self) -> None:
-        if not self.in_force:
-            for place in self.started:
+        for place in () if self.in_force else self.started:
+            try:
                 await self.store.withdraw(*place)
+            except LaneError as error:
+                left = f"{'/'.join(place)} was started and could not be ended again"
+                raise type(error)(f"{error} {left}.") from None
 
 
 def _result(seen: Seen, plan: Plan, door: str) -> Result:

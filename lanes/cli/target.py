@@ -15,6 +15,7 @@ import click
 
 from lanes.cli.mesh_store import MeshStore
 from lanes.cli.place import DEFAULT_STATE, InCluster, Place, Unclear, place_of
+from lanes.cluster.inside import in_pod
 from lanes.image import image_of, names_image
 from lanes.spec import version_fault
 from lanes.store import LaneStore, Workload
@@ -26,7 +27,6 @@ T = TypeVar("T")
 _ON_THIS_MACHINE = 10.0
 # A cluster pulls images, and its kubelets look after mounted rules once a minute.
 _IN_CLUSTER = 120.0
-_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Target:
     @cached_property
     def place(self) -> Place:
         """Where the mesh is; a usage error where that is not clear."""
-        in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and _TOKEN.exists()
-        mesh_here = in_pod and StateFolder(DEFAULT_STATE).is_locked()
+        inside = in_pod()
+        mesh_here = inside and StateFolder(DEFAULT_STATE).is_locked()
         try:
-            return place_of(self.options, self.variables, in_pod=in_pod, mesh_here=mesh_here)
+            return place_of(self.options, self.variables, in_pod=inside, mesh_here=mesh_here)
         except Unclear as error:
             raise click.UsageError(str(error)) from None
 

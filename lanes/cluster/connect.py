@@ -15,9 +15,9 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, kube_config, load_incluster_config
 
 from lanes.cluster.api import Api
+from lanes.cluster.inside import ACCOUNT, in_pod
 from lanes.store import NoMesh
 
-_NAMESPACE_OF_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _UNREADABLE = (ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError)
 IN_POD = "this pod's cluster"
 
@@ -31,7 +31,7 @@ async def connected(context: str | None, namespace: str | None, kubeconfig: str 
     configuration = Configuration()
     # Python 3.13 refuses certificates that kubectl takes; every other check stays.
     configuration.disable_strict_ssl_verification = True
-    if context is None and kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+    if context is None and kubeconfig is None and in_pod():
         cluster, found = _of_pod(configuration)
     else:
         cluster, found = await _of_kubeconfig(configuration, context, kubeconfig)
@@ -48,9 +48,9 @@ async def connected(context: str | None, namespace: str | None, kubeconfig: str 
 def _of_pod(configuration: Configuration) -> tuple[str, str]:
     try:
         load_incluster_config(configuration)
-        return IN_POD, _NAMESPACE_OF_POD.read_text(encoding="utf-8").strip()
+        return IN_POD, (ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
     except (ConfigException, OSError) as error:
-        raise NoMesh(f"This pod has no account at its API server: {error}") from None
+        raise NoMesh(f"The account of this pod at its API server cannot be used: {error}") from None
 
 
 async def _of_kubeconfig(

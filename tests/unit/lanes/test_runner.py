@@ -270,6 +270,20 @@ async def test_what_was_started_ends_with_the_lane_or_with_a_failure() -> None:
     assert store.revisions[-1].workloads == {}
 
 
+async def test_what_cannot_be_taken_back_is_told() -> None:
+    store = Store()
+    store.fault = LaneError("refused.")
+
+    async def withdraw(_: str, __: str) -> None:
+        raise LaneError("gone away.")
+
+    store.withdraw = withdraw  # type: ignore[method-assign]
+    with pytest.raises(
+        LaneError, match=r"^gone away\. reviews/mine was started and could not be ended again\.$"
+    ):
+        await run(store, MINE, start=True)
+
+
 async def test_ctrl_c_before_the_rules_are_written_undoes_and_after_that_finishes() -> None:
     store = Store()
     store.hold = asyncio.Event()
