@@ -20,7 +20,7 @@ from .errors import XdsError
 from .explain import Decision
 from .look import collect_dump, fetch_dump, watch, watch_admin
 from .routing import Fallback
-from .status import decision_lines, healthy, status_lines
+from .status import answered, decision_lines, healthy, status_lines
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,7 +29,11 @@ def main() -> None:
 
 
 _TIMEOUT = click.option(
-    "--timeout", default=10.0, show_default=True, help="Seconds to wait for configuration."
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for configuration.",
 )
 _XDS_ADDRESS = click.option(
     "--xds-address",
@@ -127,7 +131,12 @@ def dump(targets: tuple[str, ...], xds_address: str | None, admin: str | None, t
 
     Exits with 2 where it cannot be had.
     """
-    click.echo(json.dumps(_dump("dump", targets, xds_address, admin, timeout), indent=2))
+    found = _dump("dump", targets, xds_address, admin, timeout)
+    if not admin and not answered(found):
+        error = found["server"]["error"] or f"control plane {found['server']['address']}: no answer"
+        click.echo(f"proxyless dump: {error}", err=True)
+        sys.exit(2)
+    click.echo(json.dumps(found, indent=2))
 
 
 @main.command()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import logging
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .errors import BootstrapError
 from .identity import ISTIO_ROOT, ISTIO_SERVER_NAME, ISTIO_TOKEN, TlsFiles
+
+_log = logging.getLogger("proxyless")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Bootstrap:
 
     @classmethod
     def from_json(cls, text: str, source: str = "bootstrap JSON") -> Bootstrap:
-        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used."""
+        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used, others are only logged."""
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
@@ -86,6 +91,8 @@ class Bootstrap:
         servers = reader.list(root.get("xds_servers"), "xds_servers")
         if not servers:
             raise BootstrapError(f"{source}: xds_servers is empty")
+        if len(servers) > 1:
+            _report_ignored_servers(source, len(servers) - 1)
         server = reader.object(servers[0], "xds_servers[0]")
         tls = reader.credentials(server.get("channel_creds"))
         node = reader.object(root.get("node", {}), "node")
@@ -95,7 +102,7 @@ class Bootstrap:
                 reader.string(server.get("server_uri"), "xds_servers[0].server_uri"),
                 f"{source}: xds_servers[0].server_uri",
             ),
-            node_id=reader.string(node.get("id"), "node.id"),
+            node_id=reader.string(node.get("id", ""), "node.id"),
             cluster=reader.string(node.get("cluster", ""), "node.cluster"),
             metadata=reader.object(node.get("metadata", {}), "node.metadata"),
             locality=Locality(
@@ -107,6 +114,11 @@ class Bootstrap:
             tls=tls,
             source=source,
         )
+
+
+@cache  # once: a program reads its bootstrap for every channel
+def _report_ignored_servers(source: str, count: int) -> None:
+    _log.warning("%s: xds_servers: %d after the first have no effect: there is no fallback", source, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,10 @@ def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
     for variable, value in (("INSTANCE_IP", ip), ("POD_NAME", pod), ("POD_NAMESPACE", namespace)):
         if "~" in value or not value.isprintable() or " " in value:
             raise BootstrapError(f"{variable}={value!r}: may not hold `~` or white space")
+    try:
+        ipaddress.ip_address(ip)
+    except ValueError:
+        raise BootstrapError(f"INSTANCE_IP={ip!r}: is not an IP address") from None
     metadata: dict[str, Any] = {
         "GENERATOR": "grpc",
         "NAMESPACE": namespace,

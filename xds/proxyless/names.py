@@ -26,8 +26,14 @@ def parse_target(uri: str) -> Target:
     """Parse `xds:///host:port` (gRFC A27).
 
     Raises TargetError for another scheme, an xDS authority (`xds://authority/…` needs federation, which
-    is not supported), an empty name, and a query or fragment, which would otherwise be lost.
+    is not supported), an empty name or one that begins with a slash, white space, and a query or fragment,
+    which would otherwise be lost.
     """
+    if any(c.isspace() or not c.isprintable() for c in uri):
+        # urlsplit drops some of it without a word.
+        raise TargetError(
+            f"target {uri!r}: white space and control characters are written as %20 and the like"
+        )
     try:
         parts = urlsplit(uri)
     except ValueError as error:
@@ -44,6 +50,8 @@ def parse_target(uri: str) -> Target:
     name = unquote(parts.path.removeprefix("/"))
     if not name:
         raise TargetError(f"target {uri!r}: no listener is named, as in 'xds:///host:port'")
+    if parts.path.startswith("//"):
+        raise TargetError(f"target {uri!r}: one slash too many, as in 'xds:///host:port' there are three")
     return Target(uri, name)
 
 

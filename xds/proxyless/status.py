@@ -43,6 +43,12 @@ def healthy(dump: dict[str, Any]) -> bool:
     )
 
 
+def answered(dump: dict[str, Any]) -> bool:
+    """Whether the control plane has said anything of the resources in the dump."""
+    resources = (held for kind in dump["resources"].values() for held in kind["resources"].values())
+    return any(held["state"] != "REQUESTED" for held in resources)
+
+
 def _target_state(target: dict[str, Any]) -> str:
     if target["state"] == "ready":
         return f"ready: virtual host {target['virtual_host']!r} of {target['route_config']!r}"

@@ -193,6 +193,11 @@ def test_targets(uri: str, listener: str) -> None:
         ("xds://[", "Invalid IPv6 URL"),
         ("xds:///a?b=c", "`?` and `#` are not part of a name"),
         ("xds:///a#b", "`?` and `#` are not part of a name"),
+        ("xds:///a b", "white space and control characters are written as %20"),
+        ("xds:///a\nb", "white space and control characters are written as %20"),
+        (" xds:///a", "white space and control characters are written as %20"),
+        ("xds:////x", "one slash too many"),
+        ("xds:////", "one slash too many"),
     ],
 )
 def test_targets_that_are_none(uri: str, reason: str) -> None:
@@ -240,6 +245,17 @@ def test_the_bootstrap_of_grpc() -> None:
     )
     bare = Bootstrap.from_json(json.dumps({"xds_servers": [SERVER], "node": {"id": "n"}}))
     assert (bare.cluster, bare.metadata, bare.locality) == ("", {}, Locality())
+    for nameless in ({"xds_servers": [SERVER]}, {"xds_servers": [SERVER], "node": {"cluster": "c"}}):
+        assert Bootstrap.from_json(json.dumps(nameless)).node_id == ""
+
+
+def test_servers_after_the_first_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        assert Bootstrap.from_json(json.dumps(WHOLE), source="somewhere").server == "istiod:15010"
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "somewhere: xds_servers: 1 after the first have no effect: there is no fallback"
+    )
 
 
 def but(**changes: Any) -> dict[str, Any]:
@@ -279,7 +295,6 @@ def server(**changes: Any) -> dict[str, Any]:
             "xds_servers[0].channel_creds[0].config.ca_certificate_file must be a string, but is missing",
         ),
         (but(node=[]), "node must be an object, but is []"),
-        (but(node={}), "node.id must be a string, but is missing"),
         (but(node={"id": 7}), "node.id must be a string, but is 7"),
         (but(node={"id": "n", "cluster": 7}), "node.cluster must be a string, but is 7"),
         (but(node={"id": "n", "metadata": 7}), "node.metadata must be an object, but is 7"),
@@ -353,6 +368,7 @@ def test_the_identity_istiod_expects() -> None:
     [
         ("XDS_ADDRESS", "istiod", "XDS_ADDRESS: 'istiod' is not host:port"),
         ("INSTANCE_IP", "10.0.0.1~", "INSTANCE_IP='10.0.0.1~'"),
+        ("INSTANCE_IP", "zzz", "INSTANCE_IP='zzz': is not an IP address"),
         ("POD_NAME", "a b", "POD_NAME='a b'"),
         ("POD_NAMESPACE", "a\n", "POD_NAMESPACE='a\\n'"),
         ("POD_LABELS", "app", "POD_LABELS='app': 'app' is not key=value"),
