@@ -13,6 +13,14 @@ from controlplane.problems import Report
 from controlplane.yamltree import is_null, join, line_of
 
 _TAG = "tag:yaml.org,2002:"
+_SCALARS = {
+    "int": "number",
+    "float": "number",
+    "bool": "boolean",
+    "null": "null",
+    "str": "string",
+    "timestamp": "string",
+}
 _DURATION_UNITS = {
     "ns": 1,
     "us": 1_000,
@@ -320,8 +328,8 @@ def _kind(node: yaml.Node) -> str:
         return "list"
     if isinstance(node, yaml.ScalarNode) and _is_short_boolean(node):
         return "boolean"
-    names = {"int": "number", "float": "number", "bool": "boolean", "null": "null"}
-    return names.get(str(node.tag).removeprefix(_TAG), "string")
+    tag = str(node.tag)
+    return _SCALARS.get(tag.removeprefix(_TAG)) or f"value tagged {tag.replace(_TAG, '!!')}"
 
 
 def _is_short_boolean(node: yaml.ScalarNode) -> bool:

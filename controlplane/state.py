@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from envoy.service.discovery.v3 import discovery_pb2
 
@@ -78,17 +78,23 @@ class State:
             self.history.append((snapshot.generation, changed))
         if self.errors:
             _log.info("the configuration is sound%s", " again" if self.sound.is_set() else "")
+        self._tell_new(loaded.warnings)
         self.errors, self.warnings = (), loaded.warnings
         self.objects = loaded.objects
         self.sound.set()
-        for warning in loaded.warnings:
-            _log.debug("warning: %s", warning)
         if before != after:
             _log.info("generation %d: %d objects", self.generation, len(self.objects))
             for client in self.clients:
                 for response in client.stream.on_snapshot(self.snapshot):
                     client.send(response)
             self.moved()
+
+    def _tell_new(self, warnings: tuple[Problem, ...]) -> None:
+        """Log what was not so before; that it has moved to another line is no news."""
+        known = {replace(warning, document=0, line=0) for warning in self.warnings}
+        for warning in warnings:
+            if replace(warning, document=0, line=0) not in known:
+                _log.warning("%s", warning)
 
     def _fail(self, errors: tuple[Problem, ...]) -> None:
         if errors != self.errors:

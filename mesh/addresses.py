@@ -26,9 +26,10 @@ ADMIN_PORT = 15000
 FREE_PORTS = range(20000, 32000)
 _TRIES = 500
 
-SHARED_LIMITS = (
-    "this system has only 127.0.0.1, so instances share it and are told apart by their ports",
-    "Istio finds a workload by its IP, so rules about who calls (sourceLabels, say) may not tell them apart",
+_ASKED = "instances share 127.0.0.1, as --shared-address asks, and are told apart by their ports"
+_NO_OTHER = "this system has only 127.0.0.1, so instances share it and are told apart by their ports"
+_NOT_BY_IP = (
+    "Istio finds a workload by its IP, so rules about who calls (sourceLabels, say) may not tell them apart"
 )
 
 
@@ -158,7 +159,8 @@ def plan_addresses(
     for _ in others:
         ports.append(free_port(LOOPBACK, avoid=ports))
     mine = {i: Address(LOOPBACK, port) for i, port in zip(others, ports[1:], strict=True)}
-    return AddressBook(at_door | mine, iter([LOOPBACK] * LAST_SPARE), limits=SHARED_LIMITS)
+    limits = (_ASKED if shared else _NO_OTHER, _NOT_BY_IP)
+    return AddressBook(at_door | mine, iter([LOOPBACK] * LAST_SPARE), limits=limits)
 
 
 def _take_block(count: int) -> tuple[int, socket.socket, int] | None:

@@ -47,11 +47,11 @@ def client_states(view: View) -> dict[str, str]:
 
 
 def _client_state(client: View) -> str:
-    types = client["types"].values()
-    nacks = [str(t["last_nack"]) for t in types if t.get("state") == "refused"]
-    if nacks:
-        return f"refused: {nacks[0]}"
-    states = {str(t.get("state")) for t in types}
+    types = client["types"]
+    for short, known in types.items():
+        if known["state"] == "refused":
+            return f"refused: {short}: {known['last_nack']['message']}"
+    states = {str(known["state"]) for known in types.values()}
     return next((state for state in _WORST_FIRST if state in states), "connected")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mesh.addresses import Address
 from mesh.group import MARK
-from mesh.inventory import BOOKINFO, FRONT_DOOR, NAMESPACE, SERVICE_PORT, Instance
+from mesh.inventory import BOOKINFO, FRONT_DOOR, NAMESPACE, Instance
 
 # What a user's shell may carry over from a cluster or from `mesh env`, and what would then win over ours.
 _FOREIGN = (
@@ -45,11 +45,11 @@ def member(instance: Instance, ip: str, xds_address: str) -> dict[str, str]:
     }
 
 
-def outside_client(instance: Instance, ip: str, xds_address: str) -> dict[str, str]:
+def outside_client(instance: Instance, address: Address, xds_address: str) -> dict[str, str]:
     """What a process of the user's own needs to join, as a client and, if it likes, as one more instance."""
-    return member(instance, ip, xds_address) | {
+    return member(instance, address.ip, xds_address) | {
         "SERVICE_VERSION": instance.version,
-        "PORT": str(SERVICE_PORT),
+        "PORT": str(address.port),
     }
 
 
@@ -63,10 +63,7 @@ def of_instance(
     admin: Address | None = None,
 ) -> dict[str, str]:
     """The whole environment of an instance's process."""
-    own = member(instance, address.ip, xds_address) | {
-        "SERVICE_VERSION": instance.version,
-        "PORT": str(address.port),
-    }
+    own = outside_client(instance, address, xds_address)
     if admin is not None:
         own |= {"ADMIN_IP": admin.ip, "ADMIN_PORT": str(admin.port)}
     if instance.service == FRONT_DOOR.service:

@@ -201,7 +201,7 @@ class Mesh:
         if self._addresses is None:
             raise NotRunning("The mesh is only just starting.")
         return environment.outside_client(
-            Instance(service, version), self._addresses.spare(), self.xds_address
+            Instance(service, version), self._addresses.guest(), self.xds_address
         )
 
     async def request_down(self) -> None:

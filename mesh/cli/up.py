@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -117,6 +117,7 @@ class _Foreground:
         self._console = console
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
+        self._over = asyncio.Event()
         self._mesh = settings.mesh(self._on_change)
 
     async def run(self) -> int:
@@ -131,13 +132,16 @@ class _Foreground:
                 self._announce()
                 await asyncio.wait((*ends, table), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*ends, table):
+            for task in ends:
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
-            await asyncio.wait((table,))
-            await self._mesh.close()
-        if not table.cancelled():
-            table.result()
+            try:
+                await self._mesh.close()
+            finally:
+                self._over.set()
+                self._changed.set()
+                await asyncio.wait((table,))
+        table.result()
         if not opened:
             self._say("Interrupted while starting; everything is stopped.")
             return _INTERRUPTED
@@ -158,18 +162,24 @@ class _Foreground:
 
     async def _show_table(self) -> None:
         if not self._console.is_terminal:
-            await asyncio.Event().wait()
+            await self._over.wait()
+            return
         with Live("Starting ...", console=self._console, auto_refresh=False) as live:
-            while True:
+            over = False
+            while not over:
                 # What a client has taken changes without any process changing, so look once a second, too.
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), _REFRESH)
                 self._changed.clear()
-                try:
-                    view = status_view(await self._mesh.status())
-                except MeshError as error:
-                    view = Text(error.message)
-                live.update(view, refresh=True)
+                # The last frame stays on the screen: it must not call ready what has been stopped meanwhile.
+                over = self._over.is_set()
+                live.update(await self._view(), refresh=True)
+
+    async def _view(self) -> RenderableType:
+        try:
+            return status_view(await self._mesh.status())
+        except MeshError as error:
+            return Text(error.message)
 
     def _announce(self) -> None:
         if self._console.is_terminal:

@@ -180,7 +180,9 @@ def test_in_a_terminal_a_table_stays_true_until_ctrl_c(state: Path) -> None:
         seen += _read_until(ours, "The mesh is down")
         assert process.wait() == 0
     os.close(ours)
-    assert "INSTANCE" in seen
+    last = seen[seen.rindex("INSTANCE") :]
+    assert last.count("stopped (exit 0)") == 8, last
+    assert "ready" not in last
     assert "Traceback" not in seen
     assert members(state) == set()
 

@@ -336,8 +336,13 @@ async def test_on_one_address_ports_differ_and_the_limits_are_named(tmp_path: Pa
         status = await other.status()
         assert {p.address.rpartition(":")[0] for p in status.processes} == {"127.0.0.1"}
         assert len({p.address for p in status.processes}) == 4
-        assert status.limits
+        assert status.limits[0] == (
+            "instances share 127.0.0.1, as --shared-address asks, and are told apart by their ports"
+        )
         assert "limit: " in (await cli(other, "status")).out
+        joining = await other.environment("mine")
+        assert f"{joining['INSTANCE_IP']}:{joining['PORT']}" not in {p.address for p in status.processes}
+        assert joining["PORT"] != "9080"
 
 
 async def test_a_configuration_of_ones_own_is_what_the_mesh_starts_with(tmp_path: Path) -> None:

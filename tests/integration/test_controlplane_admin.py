@@ -108,6 +108,34 @@ async def test_an_error_keeps_the_last_good_state_and_is_visible_until_it_is_men
         assert (mended["errors"], mended["generation"]) == ([], good["generation"] + 1)
 
 
+async def test_a_warning_is_logged_when_it_comes_up_and_not_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    (tmp_path / "a.yaml").write_text(ENTRY)
+    (tmp_path / "b.yaml").write_text(GATEWAY)
+    rules.write_text(rule(to("v1")))
+    plane = ControlPlane(tmp_path, port=0, admin_port=0)
+
+    def told() -> list[str]:
+        found = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+        caplog.clear()
+        return found
+
+    subset = "rules.yaml:4: spec.http[0].route[0].destination.subset: no DestinationRule gives"
+    async with plane, admin_of(plane) as admin:
+        gateway, other = told()
+        assert gateway == "b.yaml:3: kind: Gateway has no effect here; it is kept"
+        assert other.startswith(f"{subset} {HOST} a subset v1")
+        rules.write_text(f"# moved down\n{rule(to('v1'))}")
+        await admin.post("/reload")
+        assert told() == []
+        rules.write_text(rule(to("v2")))
+        await admin.post("/reload")
+        (news,) = told()
+        assert news.startswith(f"{subset} {HOST} a subset v2")
+
+
 async def test_the_watch_notices_files_and_folders(tmp_path: Path) -> None:
     plane = ControlPlane(tmp_path, port=0, admin_port=0)
     async with plane, admin_of(plane) as admin:

@@ -21,6 +21,16 @@ CASES = [
         "kind",
         "a Sidecar is not served: Istiod hides services",
     ),
+    (
+        "apiVersion: !!tag x # <<<\nkind: VirtualService\nmetadata: {name: a}\nspec: {}",
+        "apiVersion",
+        'must be a string, not a value tagged !!tag: write "x"',
+    ),
+    (
+        "apiVersion: !own x # <<<\nkind: VirtualService\nmetadata: {name: a}\nspec: {}",
+        "apiVersion",
+        'must be a string, not a value tagged !own: write "x"',
+    ),
     ("kind: VirtualService # <<<\nmetadata: {name: a}\nspec: {}", "apiVersion", "required"),
     ("apiVersion: v1\nkind: List # <<<\nmetadata: {name: a}\nitems: []", "kind", "List"),
     (

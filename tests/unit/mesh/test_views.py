@@ -15,6 +15,7 @@ from mesh.sources import BASE_RULES, CANARY_RULES, read_files
 from mesh.status import MeshStatus, ProcessStatus, describe_exit
 from mesh.table import about, change_line, objects_view, status_view
 
+NACK = {"version": "1f", "message": "1 of 1 resources refused: a: no", "at": "2026-01-01T00:00:00.000Z"}
 NODE = "sidecar~127.77.0.11~{}.default~default.svc.cluster.local"
 CREATED = (ObjectOutcome("virtualservice.networking.istio.io/reviews", "created"),)
 
@@ -94,7 +95,7 @@ def mesh_status() -> MeshStatus:
         "clients": [
             {
                 "id": NODE.format("reviews-v2"),
-                "types": {"LDS": {"state": "acknowledged"}, "RDS": {"state": "refused", "last_nack": "no"}},
+                "types": {"LDS": {"state": "acknowledged"}, "RDS": {"state": "refused", "last_nack": NACK}},
             },
             {"id": "somebody", "types": {}},
         ],
@@ -108,7 +109,7 @@ def mesh_status() -> MeshStatus:
 
 def test_status_brings_processes_and_clients_together() -> None:
     status = mesh_status()
-    assert status.process("reviews/v2").xds == "refused: no"
+    assert status.process("reviews/v2").xds == "refused: RDS: 1 of 1 resources refused: a: no"
     assert status.clients == ("somebody",)
     assert status.warnings == ("a.yaml:7 (document 2): spec: odd",)
     assert MeshStatus.from_dict(json.loads(json.dumps(status.to_dict()))) == status
@@ -118,7 +119,13 @@ def test_status_brings_processes_and_clients_together() -> None:
 
 def test_the_table_shows_it_all() -> None:
     text = shown(status_view(mesh_status()))
-    for part in ("killed (SIGKILL)", "refused: no", "limit: only one address", "somebody", "generation 4"):
+    for part in (
+        "killed (SIGKILL)",
+        "refused: RDS: 1 of 1 resources refused: a: no",
+        "limit: only one address",
+        "somebody",
+        "generation 4",
+    ):
         assert part in text
 
 
@@ -156,7 +163,7 @@ def test_problems_of_the_control_plane_are_one_line_with_their_place() -> None:
 
 
 def look(**types: str) -> dict[str, object]:
-    states = {short: {"state": state, "last_nack": "no"} for short, state in types.items()}
+    states = {short: {"state": state, "last_nack": NACK} for short, state in types.items()}
     return {"clients": [{"id": NODE.format("a"), "types": states}]}
 
 
@@ -176,7 +183,9 @@ def test_a_client_that_refuses_does_not_settle() -> None:
     settling = Settling(["a"])
     refusing = look(LDS="acknowledged", RDS="refused", EDS="acknowledged")
     for _ in range(3):
-        assert settling.unsettled(refusing) == {"a": "has not taken its configuration (refused: no)"}
+        assert settling.unsettled(refusing) == {
+            "a": "has not taken its configuration (refused: RDS: 1 of 1 resources refused: a: no)"
+        }
 
 
 def test_a_client_without_endpoints_settles_later() -> None:
