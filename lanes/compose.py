@@ -1,8 +1,9 @@
 """Lanes merged into the objects that are there, and taken out again. Pure.
 
 What belongs to lanes is told by how it is written, so no book has to be kept: a route named `lane-NAME` or
-`lane-NAME-strict` that matches that lane's baggage, a subset named `lane-VERSION` that selects that version,
-and an object that holds nothing but what lanes give to a service without one. All else is left as it is.
+`lane-NAME-strict` that matches that lane's baggage, the routes that keep base off the versions of lanes
+(`base`), a subset named `lane-VERSION` that selects that version, and an object that holds nothing but what
+lanes give to a service without one. All else is left as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from lanes.baggage import HEADER
+from lanes.base import is_open, is_pin, pins, shares_of
 from lanes.context import BASE
 from lanes.expiry import expiry_in, of_lanes, with_expiry
 from lanes.landscape import (
@@ -153,6 +155,7 @@ def _put_service(landscape: Landscape, service: Known, lane: Lane) -> Landscape:
     landscape, key = _with_virtual_service(landscape, service)
     routes: list[Document] = []
     if version is not None:
+        landscape = _with_base_pinned(landscape, service, key)
         landscape, subset = _with_subset(landscape, service, version)
         routes.append(_route(landscape, service, key, lane.name, subset))
     if lane.mode is Mode.STRICT:
@@ -234,10 +237,53 @@ def _with_virtual_service(landscape: Landscape, service: Known) -> tuple[Landsca
     return _replaced(landscape, key, _blank_virtual_service(key, service)), key
 
 
+def _with_base_pinned(landscape: Landscape, service: Known, key: Key) -> Landscape:
+    """The landscape with base kept to the versions that serve it now; what is pinned stays as it is."""
+    http: list[object] = []
+    for route in spec_of(landscape.objects[key])["http"]:
+        pinned = bool(http) and is_pin(http[-1])
+        if not pinned and _lets_in_lanes(landscape, service, key, route):
+            landscape, shares = _base_shares(landscape, service)
+            http += pins(route, service, key.namespace, shares)
+            if route == _open_base(key, service):
+                continue  # as lanes write it, so they know it when it is to come back
+        http.append(route)
+    document = landscape.objects[key]
+    return _replaced(landscape, key, {**document, "spec": {**spec_of(document), "http": http}})
+
+
+def _lets_in_lanes(landscape: Landscape, service: Known, key: Key, route: object) -> bool:
+    if not isinstance(route, dict) or is_pin(route) or owner_of(route, landscape.lane_key) is not None:
+        return False
+    return is_open(route, service, key.namespace)
+
+
+def _base_shares(landscape: Landscape, service: Known) -> tuple[Landscape, list[tuple[str, int]]]:
+    """The landscape with a subset for every version that serves base, and these with their shares."""
+    subsets = subsets_of(landscape, service).values()
+    named = [version_of(subset) or "" for subset in subsets if not _is_lane_subset(subset)]
+    versions = shares_of(landscape.deployed.get(service.name, {}), [name for name in named if name])
+    if versions is None:
+        raise LaneError(
+            f"No rule says which versions of {service.name} serve base, and its workloads do not tell, so "
+            f"base would be served by the lane's version as well; write a VirtualService for {service.name} "
+            "with a route to the subset that is base."
+        )
+    shares = []
+    for version, share in versions:
+        landscape, subset = _with_subset(landscape, service, version)
+        shares.append((subset, share))
+    return landscape, shares
+
+
 def _blank_virtual_service(key: Key, service: Known) -> Document:
     """What a service without a VirtualService gets: every call goes where it went before."""
-    http = [{"name": BASE, "route": [{"destination": service.destination(key.namespace)}]}]
-    return _blank(key, {"hosts": [service.written_in(key.namespace)], "http": http})
+    spec = {"hosts": [service.written_in(key.namespace)], "http": [_open_base(key, service)]}
+    return _blank(key, spec)
+
+
+def _open_base(key: Key, service: Known) -> Document:
+    return {"name": BASE, "route": [{"destination": service.destination(key.namespace)}]}
 
 
 def _blank_destination_rule(key: Key, service: Known, subsets: list[Document]) -> Document:
@@ -306,6 +352,7 @@ def _is_lane_subset(subset: Document) -> bool:
 def _swept(landscape: Landscape) -> Landscape:
     """The landscape without what lanes once made and no longer need."""
     for service in landscape.services:
+        landscape = _sweep_pins(landscape, service)
         for key in destination_rules_for(landscape, service):
             landscape = _sweep_subsets(landscape, service, key)
         try:
@@ -318,6 +365,26 @@ def _swept(landscape: Landscape) -> Landscape:
         if _is(landscape.objects[found], _blank_virtual_service(found, service)):
             landscape = _without(landscape, found)
     return landscape
+
+
+def _sweep_pins(landscape: Landscape, service: Known) -> Landscape:
+    """Without what keeps base off the versions of lanes, where no lane has one any more."""
+    routes = routes_of(landscape, service)
+    owners = [owner_of(route, landscape.lane_key) for route in routes]
+    key = virtual_service_for(landscape, service) if any(map(is_pin, routes)) else None
+    if key is None or any(own is not None and not own.strict for own in owners):
+        return landscape
+    document = landscape.objects[key]
+    before = spec_of(document)["http"]
+    http: list[object] = []
+    for place, route in enumerate(before):
+        if not is_pin(route):
+            http.append(route)
+        elif not route.get("match") and not any(
+            is_open(each, service, key.namespace) for each in before[place + 1 : place + 2]
+        ):
+            http.append(_open_base(key, service))
+    return _replaced(landscape, key, {**document, "spec": {**spec_of(document), "http": http}})
 
 
 def _sweep_ends(landscape: Landscape, service: Known, key: Key) -> Landscape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,13 +67,22 @@ class Landscape:
     objects: dict[Key, Document] = field(default_factory=dict)
     services: tuple[Known, ...] = ()
     lane_key: str = "env"
+    deployed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By service and version, how many workloads there are that were not started for a lane; a version is
+    empty where a workload tells none."""
 
     @classmethod
-    def of(cls, documents: Iterable[Document], services: Sequence[Known], lane_key: str = "env") -> Landscape:
+    def of(
+        cls,
+        documents: Iterable[Document],
+        services: Sequence[Known],
+        lane_key: str = "env",
+        deployed: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> Landscape:
         """The landscape of these objects; a service given twice counts once."""
         by_name = {service.name: service for service in services}
         ordered = tuple(by_name[name] for name in sorted(by_name))
-        return cls({key_of(document): document for document in documents}, ordered, lane_key)
+        return cls({key_of(document): document for document in documents}, ordered, lane_key, deployed or {})
 
     def service(self, name: str) -> Known:
         """The service of this name; LaneError lists what there is."""

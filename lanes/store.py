@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -41,6 +41,16 @@ class Member:
     """What a workload started for a lane runs, a command or an image; empty for all others."""
     expires: str = ""
     """When a workload started for a lane ends by itself; empty for never."""
+
+
+def deployed_of(members: Iterable[Member]) -> dict[str, dict[str, int]]:
+    """How many workloads there are by service and version, without those that were started for a lane."""
+    found: dict[str, dict[str, int]] = {}
+    for member in members:
+        if not member.command:
+            versions = found.setdefault(member.service, {})
+            versions[member.version] = versions.get(member.version, 0) + 1
+    return found
 
 
 @dataclass(frozen=True, slots=True)

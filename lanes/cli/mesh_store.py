@@ -19,7 +19,7 @@ from lanes.change import Change, Step, dump_all
 from lanes.doorfile import digest_of
 from lanes.history import Revision
 from lanes.landscape import NAMESPACE, Key, Known, Landscape, LaneError, key_of, maps, resolved, spec_of
-from lanes.store import Conflict, FrontDoor, Member, Outcome, Place, Seen, Workload
+from lanes.store import Conflict, FrontDoor, Member, Outcome, Place, Seen, Workload, deployed_of
 from mesh.errors import Changed
 from mesh.objects import MeshObject, Ref
 from mesh.remote import Remote
@@ -56,8 +56,9 @@ class MeshStore:
         """The objects and workloads now."""
         objects, status = await asyncio.gather(self._remote.objects(), self._remote.status())
         documents = [item.document for item in objects]
-        landscape = Landscape.of(documents, _services(objects), self._lane_key)
-        return Seen(landscape, tuple(_members(objects, status)))
+        members = _members(objects, status)
+        landscape = Landscape.of(documents, _services(objects), self._lane_key, deployed_of(members))
+        return Seen(landscape, tuple(members))
 
     @asynccontextmanager
     async def front_door(self) -> AsyncIterator[FrontDoor]:

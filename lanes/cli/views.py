@@ -61,7 +61,7 @@ async def _look(store: LaneStore) -> tuple[Seen, list[Revision]]:
 @output_option
 @target_options
 def status(lane: str, output: str, target: Target) -> None:
-    """Show who is in a lane, who of them is ready, and where its requests go at every other service.
+    """Show who is in a lane, who of them is ready, and where its requests and those of base go.
 
     \b
     lanes status dev
@@ -76,6 +76,7 @@ def status(lane: str, output: str, target: Target) -> None:
             f"{each.ready}/{len(each.members)}" if each.version else "-",
             "; ".join(f"{m.name} {m.state} {m.address}" for m in each.members) or "-",
             each.served_by,
+            each.base,
         ]
         for each in found
     ]
@@ -87,5 +88,5 @@ def status(lane: str, output: str, target: Target) -> None:
             click.echo(
                 f"note: {service} came after the lane and is open to base; `lanes add {lane} --mode strict`"
             )
-    columns = ("SERVICE", "IN THE LANE", "READY", "WORKLOADS", "ITS REQUESTS GO TO")
+    columns = ("SERVICE", "IN THE LANE", "READY", "WORKLOADS", "ITS REQUESTS GO TO", "THOSE OF BASE")
     show(output, data, lambda: table_of(columns, rows, _STYLES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,26 @@ def members_of(listed: Listed) -> list[Member]:
                 image, expires = _started(deployment, name)
                 title = str(deployment["metadata"]["name"])
                 found.append(Member(name, str(version), title, "", False, "no pod", image, expires))
+    return found
+
+
+def deployed_in(listed: Listed) -> dict[str, dict[str, int]]:
+    """How many pods there are by service and version, without those of lanes.
+
+    A Deployment without a pod counts as many as it asks for; the version is empty where a pod tells none.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for service in listed.services:
+        pods = Counter(
+            labels_of(pod).get("version", "")
+            for pod in listed.pods
+            if selected(service, labels_of(pod)) and LANE_LABEL not in labels_of(pod) and not is_leaving(pod)
+        )
+        wanted = Counter[str]()
+        for each in listed.deployments:
+            if selected(service, template_labels(each)) and not lane_of_workload(each):
+                wanted[template_labels(each).get("version", "")] += spec_of(each).get("replicas", 1)
+        found[service["metadata"]["name"]] = {**{v: n for v, n in wanted.items() if n}, **pods}
     return found
 
 

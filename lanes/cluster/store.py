@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from lanes.change import Change, Step
 from lanes.cluster.api import Api
@@ -15,7 +16,7 @@ from lanes.cluster.doorkeeper import Doorkeeper
 from lanes.cluster.forward import forwarded
 from lanes.cluster.ledger import NAME, ledger_of, revisions_in
 from lanes.cluster.objects import Objects
-from lanes.cluster.reading import is_ours, is_ready, members_of, plain, services_known
+from lanes.cluster.reading import deployed_in, is_ours, is_ready, members_of, plain, services_known
 from lanes.cluster.resource import CONFIG_MAPS, PODS
 from lanes.cluster.workloads import Workloads
 from lanes.compose import lanes_in
@@ -66,7 +67,8 @@ class ClusterStore:
         """The objects and workloads now."""
         listed = await self._objects.read()
         documents = [plain(each) for each in listed.rules]
-        landscape = Landscape.of(documents, services_known(listed.services), self._lane_key)
+        known = services_known(listed.services)
+        landscape = Landscape.of(documents, known, self._lane_key, deployed_in(listed))
         where = f"the namespace {self._api.namespace} of {self._api.cluster}"
         return Seen(landscape, tuple(members_of(listed)), where)
 
@@ -202,5 +204,5 @@ class ClusterStore:
             yield address
 
 
-def _lanes(before: Landscape, objects: Mapping[Key, Document]) -> tuple[Lane, ...]:
-    return lanes_in(Landscape.of(objects.values(), before.services, before.lane_key))
+def _lanes(before: Landscape, objects: dict[Key, Document]) -> tuple[Lane, ...]:
+    return lanes_in(replace(before, objects=objects))

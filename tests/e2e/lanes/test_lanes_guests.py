@@ -11,6 +11,7 @@ import pytest
 
 from mesh import Mesh, MeshError
 from mesh.sources import CANARY_RULES
+from mesh.walkthrough.door import Door
 from tests.fakes.lanes_command import Lanes, no_traceback
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -73,6 +74,22 @@ async def test_a_developers_edited_service_joins_and_leaves(lanes: Lanes, mesh: 
     # undo starts it again
     await lanes.ok("rollback", str(number))
     assert "reviews mine (mine)" in await lanes.ok("try", "mine")
+
+
+async def test_a_lanes_own_version_gets_no_call_of_base(lanes: Lanes, mesh: Mesh, door: Door) -> None:
+    """Without a VirtualService of details any version of it serves."""
+    (item,) = [i for i in await mesh.objects() if (i.ref.kind, i.ref.name) == ("VirtualService", "details")]
+    await mesh.delete_refs([item.ref], 10)
+    shutil.copytree(ROOT / "details", lanes.folder / "details")
+    await lanes.ok("create", "mine", "-s", "details=./details")
+    assert (await door.visit("env=mine")).versions["details"] == "mine"
+    assert {visit.versions["details"] for visit in await door.visits(40)} == {"v1", "v2"}
+    (standing,) = [s for s in (await lanes.json("status", "mine"))["standing"] if s["service"] == "details"]
+    assert standing["base"] == "details v1 50%, v2 50%"
+    assert standing["base"] in await lanes.ok("status", "mine")
+    await lanes.ok("delete", "mine")
+    assert item.ref not in {each.ref for each in await mesh.objects()}
+    await mesh.apply_files({"x": item.to_yaml()}, 10)
 
 
 @pytest.mark.parametrize(

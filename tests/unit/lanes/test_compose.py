@@ -1,7 +1,9 @@
 """Lanes merged into what is there: no route of anybody is shadowed, lost or rewritten, in any order."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lanes.base import is_open, is_pin
 from lanes.change import Change, changes, diff_lines, steps
 from lanes.compose import drop, lane_subset, lanes_in, owner_of, put, restore
 from lanes.landscape import Document, Key, Known, Landscape, LaneError, subsets_of
@@ -37,8 +40,13 @@ def read(*names: str) -> list[Document]:
 CANARY = read("mesh/rules/canary")
 
 
-def scene(documents: Sequence[Document] = ()) -> Landscape:
-    return Landscape.of(copy.deepcopy(list(documents)), SERVICES)
+DEPLOYED = {"reviews": {"v1": 1}, "ratings": {"v1": 1}, "details": {"v2": 1, "v1": 2}}
+
+
+def scene(
+    documents: Sequence[Document] = (), deployed: Mapping[str, Mapping[str, int]] = DEPLOYED
+) -> Landscape:
+    return Landscape.of(copy.deepcopy(list(documents)), SERVICES, deployed=deployed)
 
 
 def http(landscape: Landscape, name: str) -> list[Document]:
@@ -99,12 +107,76 @@ def test_a_version_without_a_subset_gets_one_for_as_long_as_it_is_needed() -> No
 
 def test_a_service_without_objects_gets_them_for_as_long_as_a_lane_is_there() -> None:
     after = put(scene(), DEV)
-    assert names(after, "reviews") == ["lane-dev", "base"]
-    assert http(after, "reviews")[1]["route"] == [
-        {"destination": {"host": "reviews", "port": {"number": 9080}}}
-    ]
+    assert names(after, "reviews") == ["lane-dev", "lanes-base"]
     assert {str(key) for key in after.objects} == {"virtualservice/reviews", "destinationrule/reviews"}
     assert drop(after, "dev") == scene()
+
+
+def base_of_details(landscape: Landscape) -> list[tuple[str, int]]:
+    subsets = subsets_of(landscape, SERVICES[2])
+    (route,) = [route for route in http(landscape, "details") if route.get("name") == "lanes-base"]
+    return [
+        (subsets[each["destination"]["subset"]]["labels"]["version"], each.get("weight", 100))
+        for each in route["route"]
+    ]
+
+
+def test_base_stays_with_the_versions_that_served_it() -> None:
+    before = scene(CANARY)
+    after = put(before, Lane("mine", {"details": "mine"}))
+    assert names(after, "details") == ["lane-mine", "lanes-base"]
+    assert base_of_details(after) == [("v1", 67), ("v2", 33)]
+    # what is deployed later does not serve base unasked: it may be a lane's
+    later = put(
+        replace(after, deployed={"details": {"v1": 1, "v9": 1}}),
+        Lane("qa", {"details": "v9"}, Mode.STRICT),
+    )
+    assert base_of_details(later) == [("v1", 67), ("v2", 33)]
+    assert drop(drop(later, "mine"), "qa").objects == before.objects
+
+
+def test_an_open_route_of_somebody_is_pinned_above_and_left_as_it_is() -> None:
+    match = [{"headers": {"end-user": {"exact": "jason"}}}]
+    open_to_all = {"route": [{"destination": {"host": "reviews"}}], "timeout": "3s"}
+    split = {
+        "match": match,
+        "route": [
+            {"destination": {"host": "reviews", "port": {"number": 9080}}, "weight": 25},
+            {"destination": {"host": "elsewhere.example"}, "weight": 75},
+        ],
+    }
+    before = scene([virtual_service(http=[split, open_to_all])], {"reviews": {"v1": 1, "v2": 1}})
+    after = put(before, Lane("mine", {"reviews": "mine"}))
+    routes = after.objects[Key("VirtualService", "default", "r")]["spec"]["http"]
+    assert [r.get("name") for r in routes] == [
+        *("lane-mine", "lanes-base", "lanes-base-closed", None),
+        *("lanes-base", None),
+    ]
+    assert [routes[3], routes[5]] == [split, open_to_all]
+    assert [(e["destination"].get("subset"), e["weight"]) for e in routes[1]["route"]] == [
+        ("lane-v1", 12),
+        ("lane-v2", 13),
+        (None, 75),
+    ]
+    assert routes[1]["match"] == routes[2]["match"] == match
+    assert routes[2]["fault"] == {"abort": {"percentage": {"value": 100}, "grpcStatus": "UNAVAILABLE"}}
+    assert routes[4]["timeout"] == "3s"
+    assert put(after, Lane("mine", {"reviews": "mine"})) == after
+    assert drop(after, "mine") == before
+    # a strict lane without a version of it leaks nothing
+    strict = put(before, Lane("qa", {}, Mode.STRICT))
+    routes = strict.objects[Key("VirtualService", "default", "r")]["spec"]["http"]
+    assert [r.get("name") for r in routes] == ["lane-qa-strict", None, None]
+
+
+@pytest.mark.parametrize("deployed", [{}, {"reviews": {"v1": 1, "": 1}}])
+def test_a_base_that_nobody_can_name_is_refused(deployed: dict[str, dict[str, int]]) -> None:
+    with pytest.raises(LaneError, match="No rule says which versions of reviews serve base"):
+        put(scene([], deployed), DEV)
+    rules = [destination_rule(subsets=[{"name": "one", "labels": {"version": "v1"}}])]
+    if not deployed:
+        route = http(put(scene(rules, deployed), DEV), "reviews")[1]
+        assert [each["destination"]["subset"] for each in route["route"]] == ["one"]
 
 
 def test_a_strict_lane_fails_everywhere_behind_its_own_routes() -> None:
@@ -305,7 +377,13 @@ def check(there: Landscape, before: Landscape, wanted: dict[str, Lane]) -> None:
         count = sum(each is not None for each in own)
         assert all(each is not None for each in own[:count])
         if key in before.objects:
-            assert routes[count:] == before.objects[key]["spec"]["http"]
+            theirs = [route for route in routes[count:] if not is_pin(route)]
+            assert theirs == before.objects[key]["spec"]["http"]
+        (service,) = (s for s in SERVICES if s.host.startswith(document["spec"]["hosts"][0].split(".")[0]))
+        held = any(each is not None and not each.strict for each in own)
+        for above, route in pairwise([{}, *routes[count:]]):
+            opens = is_open(route, service, key.namespace) and not is_pin(route)
+            assert is_pin(above) == (held and (opens or route.get("name") == "lanes-base-closed"))
         # no lane shadows another: each matches its own requests only, and its abort comes after its version
         seen = [(each.lane, each.strict) for each in own[:count] if each is not None]
         assert seen == sorted(set(seen))

@@ -29,7 +29,8 @@ class Store:
     """
 
     def __init__(self, *services: str) -> None:
-        self.landscape = Landscape({}, tuple(map(Known, services or ("reviews",))))
+        known = tuple(map(Known, services or ("reviews",)))
+        self.landscape = Landscape({}, known, deployed={each.name: {"v1": 1} for each in known})
         self.members: dict[Place, Member] = {}
         self.revisions: list[Revision] = []
         self.text = ""

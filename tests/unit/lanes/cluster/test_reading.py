@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from lanes.cluster.door import RulesPlace, door_pods, door_service, rules_place, target_port
-from lanes.cluster.reading import Listed, members_of, plain, services_known, state_of, why_not_ready
+from lanes.cluster.reading import (
+    Listed,
+    deployed_in,
+    members_of,
+    plain,
+    services_known,
+    state_of,
+    why_not_ready,
+)
 from lanes.cluster.rollout import rollout_of
 from lanes.landscape import Known, LaneError
 from lanes.store import Member
@@ -184,3 +192,20 @@ def test_its_rules_are_where_its_deployment_mounts_them() -> None:
     }
     template["volumes"] = [{"name": "tmp", "emptyDir": {}}, {"name": "door", "configMap": {"name": "rules"}}]
     assert rules_place(Listed(deployments=[there]), PAGE) == RulesPlace("rules", "door.yaml")
+
+
+def test_what_is_deployed_is_counted_by_version_without_lanes() -> None:
+    lanes_own = pod("reviews-dev-x", "reviews", "dev")
+    lanes_own["metadata"]["labels"]["lanes.proxyless.dev/lane"] = "dev"
+    nameless = pod("ratings-x", "ratings", "")
+    del nameless["metadata"]["labels"]["version"]
+    listed = Listed(
+        services=[service("reviews"), service("ratings")],
+        deployments=[
+            deployment("reviews-v1", "reviews", "v1"),
+            deployment("reviews-v2", "reviews", "v2"),
+            deployment("reviews-dev", "reviews", "dev", **OURS),
+        ],
+        pods=[pod("reviews-v1-x", "reviews", "v1"), lanes_own, nameless],
+    )
+    assert deployed_in(listed) == {"reviews": {"v1": 1, "v2": 3}, "ratings": {"": 1}}
