@@ -139,7 +139,7 @@ async def test_history_and_rollback(lanes: Lanes, mesh: Mesh) -> None:
     await lanes.ok("create", "two", "-s", "ratings=v2")
     await lanes.ok("door", "add", "--user", "jason", "--lane", "two")
     revisions = await lanes.json("history")
-    at = {each["change"]: each["number"] for each in revisions[start:]}
+    at = {each["change"]: each["revision"] for each in revisions[start:]}
     assert revisions[0]["change"] == "as it was found"
     two = at["create two -s ratings=v2"]
     with_both = await rules(mesh)
@@ -179,7 +179,7 @@ async def test_creates_at_once_lose_nothing(lanes: Lanes, mesh: Mesh) -> None:
     answers = await asyncio.gather(*(lanes("create", name, "-s", "reviews=v2") for name in names))
     assert [answer.code for answer in answers] == [0] * len(names), answers
     assert [lane["name"] for lane in await lanes.json("list")] == names
-    numbers = [each["number"] for each in await lanes.json("history")]
+    numbers = [each["revision"] for each in await lanes.json("history")]
     assert numbers == [*range(len(numbers))]
 
 
