@@ -71,6 +71,7 @@ async def test_status_tells_where_a_lane_falls_back_and_explain_why(lanes: Lanes
     await mesh.start("reviews/v2")
     out = await lanes.ok("explain", "team")
     assert "reviews: lane-team → outbound|9080|v2|reviews.default.svc.cluster.local at 127." in out
+    assert "productpage speaks HTTP" in (await lanes("explain", "team", "-s", "productpage")).err
     assert "details: route 0 → outbound|9080|v1|details" in out
     (decision,) = await lanes.json("explain", "team", "-s", "reviews")
     assert decision["route"] == {"name": "lane-team", "index": 0}
