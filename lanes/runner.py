@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from lanes.change import Change, changes, steps
 from lanes.compose import lanes_in
+from lanes.doorfile import DoorError, parse_door
 from lanes.edits import Edit, unchanged
 from lanes.history import Revision
 from lanes.landscape import Key, LaneError
@@ -245,11 +246,28 @@ def _result(seen: Seen, plan: Plan, door: str) -> Result:
     lanes = lanes_in(after)
     wanted = door if plan.door is None else plan.door
     changed = tuple(changes(seen.landscape, after))
-    return Result(changed, lanes, _notes(seen, plan, lanes), door, wanted)
+    notes = (*_notes(seen, plan, lanes), *_door_notes(seen, lanes, door, wanted))
+    return Result(changed, lanes, notes, door, wanted)
 
 
 def _places(lanes: Sequence[Lane]) -> set[Place]:
     return {place for lane in lanes for place in lane.versions.items()}
+
+
+def _door_notes(seen: Seen, after: Sequence[Lane], before: str, wanted: str) -> list[str]:
+    """The door's rules that lead to no lane because of this change: of one that goes, or of none."""
+    try:
+        old, rules = parse_door(before) if before != wanted else (), parse_door(wanted)
+    except DoorError:
+        return []  # `lanes door` says so
+    gone = {lane.name for lane in lanes_in(seen.landscape)} - {lane.name for lane in after}
+    there = {lane.name for lane in after}
+    return [
+        f"note: rule {number} of the door ({rule.describe()}) leads to {rule.lane}, and there is no such lane"
+        for number, rule in enumerate(rules, 1)
+        if rule.lane and rule.lane not in there
+        if rule.lane in gone or (before != wanted and rule not in old)
+    ]
 
 
 def _notes(seen: Seen, plan: Plan, after: Sequence[Lane]) -> tuple[str, ...]:

@@ -204,7 +204,11 @@ class MeshStore:
                         async with session.get(url) as response:
                             answer = await response.json()
                         if answer.get("digest") == wanted:
-                            return Outcome(True, ("the door goes by these rules",), {"door": answer})
+                            return Outcome(
+                                True,
+                                ("the door goes by its new rules; `lanes door` lists them",),
+                                {"door": answer},
+                            )
                         told = str(answer.get("error") or "it has not read them")
                     except (aiohttp.ClientError, ValueError):
                         told = "it does not answer"

@@ -59,7 +59,11 @@ class Doorkeeper:
                     if faults:
                         await asyncio.sleep(_POLL)
         if not faults:
-            return Outcome(True, (line, "the door goes by these rules"), {"door": {"digest": wanted}})
+            return Outcome(
+                True,
+                (line, "the door goes by its new rules; `lanes door` lists them"),
+                {"door": {"digest": wanted}},
+            )
         told = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         late = f"not every door goes by these rules after {self._timeout:g} s: {told}"
         return Outcome(False, (line, late), {"door": {"error": told}})

@@ -377,7 +377,10 @@ async def test_the_doors_rules(server: ApiServer, kubeconfig: Path, page: dict[s
         page["digest"] = digest_of("rules: [{header: x}]\n")
         assert await store.door() == "rules: []\n"
         outcome = await store.set_door("rules: [{header: x}]\n")
-        assert outcome.lines == ("configmap/page-door configured", "the door goes by these rules")
+        assert outcome.lines == (
+            "configmap/page-door configured",
+            "the door goes by its new rules; `lanes door` lists them",
+        )
 
 
 async def test_try_through_the_port_forward_of_a_command(

@@ -262,14 +262,20 @@ async def test_prune_deletes_what_is_past_its_time_and_no_more(lanes: Command, b
 async def test_the_doors_rules_are_a_config_map(lanes: Command, bookinfo: Bookinfo) -> None:
     assert await lanes.ok("door") == "There are no rules.\n"
     out = await lanes.ok("door", "add", "--header", "x-lane")
-    assert out.splitlines() == ["configmap/productpage-door created", "the door goes by these rules"]
+    assert out.splitlines() == [
+        "configmap/productpage-door created",
+        "the door goes by its new rules; `lanes door` lists them",
+    ]
     async with aiohttp.ClientSession() as session:
         url = f"{bookinfo.url}/api/v1/products/0"
         async with session.get(url, headers={"x-lane": "dev"}) as response:
             assert (await response.json())["hops"]["lane"] == "dev"
         assert "-- header: x-lane" in await lanes.ok("door", "clear", "--dry-run")
         out = await lanes.ok("door", "clear")
-        assert out.splitlines() == ["configmap/productpage-door configured", "the door goes by these rules"]
+        assert out.splitlines() == [
+            "configmap/productpage-door configured",
+            "the door goes by its new rules; `lanes door` lists them",
+        ]
         async with session.get(url, headers={"x-lane": "dev"}) as response:
             assert (await response.json())["hops"]["lane"] == "base"
     # one that the chart brings is changed in its values

@@ -22,7 +22,7 @@ async def test_the_doors_rules_live(lanes: Lanes, mesh: Mesh) -> None:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         assert await lane_of(mesh, session, **{"x-lane": "dev"}) == "base"
         out = await lanes.ok("door", "add", "--header", "x-lane")
-        assert out == "the door goes by these rules\n"
+        assert out == "the door goes by its new rules; `lanes door` lists them\n"
         assert await lane_of(mesh, session, **{"x-lane": "dev"}) == "dev"
         await lanes.ok("door", "add", "--cookie", "team=blue", "--lane", "blue")
         assert await lane_of(mesh, session, cookie="team=blue") == "blue"

@@ -306,6 +306,19 @@ async def test_ctrl_c_before_the_rules_are_written_undoes_and_after_that_finishe
     assert store.revisions[-1].lanes == (DEV,)
 
 
+async def test_notes_name_the_doors_rules_that_lead_to_no_lane() -> None:
+    store = Store()
+    store.landscape = put(store.landscape, DEV)
+    store.text = "rules: [{user: jason, lane: dev}, {user: ann, lane: old}]"
+    result = await carry_out(store, lambda *_: Plan(edits.delete("dev")), JOURNAL, dry_run=True)
+    assert result.notes == (
+        "note: rule 1 of the door (user jason → dev) leads to dev, and there is no such lane",
+    )
+    added = "rules: [{user: ann, lane: old}, {header: x-lane}, {percent: 5, lane: nosuch}]"
+    result = await carry_out(store, lambda *_: Plan(door=added), JOURNAL, dry_run=True)
+    assert [note.partition(" of ")[0] for note in result.notes] == ["note: rule 3"]
+
+
 async def test_notes_say_what_happens_while_nobody_is_ready() -> None:
     store = Store()
     assert (await run(store, DEV)).notes == (
