@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from lanes.change import Change, changes, dump_all
-from lanes.cli.changes import mode_choice, versions_of
+from lanes.change import changes, dump_all
+from lanes.cli.changes import lane_named, mode_choice, versions_of
 from lanes.cli.options import lane_name, service_option, target_options
 from lanes.cli.place import OnThisMachine
 from lanes.cli.target import Target
-from lanes.compose import lanes_in, owner_of, put, routes_of
+from lanes.compose import lanes_in, owner_of, routes_of
+from lanes.edits import extend
 from lanes.landscape import (
     DESTINATION_RULE,
     NAMESPACE,
@@ -22,13 +23,14 @@ from lanes.landscape import (
     Landscape,
     LaneError,
     destination_rules_for,
+    key_of,
     maps,
     resolved,
     spec_of,
     virtual_service_for,
 )
 from lanes.render import render as rendered
-from lanes.spec import Lane, Mode, SpecError
+from lanes.spec import Mode, SpecError
 from lanes.specfile import spec_from
 from lanes.store import LaneStore, Seen
 from mesh import yamltext
@@ -38,7 +40,7 @@ from mesh.sources import objects_in, read_files
 @click.command()
 @click.argument("lane", required=False)
 @service_option(required=False)
-@click.option("--mode", type=mode_choice, default=str(Mode.PERMISSIVE), show_default=True)
+@click.option("--mode", type=mode_choice, help="[default: the lane's; permissive for a new one]")
 @click.option(
     "-f", "--filename", "file", metavar="FILE", help="A file of services and lanes, rendered as a whole."
 )
@@ -51,7 +53,7 @@ from mesh.sources import objects_in, read_files
 def render(
     lane: str | None,
     services: Mapping[str, str],
-    mode: str,
+    mode: str | None,
     file: str | None,
     config: Path | None,
     target: Target,
@@ -60,7 +62,8 @@ def render(
 
     \b
     lanes render                                       what the lanes of the mesh consist of
-    lanes render dev -s reviews=v2                     what `create` would put in force
+    lanes render dev                                   the same of one lane
+    lanes render dev -s reviews=v2                     what `create` or, if it is there, `add` would give
     lanes render dev -s reviews=v2 --config rules/     the same, without a mesh
     lanes render -f lanes.yaml                         services and lanes of a file
 
@@ -77,8 +80,6 @@ def render(
         return
     if lane is None and services:
         raise click.UsageError("Say which lane has these services: lanes render LANE --service ...")
-    if lane is not None and not services:
-        raise click.UsageError("Say what the lane holds: --service NAME=VERSION.")
     run = any(target.names_workload(version) for version in target.checked(services).values())
     if run and (config is not None or isinstance(target.place, OnThisMachine)):
         raise click.UsageError("Only versions can be rendered; what is to be run is no YAML.")
@@ -87,27 +88,37 @@ def render(
         click.echo(dump_all(map(_without_time, _holding_lanes(landscape))), nl=False)
         return
     name = lane_name(click.get_current_context(), click.Argument(["lane"]), lane)
+    wanted = None if mode is None else Mode(mode)
     if config is not None:
-        changed = _changes(Seen(_of_config(config, target.lane_key)), Lane(name, services, Mode(mode)))
+        found = _put(Seen(_of_config(config, target.lane_key)), name, services, wanted)
     else:
-        changed = target.run(lambda store: _created(store, name, services, Mode(mode), target))
-    click.echo(dump_all(_without_time(each.after) for each in changed if each.after is not None), nl=False)
+        found = target.run(lambda store: _planned(store, name, services, wanted, target))
+    click.echo(dump_all(map(_without_time, found)), nl=False)
 
 
 async def _landscape(store: LaneStore) -> Landscape:
     return (await store.read()).landscape
 
 
-async def _created(
-    store: LaneStore, lane: str, services: Mapping[str, str], mode: Mode, target: Target
-) -> list[Change]:
+async def _planned(
+    store: LaneStore, lane: str, services: Mapping[str, str], mode: Mode | None, target: Target
+) -> list[Document]:
     seen = await store.read()
     versions, start = versions_of(seen, lane, services, target, "")
-    return [*await store.workload_changes(start, (), seen), *_changes(seen, Lane(lane, versions, mode))]
+    started = await store.workload_changes(start, (), seen)
+    return [*(each.after for each in started if each.after), *_put(seen, lane, versions, mode)]
 
 
-def _changes(seen: Seen, lane: Lane) -> list[Change]:
-    return changes(seen.landscape, put(seen.landscape, lane))
+def _put(seen: Seen, lane: str, versions: Mapping[str, str], mode: Mode | None) -> list[Document]:
+    """What `create` would put in force; of a lane that is there all that it would consist of after `add`."""
+    before = seen.landscape
+    if not versions:
+        lane_named(before, lane)
+    after = extend(lane, versions, mode, None)(before)
+    changed = {each.key: each.after for each in changes(before, after) if each.after is not None}
+    if any(there.name == lane for there in lanes_in(before)):
+        changed |= {key_of(document): document for document in _holding_lanes(after, lane)}
+    return [changed[key] for key in sorted(changed)]
 
 
 def _without_time(document: Document) -> Document:
@@ -148,13 +159,13 @@ def _of_config(config: Path, lane_key: str) -> Landscape:
     return Landscape.of(documents, list(found.values()), lane_key)
 
 
-def _holding_lanes(landscape: Landscape) -> list[Document]:
-    """The rules that lanes have a part in, with all that is in them."""
-    lanes = lanes_in(landscape)
+def _holding_lanes(landscape: Landscape, only: str | None = None) -> list[Document]:
+    """The rules that lanes, or one of them, have a part in, with all that is in them."""
+    lanes = [lane for lane in lanes_in(landscape) if only in (None, lane.name)]
     found: list[Document] = []
     for service in landscape.services:
         owned = [owner_of(route, landscape.lane_key) for route in routes_of(landscape, service)]
-        if not any(owned):
+        if not any(own is not None and only in (None, own.lane) for own in owned):
             continue
         if any(service.name in lane.versions for lane in lanes):
             found += [landscape.objects[key] for key in destination_rules_for(landscape, service)]
