@@ -22,6 +22,8 @@ class Revision:
     door: str = ""
     workloads: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The `command` and its `directory` by `SERVICE/VERSION`, of what was started for a lane."""
+    key: str = ""
+    """The member of `baggage` that names these lanes; empty where it was not written down."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON and for the file."""
@@ -33,6 +35,7 @@ class Revision:
             "lanes": [lane_dict(lane) for lane in self.lanes],
             "door": self.door,
             "workloads": {name: dict(each) for name, each in self.workloads.items()},
+            "key": self.key,
         }
 
     @classmethod
@@ -41,7 +44,7 @@ class Revision:
         try:
             lanes = tuple(lane_from(lane) for lane in data["lanes"])
             plain = {name: data[name] for name in ("number", "time", "who", "change", "door", "workloads")}
-            return cls(lanes=lanes, **plain)
+            return cls(lanes=lanes, key=str(data.get("key", "")), **plain)
         except (KeyError, TypeError, ValueError, SpecError) as error:
             raise LaneError(f"A revision of the lanes' history cannot be read: {error}.") from None
 
@@ -58,10 +61,11 @@ def lane_from(data: Mapping[str, Any]) -> Lane:
     return Lane(str(data["name"]), dict(data["services"]), Mode(data["mode"]), str(data.get("expires", "")))
 
 
-def lost_since(revisions: Sequence[Revision], there: Iterable[Lane]) -> list[str]:
-    """The lanes of the last revision that are not there any more: somebody has replaced the rules."""
+def lost_since(revisions: Sequence[Revision], there: Iterable[Lane], key: str) -> dict[str, int]:
+    """The lanes that are not there any more and the last revision of their key: rules have been replaced."""
     names = {lane.name for lane in there}
-    return [lane.name for lane in revisions[-1].lanes if lane.name not in names] if revisions else []
+    last = next((each for each in reversed(revisions) if each.key in ("", key)), None)
+    return {lane.name: last.number for lane in last.lanes if lane.name not in names} if last else {}
 
 
 def revision_of(revisions: Iterable[Revision], number: int) -> Revision:

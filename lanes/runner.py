@@ -215,17 +215,20 @@ class _Attempts:
         self, history: Sequence[Revision], lanes: tuple[Lane, ...], result: Result, idle: Sequence[Place]
     ) -> list[Revision]:
         journal, first = self.journal, []
+        key = self.found.landscape.lane_key if self.found is not None else ""
         known = dict(history[-1].workloads) if history else {}
         if not history and self.found is not None:
             before = lanes_in(self.found.landscape)
-            first = [Revision(0, journal.time, "", "as it was found", before, result.door_before)]
+            first = [Revision(0, journal.time, "", "as it was found", before, result.door_before, key=key)]
         workloads = {name: each for name, each in known.items() if name not in map("/".join, idle)}
         for (service, version), workload in self.started.items():
             workloads[f"{service}/{version}"] = {"command": workload.given, "directory": workload.origin}
         number = history[-1].number + 1 if history else 1
         return [
             *first,
-            Revision(number, journal.time, journal.who, journal.change, lanes, result.door_after, workloads),
+            Revision(
+                number, journal.time, journal.who, journal.change, lanes, result.door_after, workloads, key
+            ),
         ]
 
     async def _withdraw(self) -> None:

@@ -11,6 +11,7 @@ from mesh.addresses import Address
 from mesh.errors import MeshError, NotFound
 from mesh.inventory import Instance, Service
 from mesh.objects import MeshObject, is_name
+from mesh.unit import START_TIMEOUT
 
 _POLL = 0.05
 
@@ -26,6 +27,8 @@ class Guest:
     environment: Mapping[str, str] = field(repr=False)
     command: str = ""
     """What the user gave, for people to read."""
+    start_timeout: float = START_TIMEOUT
+    """How long it may take until it serves, in seconds."""
 
 
 def guest_from(body: Mapping[str, Any], services: Iterable[Service], objects: Iterable[MeshObject]) -> Guest:
@@ -40,6 +43,7 @@ def guest_from(body: Mapping[str, Any], services: Iterable[Service], objects: It
         str(body["directory"]),
         dict(body["environment"]),
         str(body["command"]),
+        float(body.get("timeout") or START_TIMEOUT),
     )
 
 

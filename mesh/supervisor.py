@@ -198,6 +198,7 @@ class Supervisor:
             answers=lambda: until_called(address),
             command=guest.command,
             directory=guest.directory,
+            start_timeout=guest.start_timeout,
         )
         return unit
 

@@ -111,7 +111,8 @@ def remove(number: int, dry_run: bool, output: str, target: Target) -> None:
 
     def edited(rules: list[DoorRule]) -> list[DoorRule]:
         if number > len(rules):
-            raise LaneError(f"There is no rule {number}; there are {len(rules) or 'none'}.")
+            there = {0: "are none", 1: "is 1"}.get(len(rules), f"are {len(rules)}")
+            raise LaneError(f"There is no rule {number}; there {there}.")
         return [*rules[: number - 1], *rules[number:]]
 
     _change(target, edited, output, dry_run)

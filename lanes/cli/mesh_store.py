@@ -36,11 +36,19 @@ _LOCK_POLL = 0.02
 class MeshStore:
     """The running mesh of a state folder, as an async context manager; NotRunning when there is none."""
 
-    def __init__(self, state: StateFolder, lane_key: str = "env", timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        state: StateFolder,
+        lane_key: str = "env",
+        timeout: float = 10.0,
+        start_timeout: float | None = None,
+    ) -> None:
         self._folder = state
         self._remote = Remote(state)
         self._lane_key = lane_key
         self._timeout = timeout
+        self._start_timeout = start_timeout
+        """How long a version may take to start; the mesh's own patience if None."""
 
     async def __aenter__(self) -> MeshStore:
         return self
@@ -140,6 +148,7 @@ class MeshStore:
                 "directory": workload.directory,
                 "environment": dict(workload.environment),
                 "command": workload.given,
+                "timeout": self._start_timeout,
             }
         )
         return ()

@@ -58,7 +58,7 @@ _TARGET = (
         type=duration,
         metavar="DURATION",
         help="How long to wait for those who are to take a change, and for versions to start.  "
-        "[default: 10s; in a cluster 2m]",
+        "[default: 10s, and 1m for versions to start; in a cluster 2m]",
     ),
     click.option(
         "--key",

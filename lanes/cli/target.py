@@ -78,7 +78,7 @@ class Target:
                 tell_where=changing,
             )
         try:
-            return MeshStore(StateFolder(place.state), self.lane_key, self.timeout)
+            return MeshStore(StateFolder(place.state), self.lane_key, self.timeout, self.given_timeout)
         except NotRunning as error:
             if place.named:
                 raise

@@ -159,15 +159,15 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
 def explain(lane: str, method: str, only: str | None, xds_address: str, output: str, target: Target) -> None:
     """Say for each service which rule decides over a request of the lane, and why.
 
-    A client joins the mesh as the services do and asks its library, so what is told is what calls get. Of
-    services that do not speak gRPC, it tells only when asked by --service.
+    A client joins the mesh as the services do and asks its library, so what is told is what calls get. A
+    service that does not speak gRPC has no such clients.
 
     \b
     lanes explain dev
     lanes explain dev --service reviews --method /bookinfo.v1.Reviews/GetReviews
     """
     found = target.run(lambda store: _explain(store, lane, method, only, xds_address, target))
-    show(output, found, lambda: Text("\n".join(line for each in found for line in _reasons(each))))
+    show(output, found, lambda: Text("\n".join(line for each in found for line in reasons(each))))
 
 
 async def _explain(
@@ -178,6 +178,11 @@ async def _explain(
     services = [s for s in seen.landscape.services if s.grpc]
     if only is not None:
         services = [seen.landscape.service(only)]
+        if not services[0].grpc:
+            raise LaneError(
+                f"{only} speaks HTTP and no client calls it over xDS, so there is no decision to explain; "
+                f"`lanes try {lane}` sends it one."
+            )
     metadata = [(HEADER, format_member(target.lane_key, lane))]
     found: list[dict[str, Any]] = []
     async with progress("asking the control plane"), store.client(xds_address) as environment:
@@ -207,12 +212,17 @@ async def _explain_one(
     return found
 
 
-def _reasons(decision: Mapping[str, Any]) -> Iterator[str]:
+def reasons(decision: Mapping[str, Any]) -> Iterator[str]:
+    """A decision in lines for a person."""
     route = decision["route"] or {}
     name = route.get("name") or (f"route {route.get('index')}" if route else "no route")
-    where = (
-        decision["error"] or f"{decision['cluster']} at {', '.join(decision['endpoints']) or 'no address'}"
-    )
+    weights = {cluster: weight for cluster, weight in decision["clusters"].items() if weight}
+    total = sum(weights.values())
+    where = f"{decision['cluster']} at {', '.join(decision['endpoints']) or 'no address'}"
+    if len(weights) > 1:
+        # Which of them a call gets is drawn anew each time.
+        where = ", ".join(f"{cluster} {100 * weight / total:g}%" for cluster, weight in weights.items())
+    where = decision["error"] or where
     yield f"{decision['service']}: {name} → {where}"
     for step in decision["steps"]:
         yield f"    {step}"

@@ -37,7 +37,7 @@ def history(output: str, target: Target) -> None:
     ]
     show(
         output,
-        [each.to_dict() for each in revisions],
+        [_told(each) for each in revisions],
         lambda: table_of(("REVISION", "TIME", "WHO", "CHANGE", "LANES THEN"), rows),
     )
 
@@ -68,6 +68,12 @@ def rollback(revision: int, dry_run: bool, output: str, target: Target) -> None:
         return Plan(edits.exactly(wanted.lanes), start, wanted.door)
 
     carry_out_and_show(target, plan, output, dry_run)
+
+
+def _told(revision: Revision) -> dict[str, object]:
+    """As the answer to a change tells it, which calls the number the revision."""
+    data = revision.to_dict()
+    return {"revision": data.pop("number"), **data}
 
 
 def _brief(lane: Lane) -> str:

@@ -27,10 +27,10 @@ def list_(output: str, target: Target) -> None:
     """
     seen, revisions = target.run(_look)
     there = lanes_in(seen.landscape)
-    for name in lost_since(revisions, there):
+    for name, revision in lost_since(revisions, there, target.lane_key).items():
         click.echo(
             f"note: the rules that somebody has applied since hold no lane {name} any more; "
-            f"`lanes rollback {revisions[-1].number}` puts it back.",
+            f"`lanes rollback {revision}` puts it back.",
             err=True,
         )
     ending = any(lane.expires for lane in there)  # a column that says nothing is left out

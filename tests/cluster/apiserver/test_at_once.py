@@ -103,7 +103,7 @@ async def test_creates_at_once_lose_nothing(bookinfo: Bookinfo, lanes: Command) 
     answers = await asyncio.gather(*(lanes("create", n, *w) for n, w in zip(names, words, strict=True)))
     assert [answer.code for answer in answers] == [0] * len(names), answers
     assert [lane["name"] for lane in await lanes.json("list")] == names
-    numbers = [each["number"] for each in await lanes.json("history")]
+    numbers = [each["revision"] for each in await lanes.json("history")]
     assert numbers == [*range(numbers[0], numbers[0] + len(numbers))]
     answers = await asyncio.gather(*(lanes("delete", name) for name in names))
     assert [answer.code for answer in answers] == [0] * len(names), answers

@@ -215,7 +215,7 @@ async def test_what_is_rendered_is_what_create_puts_in_force(lanes: Command, boo
 async def test_history_and_rollback(lanes: Command, door: Door, bookinfo: Bookinfo) -> None:
     await lanes.ok("create", "one", "-s", "reviews=bookinfo:1", "--ttl", "1h")
     with_one = await bookinfo.rules()
-    number = (await lanes.json("history"))[-1]["number"]
+    number = (await lanes.json("history"))[-1]["revision"]
     await lanes.ok("create", "two", "-s", "ratings=v2")
     await lanes.ok("delete", "one")
     assert "reviews-one" not in await bookinfo.deployments()

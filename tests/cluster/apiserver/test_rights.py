@@ -103,7 +103,7 @@ async def test_these_rights_are_enough_for_every_verb(
     await theirs.ok("remove", "mine", "-s", "details")
     await theirs.ok("render", "more", "-s", "reviews=bookinfo:3")
     await theirs.ok("create", "more", "-s", "reviews=v9", "--dry-run")
-    number = (await theirs.json("history"))[-1]["number"]
+    number = (await theirs.json("history"))[-1]["revision"]
     await theirs.ok("door", "add", "--header", "x-lane")
     await theirs.ok("door", "clear")
     await theirs.ok("delete", "mine")

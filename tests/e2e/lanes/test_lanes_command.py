@@ -71,6 +71,7 @@ async def test_status_tells_where_a_lane_falls_back_and_explain_why(lanes: Lanes
     await mesh.start("reviews/v2")
     out = await lanes.ok("explain", "team")
     assert "reviews: lane-team → outbound|9080|v2|reviews.default.svc.cluster.local at 127." in out
+    assert "productpage speaks HTTP" in (await lanes("explain", "team", "-s", "productpage")).err
     assert "details: route 0 → outbound|9080|v1|details" in out
     (decision,) = await lanes.json("explain", "team", "-s", "reviews")
     assert decision["route"] == {"name": "lane-team", "index": 0}
@@ -139,7 +140,7 @@ async def test_history_and_rollback(lanes: Lanes, mesh: Mesh) -> None:
     await lanes.ok("create", "two", "-s", "ratings=v2")
     await lanes.ok("door", "add", "--user", "jason", "--lane", "two")
     revisions = await lanes.json("history")
-    at = {each["change"]: each["number"] for each in revisions[start:]}
+    at = {each["change"]: each["revision"] for each in revisions[start:]}
     assert revisions[0]["change"] == "as it was found"
     two = at["create two -s ratings=v2"]
     with_both = await rules(mesh)
@@ -179,7 +180,7 @@ async def test_creates_at_once_lose_nothing(lanes: Lanes, mesh: Mesh) -> None:
     answers = await asyncio.gather(*(lanes("create", name, "-s", "reviews=v2") for name in names))
     assert [answer.code for answer in answers] == [0] * len(names), answers
     assert [lane["name"] for lane in await lanes.json("list")] == names
-    numbers = [each["number"] for each in await lanes.json("history")]
+    numbers = [each["revision"] for each in await lanes.json("history")]
     assert numbers == [*range(len(numbers))]
 
 

@@ -61,6 +61,7 @@ async def test_a_share_of_the_visitors_and_each_keeps_their_side(lanes: Lanes, m
 
 async def test_rules_of_the_door_that_cannot_be_used(lanes: Lanes, mesh: Mesh) -> None:
     await lanes.ok("door", "add", "--header", "x-lane")
+    assert (await lanes("door", "remove", "9")).err == "There is no rule 9; there is 1.\n"
     (lanes.folder / "door.yaml").write_text("rules:\n- header: x-lane\n- user: jason\n  lane: Dev\n")
     answer = await lanes("door", "set", "-f", "door.yaml")
     assert answer.code == 1

@@ -1,5 +1,6 @@
 """A process of one's own as a lane's version: how it joins, how it ends, what cannot be run."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -64,7 +65,7 @@ async def test_a_developers_edited_service_joins_and_leaves(lanes: Lanes, mesh: 
     assert "base: reviews v1 80%" in await lanes.ok("status", "mine")
     await mesh.start("reviews/mine")
     assert "reviews mine (mine)" in await lanes.ok("try", "mine")
-    number = (await lanes.json("history"))[-1]["number"]
+    number = (await lanes.json("history"))[-1]["revision"]
     await lanes.ok("delete", "mine")
     with pytest.raises(KeyError):
         (await mesh.status()).process("reviews/mine")
@@ -111,6 +112,14 @@ async def test_what_cannot_be_run_leaves_nothing(lanes: Lanes, mesh: Mesh, given
     assert said in answer.err
     no_traceback(answer)
     assert [item.document for item in await mesh.objects()] == before
+    assert "reviews/mine" not in {p.name for p in (await mesh.status()).processes}
+
+
+async def test_a_version_that_does_not_start_in_time_leaves_nothing(lanes: Lanes, mesh: Mesh) -> None:
+    async with asyncio.timeout(40):
+        answer = await lanes("create", "mine", "-s", "reviews=sleep 600", "--timeout", "2s")
+    assert answer.code == 1
+    assert "reviews/mine did not say within 2 s that it serves" in answer.err
     assert "reviews/mine" not in {p.name for p in (await mesh.status()).processes}
 
 
