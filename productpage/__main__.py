@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
-from collections.abc import Mapping
+from serving.interrupts import quiet_imports
 
-from aiohttp import web
+with quiet_imports():
+    import asyncio
+    import logging
+    import sys
+    from collections.abc import Mapping
 
-from productpage.app import SERVER, application
-from productpage.settings import VARIABLES, PageSettings
-from serving import command
-from serving.admin import serving_admin
-from serving.binding import BindError, explain, host_port
-from serving.channels import open_channels
-from serving.settings import Settings
+    from aiohttp import web
+
+    from productpage.app import SERVER, application
+    from productpage.settings import VARIABLES, PageSettings
+    from serving import command
+    from serving.admin import serving_admin
+    from serving.binding import BindError, explain, host_port
+    from serving.channels import open_channels
+    from serving.settings import Settings
 
 _log = logging.getLogger("productpage")
 

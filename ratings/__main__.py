@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Mapping
+from serving.interrupts import quiet_imports
 
-from bookinfo_pb.v1.ratings_pb2_grpc import add_RatingsServicer_to_server
-from ratings.server import RatingsServer
-from serving import command
-from serving.admin import serving_admin
-from serving.grpc_server import serve_grpc
-from serving.identity import Identity
-from serving.settings import Settings
+with quiet_imports():
+    import asyncio
+    import sys
+    from collections.abc import Mapping
+
+    from bookinfo_pb.v1.ratings_pb2_grpc import add_RatingsServicer_to_server
+    from ratings.server import RatingsServer
+    from serving import command
+    from serving.admin import serving_admin
+    from serving.grpc_server import serve_grpc
+    from serving.identity import Identity
+    from serving.settings import Settings
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:

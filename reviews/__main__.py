@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Mapping
+from serving.interrupts import quiet_imports
 
-from bookinfo_pb.v1.ratings_pb2_grpc import RatingsStub
-from bookinfo_pb.v1.reviews_pb2_grpc import add_ReviewsServicer_to_server
-from reviews.logic import star_color
-from reviews.server import ReviewsServer
-from serving import command
-from serving.admin import serving_admin
-from serving.channels import open_channels
-from serving.grpc_server import serve_grpc
-from serving.identity import Identity
-from serving.settings import Settings, target_of, target_variable
+with quiet_imports():
+    import asyncio
+    import sys
+    from collections.abc import Mapping
+
+    from bookinfo_pb.v1.ratings_pb2_grpc import RatingsStub
+    from bookinfo_pb.v1.reviews_pb2_grpc import add_ReviewsServicer_to_server
+    from reviews.logic import star_color
+    from reviews.server import ReviewsServer
+    from serving import command
+    from serving.admin import serving_admin
+    from serving.channels import open_channels
+    from serving.grpc_server import serve_grpc
+    from serving.identity import Identity
+    from serving.settings import Settings, target_of, target_variable
 
 
 async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:

@@ -30,8 +30,8 @@ EXIT_SETTINGS = 2
 def run(service: str, summary: str, variables: Sequence[Variable[Any]], serve: Serve) -> int:
     """Run a service until SIGTERM or Ctrl-C; the exit code: 0 ended as asked, 1 failed, 2 bad settings."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC's core logs every GOAWAY to stderr otherwise
-    _parser(service, summary, [*COMMON, *variables]).parse_args()
     try:
+        _parser(service, summary, [*COMMON, *variables]).parse_args()
         settings = Settings.read(service, os.environ)
         logs.configure(settings.log_level, _standing_fields(settings), _request_fields)
         tracing.install(settings.service, settings.version, settings.instance)

@@ -31,7 +31,7 @@ ORDER = (
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms
 between blanks may, in one direction."""
 
-OUTSIDE = {"doctor"}
+OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}

@@ -1,16 +1,19 @@
 """proxyless: a service mesh's xDS client inside a Python process, for grpc.aio. No sidecar, no agent."""
 
-try:
-    from .bootstrap import Bootstrap
-    from .channel import Channel
-    from .entry import Client, insecure_channel, secure_channel
-    from .errors import BootstrapError, ClosedError, ResourceError, TargetError, XdsError
-    from .explain import Decision
-    from .observer import Observer
-except ImportError as error:
-    from .doctor import explained
+from .interrupts import quiet_imports
 
-    raise explained(error) from error
+with quiet_imports():
+    try:
+        from .bootstrap import Bootstrap
+        from .channel import Channel
+        from .entry import Client, insecure_channel, secure_channel
+        from .errors import BootstrapError, ClosedError, ResourceError, TargetError, XdsError
+        from .explain import Decision
+        from .observer import Observer
+    except ImportError as error:
+        from .doctor import explained
+
+        raise explained(error) from error
 
 __all__ = [
     "Bootstrap",

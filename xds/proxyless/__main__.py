@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-import os
-import re
-import sys
-from datetime import datetime
-from typing import Any
+from .interrupts import quiet_imports
 
-import click
+with quiet_imports():
+    import asyncio
+    import json
+    import logging
+    import os
+    import re
+    import sys
+    from datetime import datetime
+    from typing import Any
 
-from .bootstrap import Bootstrap, host_port
-from .doctor import diagnose
-from .entry import Client
-from .errors import XdsError
-from .explain import Decision
-from .look import collect_dump, fetch_dump, watch, watch_admin
-from .routing import Fallback
-from .status import answered, decision_lines, healthy, status_lines
+    import click
+
+    from .bootstrap import Bootstrap, host_port
+    from .doctor import diagnose
+    from .entry import Client
+    from .errors import XdsError
+    from .explain import Decision
+    from .look import collect_dump, fetch_dump, watch, watch_admin
+    from .routing import Fallback
+    from .status import answered, decision_lines, healthy, status_lines
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
