@@ -21,6 +21,8 @@ class Standing:
     members: tuple[Member, ...]
     strict: bool
     base: str
+    grpc: bool = True
+    """Whether its calls are routed by lane at all: those to a door that speaks HTTP are not."""
 
     @property
     def ready(self) -> int:
@@ -30,6 +32,8 @@ class Standing:
     @property
     def served_by(self) -> str:
         """Who gets the lane's requests now."""
+        if not self.grpc:
+            return "all of its versions: who calls it speaks HTTP, which no lane routes"
         if self.version is not None and self.ready:
             return f"{self.service} {self.version}"
         return "nobody: the lane is strict" if self.strict else f"base: {self.base}"
@@ -76,7 +80,7 @@ def _standing(seen: Seen, service: Known, lane: Lane) -> Standing:
     members = tuple(seen.members_of(service.name, version)) if version is not None else ()
     owners = [owner_of(route, landscape.lane_key) for route in routes_of(landscape, service)]
     strict = any(own is not None and own.lane == lane.name and own.strict for own in owners)
-    return Standing(service.name, version, members, strict, base_of(landscape, service))
+    return Standing(service.name, version, members, strict, base_of(landscape, service), service.grpc)
 
 
 def base_of(landscape: Landscape, service: Known) -> str:
@@ -86,7 +90,8 @@ def base_of(landscape: Landscape, service: Known) -> str:
     if open_to_all is None:
         return "no route takes them" if routes else f"any {service.name}"
     asking = routes.index(open_to_all)
-    before = f", after {asking} with a match" if asking else ""
+    words = "route before it takes" if asking == 1 else "routes before it take"
+    before = f", unless {asking} {words} them" if asking else ""
     return f"{_destinations(landscape, service, open_to_all)}{before}"
 
 

@@ -63,8 +63,11 @@ async def test_status_tells_where_a_lane_falls_back_and_explain_why(lanes: Lanes
     standing = {each["service"]: each for each in (await lanes.json("status", "team"))["standing"]}
     assert standing["reviews"]["ready"] == 0
     assert standing["reviews"]["members"][0]["state"] == "killed (SIGKILL)"
-    assert standing["reviews"]["servedBy"] == "base: reviews v1 80%, v3 20%, after 1 with a match"
-    assert standing["ratings"]["servedBy"] == "base: ratings v1, after 1 with a match"
+    assert standing["reviews"]["servedBy"] == (
+        "base: reviews v1 80%, v3 20%, unless 1 route before it takes them"
+    )
+    assert standing["ratings"]["servedBy"] == "base: ratings v1, unless 1 route before it takes them"
+    assert standing["productpage"]["servedBy"].startswith("all of its versions: who calls it speaks HTTP")
     out = await lanes.ok("explain", "team", "-s", "reviews")
     assert "lane-team" in out.splitlines()[1]
     assert "fallback passed over" in out
