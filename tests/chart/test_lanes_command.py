@@ -74,8 +74,9 @@ def test_it_may_read_and_write_what_it_reads_and_writes() -> None:
         for name in rule.get("resourceNames", [""])
     }
     for kind in WRITTEN.values():
-        for verb in ("list", "get", "create", "patch", "delete"):
+        for verb in ("list", "create", "patch", "delete"):
             assert (kind.group, kind.plural, verb, "") in granted
+    assert ("apps", "deployments", "get", "") in granted
     for kind in (SERVICES, PODS):
         assert (kind.group, kind.plural, "list", "") in granted
     for config_map in (HISTORY, "productpage-door"):
