@@ -6,9 +6,9 @@ from typing import Any
 
 from ..errors import ResourceError
 from ..resources import (
+    EVERY_CALL,
     Action,
     ClusterAction,
-    Fraction,
     Mirror,
     OtherAction,
     Route,
@@ -122,7 +122,7 @@ def _parse_mirrors(messages: Any, where: str, notes: Notes) -> tuple[Mirror, ...
         check_fields(each, at, notes)
         if not each.cluster:
             raise ResourceError(f"{at}.cluster", "is empty")
-        share = Fraction(100)
+        share = EVERY_CALL
         if each.HasField("runtime_fraction"):
             check_fields(each.runtime_fraction, f"{at}.runtime_fraction", notes)
             share = fraction(each.runtime_fraction.default_value, f"{at}.runtime_fraction.default_value")

@@ -1,0 +1,114 @@
+"""xDS resources as frozen dataclasses, free of protobuf.
+
+`parse/` makes them from the wire, everything else reads them. Equality is by value, so that a rebuilt
+resource that says the same is the same. Durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from .clusters import (
+    AggregateDiscovery,
+    Cluster,
+    Discovery,
+    DnsDiscovery,
+    EdsDiscovery,
+    LbPolicy,
+    OutlierDetection,
+)
+from .effects import (
+    NO_EDITS,
+    FaultAbort,
+    FaultDelay,
+    FaultFilter,
+    FaultPolicy,
+    HashPolicy,
+    HeaderEdit,
+    HeaderEdits,
+    MessageEdits,
+    RetryPolicy,
+)
+from .endpoints import (
+    Drop,
+    Endpoint,
+    Endpoints,
+    Health,
+    Locality,
+    LocalityName,
+)
+from .kinds import (
+    KIND_OF_TYPE_URL,
+    Kind,
+)
+from .listener import (
+    Listener,
+)
+from .matching import (
+    EVERY_CALL,
+    Fraction,
+    HeaderMatch,
+    PathMatch,
+    PresentMatch,
+    RangeMatch,
+    RouteMatch,
+    StringMatch,
+)
+from .routes import (
+    Action,
+    ClusterAction,
+    Mirror,
+    OtherAction,
+    Route,
+    RouteConfig,
+    VirtualHost,
+    WeightedCluster,
+)
+
+__all__ = [
+    "EVERY_CALL",
+    "KIND_OF_TYPE_URL",
+    "NO_EDITS",
+    "Action",
+    "AggregateDiscovery",
+    "Cluster",
+    "ClusterAction",
+    "Discovery",
+    "DnsDiscovery",
+    "Drop",
+    "EdsDiscovery",
+    "Endpoint",
+    "Endpoints",
+    "FaultAbort",
+    "FaultDelay",
+    "FaultFilter",
+    "FaultPolicy",
+    "Fraction",
+    "HashPolicy",
+    "HeaderEdit",
+    "HeaderEdits",
+    "HeaderMatch",
+    "Health",
+    "Kind",
+    "LbPolicy",
+    "Listener",
+    "Locality",
+    "LocalityName",
+    "MessageEdits",
+    "Mirror",
+    "OtherAction",
+    "OutlierDetection",
+    "PathMatch",
+    "PresentMatch",
+    "RangeMatch",
+    "Resource",
+    "RetryPolicy",
+    "Route",
+    "RouteConfig",
+    "RouteMatch",
+    "StringMatch",
+    "VirtualHost",
+    "WeightedCluster",
+]
+
+Resource: TypeAlias = Listener | RouteConfig | Cluster | Endpoints

@@ -1,0 +1,105 @@
+"""What routes do to the calls that take them: retries, faults, hashes, edits of headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .matching import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """envoy.config.route.v3.RetryPolicy, as gRFC A44 reads it. Back-offs are seconds."""
+
+    retry_on: frozenset[str]
+    """gRPC status codes in Envoy's spelling (`unavailable` …); empty means no retries."""
+    max_attempts: int = 2
+    base_interval: float = 0.025
+    max_interval: float = 0.25
+    per_try_timeout: float | None = None
+    """Seconds one attempt may take (Envoy's per_try_timeout)."""
+    retry_slow: bool = False
+    """Whether another attempt follows one that took longer than that."""
+
+    @property
+    def retries(self) -> bool:
+        """Whether there is anything it retries."""
+        return bool(self.retry_on) or self.retry_slow
+
+
+@dataclass(frozen=True, slots=True)
+class FaultDelay:
+    """A delay in seconds, for a fraction of the calls; `seconds` None takes it from the request's headers."""
+
+    seconds: float | None
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class FaultAbort:
+    """A gRPC status (its number) for a fraction of the calls; None takes it from the request's headers."""
+
+    code: int | None
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPolicy:
+    """envoy.extensions.filters.http.fault.v3.HTTPFault (gRFC A33)."""
+
+    delay: FaultDelay | None = None
+    abort: FaultAbort | None = None
+    max_active: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFilter:
+    """A fault filter by its name in the listener's chain, or an override of it further down (gRFC A39)."""
+
+    name: str
+    policy: FaultPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class HashPolicy:
+    """What a call's hash is made of: a header, or the channel where there is none (gRFC A42)."""
+
+    header: str | None = None
+    regex: str | None = None
+    substitution: str = ""
+    """What replaces each match of `regex` in the header's value; \\1 to \\9 are its groups."""
+    terminal: bool = False
+    """The policies after it do not count once it has given a hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderEdit:
+    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` in its value is a header of the request."""
+
+    how: Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
+    name: str
+    value: str
+    keep_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderEdits:
+    """What one level of the configuration does to headers: it removes first, then adds in order."""
+
+    remove: tuple[str, ...] = ()
+    add: tuple[HeaderEdit, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.remove or self.add)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdits:
+    """What one level does to the headers of requests and responses."""
+
+    request: HeaderEdits = HeaderEdits()
+    response: HeaderEdits = HeaderEdits()
+
+
+NO_EDITS = MessageEdits()

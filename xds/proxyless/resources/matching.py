@@ -1,0 +1,71 @@
+"""What a request has to look like for a route to take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class StringMatch:
+    """envoy.type.matcher.v3.StringMatcher."""
+
+    how: Literal["exact", "prefix", "suffix", "contains", "regex"]
+    value: str
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RangeMatch:
+    """A header value as a base-10 integer in `[start, end)`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PresentMatch:
+    """Whether a header is there at all."""
+
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderMatch:
+    """envoy.config.route.v3.HeaderMatcher."""
+
+    name: str
+    test: StringMatch | RangeMatch | PresentMatch
+    invert: bool = False
+    treat_missing_as_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PathMatch:
+    """The path specifier of envoy.config.route.v3.RouteMatch."""
+
+    how: Literal["prefix", "exact", "regex", "path_separated_prefix"]
+    value: str
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction:
+    """envoy.type.v3.FractionalPercent."""
+
+    numerator: int
+    denominator: int = 100
+
+
+EVERY_CALL = Fraction(100)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
+    """envoy.config.route.v3.RouteMatch, as far as a gRPC call can satisfy it."""
+
+    path: PathMatch
+    headers: tuple[HeaderMatch, ...] = ()
+    fraction: Fraction | None = None
+    needs_query: bool = False
+    """It asks for query parameters, which a gRPC call never has: it matches none (gRFC A28)."""

@@ -1,0 +1,87 @@
+"""Routes, virtual hosts and route configurations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .effects import NO_EDITS, FaultFilter, HashPolicy, MessageEdits, RetryPolicy
+from .matching import EVERY_CALL, Fraction, RouteMatch
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedCluster:
+    """One choice of envoy.config.route.v3.WeightedCluster."""
+
+    name: str
+    weight: int
+    faults: tuple[FaultFilter, ...] = ()
+    edits: MessageEdits = NO_EDITS
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A share of the calls is sent to this cluster as well (RequestMirrorPolicy)."""
+
+    cluster: str
+    fraction: Fraction = EVERY_CALL
+    shadow_suffix: bool = True
+    """The copy's authority ends in `-shadow`, as Envoy's does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAction:
+    """Forward to one of these clusters, drawn by weight; a plain `cluster` is a list of one."""
+
+    clusters: tuple[WeightedCluster, ...]
+    max_stream_duration: float | None = None
+    """Seconds; 0 is no limit, None leaves it to the listener (gRFC A31)."""
+    retry: RetryPolicy | None = None
+    hash_policies: tuple[HashPolicy, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OtherAction:
+    """An action a gRPC call cannot follow (redirect, direct response …): the call fails (gRFC A31)."""
+
+    what: str
+
+
+Action: TypeAlias = ClusterAction | OtherAction
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """envoy.config.route.v3.Route."""
+
+    match: RouteMatch
+    action: Action
+    name: str = ""
+    index: int = 0
+    """Its place in its virtual host, from 0."""
+    faults: tuple[FaultFilter, ...] = ()
+    edits: MessageEdits = NO_EDITS
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualHost:
+    """envoy.config.route.v3.VirtualHost."""
+
+    name: str
+    domains: tuple[str, ...]
+    routes: tuple[Route, ...]
+    retry: RetryPolicy | None = None
+    faults: tuple[FaultFilter, ...] = ()
+    edits: MessageEdits = NO_EDITS
+
+
+@dataclass(frozen=True, slots=True)
+class RouteConfig:
+    """envoy.config.route.v3.RouteConfiguration."""
+
+    name: str
+    virtual_hosts: tuple[VirtualHost, ...]
+    edits: MessageEdits = NO_EDITS
+    specific_edits_win: bool = False
+    """Edit by route configuration first, weighted cluster last, so that the last word is the latter's."""
