@@ -107,11 +107,16 @@ def _url(message: Any) -> str:
 
 
 def as_sidecar(message: Any) -> Any:
-    """A resource as Envoy has to be told it: HTTP/2 to clusters, and the version of xDS to ask ADS for."""
+    """A resource as Envoy has to be told it.
+
+    That is HTTP/2 to clusters, that an aggregate balances by itself, and the version of xDS to ask ADS for.
+    """
     made = type(message)()
     made.CopyFrom(message)
     if isinstance(made, Cluster):
         made.typed_extension_protocol_options[_PROTOCOLS].Pack(_HTTP2)
+        if made.HasField("cluster_type"):
+            made.lb_policy = Cluster.CLUSTER_PROVIDED
         if made.HasField("eds_cluster_config"):
             made.eds_cluster_config.eds_config.resource_api_version = ApiVersion.V3
     if isinstance(made, Listener):
@@ -193,10 +198,12 @@ class Envoy:
         clusters = [held[build.CDS][each] for each in led_to(routes, held[build.CDS])]
         endpoints = [held[build.EDS][each.name] for each in clusters if each.name in held[build.EDS]]
         behind = [as_sidecar(each) for each in (*endpoints, *clusters)]
-        mine = self.resources[target] = [as_sidecar(listener), routes, *behind]
-        for types, messages in (((build.CDS, build.EDS), behind), ((build.LDS, build.RDS), mine[:2])):
+        before = [as_sidecar(listener), routes]
+        mine = self.resources[target] = []
+        for types, messages in (((build.CDS, build.EDS), behind), ((build.LDS, build.RDS), before)):
             if not messages:
                 continue
+            mine += messages
             self.served.set(*messages)
             for type_url in types:
                 if refusal := await self.served.answer(type_url):

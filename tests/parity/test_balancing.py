@@ -1,4 +1,4 @@
-"""Clusters, policies and limits: two clients of one control plane, and the same calls get the same."""
+"""Clusters, policies and limits: two clients and an Envoy, and the same calls get the same."""
 
 from __future__ import annotations
 
@@ -34,6 +34,15 @@ async def test_both_balance_as_the_table_says(
     set_row(plane, case, make)
     await drive(plane, theirs, case, case.expected if case.grpc is None else case.grpc)
     await drive(plane, ours, case, case.expected)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(("case", "make"), ROWS, ids=[case.name for case, _ in ROWS])
+async def test_envoy_balances_as_the_table_says(
+    plane: FakeControlPlane, envoy: Driver, case: Case, make: Make
+) -> None:
+    set_row(plane, case, make)
+    await drive(plane, envoy, case, case.expected if case.envoy is None else case.envoy)
 
 
 HASHES = {

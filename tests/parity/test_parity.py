@@ -10,6 +10,7 @@ import pytest
 from grpc import StatusCode
 
 from tests.fakes.control_plane import FakeControlPlane
+from tests.parity.balancing import ROWS
 from tests.parity.cases import CASES, REFUSED, Case, Expected
 from tests.parity.conftest import Driver
 
@@ -73,10 +74,11 @@ async def test_envoy_goes_where_the_table_says(plane: FakeControlPlane, envoy: D
     await drive(plane, envoy, case, case.expected if case.envoy is None else case.envoy)
 
 
-def test_the_table_is_one_to_rely_on() -> None:
+def test_the_tables_are_ones_to_rely_on() -> None:
     assert len(CASES) >= 300
-    assert len({case.name for case in CASES}) == len({case.listener for case in CASES}) == len(CASES)
-    for case in CASES:
+    cases = [*CASES, *(case for case, _ in ROWS)]
+    assert len({case.name for case in cases}) == len({case.listener for case in cases}) == len(cases)
+    for case in cases:
         differs = case.grpc is not None or case.envoy is not None
         assert differs == bool(case.why), f"{case.name}: a difference needs its reason"
         assert case.expected not in (case.grpc, case.envoy), f"{case.name}: this is no difference"
