@@ -27,6 +27,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from grpc import aio
 
 from mesh.group import ProcessGroup
@@ -37,6 +38,8 @@ from tests.parity.grpc_driver import Metadata
 
 NODE = "envoy"
 HOST = "127.0.0.1"
+WILDCARDS = (build.LDS, build.CDS)
+"""The types of which Envoy asks for everything there is."""
 
 
 def binary() -> str | None:
@@ -45,23 +48,26 @@ def binary() -> str | None:
 
 
 class SidecarPlane(FakeControlPlane):
-    """A control plane whose listeners and clusters are asked for by wildcard, as Envoy does."""
+    """A control plane that can be asked by wildcard."""
 
     def _answer(self, stream: Stream, type_url: str) -> None:
-        if type_url in (build.LDS, build.CDS):
+        if type_url in WILDCARDS:
             stream.names[type_url] = tuple(self.resources.get(type_url, {}))
         super()._answer(stream, type_url)
 
-    async def answer(self, type_url: str) -> str:
-        """Wait for what Envoy says to the last response of a type: why it refuses it, or nothing."""
+    async def answer(self, type_url: str, *names: str) -> str:
+        """Wait until Envoy has asked for these names and answered the last response of their type.
+
+        Return why it refuses that, or nothing.
+        """
         [stream] = self.streams
 
-        def last() -> Any:
-            said = [each for each in stream.requests if each.type_url == type_url]
-            return next((each for each in said if each.response_nonce == stream.nonces.get(type_url)), None)
+        def said() -> list[DiscoveryRequest]:
+            return [each for each in stream.requests if each.response_nonce == stream.nonces.get(type_url)]
 
-        await self.until(lambda: last() is not None)
-        return str(last().error_detail.message)
+        wanted = set() if type_url in WILDCARDS else {*names}
+        await self.until(lambda: wanted <= {*stream.names.get(type_url, ())} and bool(said()))
+        return str(said()[-1].error_detail.message)
 
 
 def bootstrap(control_plane: str) -> dict[str, Any]:
@@ -197,16 +203,15 @@ class Envoy:
         routes = held[build.RDS][name]
         clusters = [held[build.CDS][each] for each in led_to(routes, held[build.CDS])]
         endpoints = [held[build.EDS][each.name] for each in clusters if each.name in held[build.EDS]]
-        behind = [as_sidecar(each) for each in (*endpoints, *clusters)]
-        before = [as_sidecar(listener), routes]
+        behind = [as_sidecar(each) for each in (*clusters, *endpoints)]
         mine = self.resources[target] = []
-        for types, messages in (((build.CDS, build.EDS), behind), ((build.LDS, build.RDS), before)):
-            if not messages:
-                continue
+        # Clusters first, as in any ADS: a route to a cluster that is still warming has nowhere to go.
+        for messages in (behind, [as_sidecar(listener), routes]):
             mine += messages
             self.served.set(*messages)
-            for type_url in types:
-                if refusal := await self.served.answer(type_url):
+            for type_url in dict.fromkeys(build.type_url(each) for each in messages):
+                names = [build.name_of(each) for each in messages if build.type_url(each) == type_url]
+                if refusal := await self.served.answer(type_url, *names):
                     self.refused[target] = refusal
                     return
         self.channels[target] = aio.insecure_channel(
@@ -237,7 +242,7 @@ async def running(program: str, plane: FakeControlPlane, folder: Path) -> AsyncI
         )
         stack.push_async_callback(process.wait)
         stack.callback(process.kill)
-        await served.until(lambda: any(each.nonces.get(build.LDS) for each in served.streams))
+        await served.until(lambda: any(build.LDS in each.nonces for each in served.streams))
         await served.answer(build.LDS)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Envoy(plane, served, (folder / "admin").read_text(), session)

@@ -6,10 +6,13 @@ import pytest
 
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity.balancing import ROWS, Addresses, Make, localities, of
+from tests.parity import assignments, balancing
+from tests.parity.balancing import Addresses, Make, localities, of
 from tests.parity.cases import BACKENDS, METHOD, Case, act
 from tests.parity.conftest import Driver
 from tests.parity.test_parity import drive
+
+ROWS = (*balancing.ROWS, *assignments.ROWS)
 
 
 def addresses(plane: FakeControlPlane) -> Addresses:
@@ -23,7 +26,7 @@ def addresses(plane: FakeControlPlane) -> Addresses:
 
 
 def set_row(plane: FakeControlPlane, case: Case, make: Make) -> None:
-    plane.set(*make(f"of {case.name}", addresses(plane)), *case.resources)
+    plane.set(*make(f"of {case.listener}", addresses(plane)), *case.resources)
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -79,9 +82,9 @@ RINGS = {
 async def test_a_hash_leads_both_to_the_same_endpoint(
     plane: FakeControlPlane, ours: Driver, theirs: Driver, hashed: str, ring: str
 ) -> None:
-    name = f"{hashed}-{ring}".replace(" ", "-").replace(",", "")
+    name = f"{hashed}-{ring}.hash:9080".replace(" ", "-").replace(",", "")
     routes = [act(route={"cluster": f"of {name}", "hash_policy": HASHES[hashed]})]
-    case = Case(name, routes, [], "any", listener=f"{name}.hash:9080")
+    case = Case(name, routes, [], "any", listener=name)
     set_row(plane, case, RINGS[ring])
     went = []
     try:
@@ -103,7 +106,7 @@ async def test_a_hash_of_the_channel_keeps_it_at_one_endpoint(
 ) -> None:
     policy = [{"filter_state": {"key": "io.grpc.channel_id"}}]
     case = Case(
-        "c", [act(route={"cluster": "of c", "hash_policy": policy})], [], "any", listener="c.hash:9080"
+        "c", [act(route={"cluster": "of c.hash", "hash_policy": policy})], [], "any", listener="c.hash"
     )
     set_row(plane, case, RINGS["equal"])
     for client in (theirs, ours):
@@ -115,7 +118,7 @@ async def test_a_hash_of_the_channel_keeps_it_at_one_endpoint(
 async def test_without_a_hash_the_ring_is_drawn_from(
     plane: FakeControlPlane, ours: Driver, theirs: Driver
 ) -> None:
-    case = Case("r", [act(route={"cluster": "of r"})], [], "any", listener="r.hash:9080")
+    case = Case("r", [act(route={"cluster": "of r.hash"})], [], "any", listener="r.hash")
     set_row(plane, case, RINGS["equal"])
     for client in (theirs, ours):
         assert set(await client.call(case.target, METHOD, (), 100)) == set(BACKENDS)

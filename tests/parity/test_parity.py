@@ -10,7 +10,7 @@ import pytest
 from grpc import StatusCode
 
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity.balancing import ROWS
+from tests.parity import assignments, balancing
 from tests.parity.cases import CASES, REFUSED, Case, Expected
 from tests.parity.conftest import Driver
 
@@ -76,7 +76,7 @@ async def test_envoy_goes_where_the_table_says(plane: FakeControlPlane, envoy: D
 
 def test_the_tables_are_ones_to_rely_on() -> None:
     assert len(CASES) >= 300
-    cases = [*CASES, *(case for case, _ in ROWS)]
+    cases = [*CASES, *(case for case, _ in (*balancing.ROWS, *assignments.ROWS))]
     assert len({case.name for case in cases}) == len({case.listener for case in cases}) == len(cases)
     for case in cases:
         differs = case.grpc is not None or case.envoy is not None
