@@ -1011,8 +1011,14 @@ ROWS = [
     ),
 ]
 
-CASES = tuple(
-    replace(each, listener=each.listener or f"case-{i}.default.svc.cluster.local:9080")
-    for i, each in enumerate(ROWS)
-)
+
+def numbered(rows: Iterable[Case], stem: str) -> tuple[Case, ...]:
+    """The rows, each with a listener name of its own."""
+    return tuple(
+        replace(each, listener=each.listener or f"{stem}-{i}.default.svc.cluster.local:9080")
+        for i, each in enumerate(rows)
+    )
+
+
+CASES = numbered(ROWS, "case")
 """The rows, each with a listener name of its own."""

@@ -29,6 +29,9 @@ from tests.parity.grpc_driver import Metadata
 ANCHOR = "anchor:9080"
 """A target kept open, so that clusters and connections stay while the cases come and go."""
 
+LATE = 0.3
+"""Seconds after which an answer is late."""
+
 
 class Driver(Protocol):
     """A client that can be told to call."""
@@ -52,9 +55,12 @@ class Ours:
     channels: dict[str, proxyless.Channel] = field(default_factory=dict)
 
     async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
+        return await grpc_driver.calls(await self.channel(target), method, metadata, n)
+
+    async def channel(self, target: str) -> grpc.aio.Channel:
         if target not in self.channels:
             self.channels[target] = self.mesh.channel(target)
-        return await grpc_driver.calls(self.channels[target], method, metadata, n)
+        return self.channels[target]
 
     async def close(self, target: str) -> None:
         await self.channels.pop(target).close()
@@ -123,8 +129,8 @@ def bootstrap(node: str, address: str) -> str:
 def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]]:
     """What the backend of a name does when a call asks for trouble.
 
-    `x-fail: CODE 2` fails the first two attempts of a call, `x-fail: HANG 2` never answers them; `x-fail-at`
-    names the backend to do so, if not all.
+    `x-fail: CODE 2` fails the first two attempts of a call, `x-fail: HANG 2` never answers them, and
+    `x-fail: SLOW 2` only late; `x-fail-at` names the backend to do so, if not all.
     """
     attempts: Counter[str] = Counter()
 
@@ -137,7 +143,10 @@ def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], 
                 if attempts[metadata["x-call"]] <= int(times):
                     if what == "HANG":
                         await asyncio.Event().wait()
-                    await context.abort(grpc.StatusCode[what], "as told")
+                    elif what == "SLOW":
+                        await asyncio.sleep(LATE)
+                    else:
+                        await context.abort(grpc.StatusCode[what], "as told")
 
         return hook
 

@@ -38,6 +38,7 @@ from tests.parity.grpc_driver import Metadata
 
 NODE = "envoy"
 HOST = "127.0.0.1"
+NOWHERE = f"{HOST}:9"
 WILDCARDS = (build.LDS, build.CDS)
 """The types of which Envoy asks for everything there is."""
 
@@ -180,15 +181,21 @@ class Envoy:
     """Why Envoy refused the resources of a target."""
 
     async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
-        if target not in self.resources:
-            await self._open(target)
+        channel = await self.channel(target)
         if target in self.refused:
             return [f"UNAVAILABLE: {self.refused[target]}"] * n
-        return await grpc_driver.calls(self.channels[target], method, metadata, n)
+        return await grpc_driver.calls(channel, method, metadata, n)
+
+    async def channel(self, target: str) -> aio.Channel:
+        """A channel through Envoy, which leads nowhere if Envoy has refused the target's resources."""
+        if target not in self.resources:
+            address = await self._open(target)
+            options = [("grpc.default_authority", target.removeprefix("xds:///"))]
+            self.channels[target] = aio.insecure_channel(address, options=options)
+        return self.channels[target]
 
     async def close(self, target: str) -> None:
-        if target in self.channels:
-            await self.channels.pop(target).close()
+        await self.channels.pop(target).close()
         self.refused.pop(target, None)
         self.served.remove(*self.resources.pop(target))
 
@@ -196,7 +203,8 @@ class Envoy:
         why = self.refused.get(f"xds:///{resource}")
         return [] if why is None else [why]
 
-    async def _open(self, target: str) -> None:
+    async def _open(self, target: str) -> str:
+        """Have Envoy take what the target needs; return where it listens, or nowhere."""
         name = target.removeprefix("xds:///")
         held = self.plane.resources
         listener = held[build.LDS][name]
@@ -213,10 +221,8 @@ class Envoy:
                 names = [build.name_of(each) for each in messages if build.type_url(each) == type_url]
                 if refusal := await self.served.answer(type_url, *names):
                     self.refused[target] = refusal
-                    return
-        self.channels[target] = aio.insecure_channel(
-            await self._address(name), options=[("grpc.default_authority", name)]
-        )
+                    return NOWHERE
+        return await self._address(name)
 
     async def _address(self, listener: str) -> str:
         async with self.session.get(f"http://{self.admin}/listeners?format=json") as answer:

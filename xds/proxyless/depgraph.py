@@ -107,9 +107,11 @@ class Config:
 
     def edits(self, route: Route, cluster: WeightedCluster) -> tuple[MessageEdits, ...]:
         """What is done to the headers of a call, level by level in the order in which it is done."""
-        levels = (cluster.edits, route.edits, self.table.virtual_host.edits, self.route_config.edits)
-        ordered = reversed(levels) if self.route_config.specific_edits_win else levels
-        return tuple(level for level in ordered if level is not NO_EDITS)
+        levels = [route.edits, self.table.virtual_host.edits, self.route_config.edits]
+        if self.route_config.specific_edits_win:
+            levels.reverse()
+        # The weighted cluster's come first either way, says Envoy of `ClusterWeight`.
+        return tuple(level for level in (cluster.edits, *levels) if level is not NO_EDITS)
 
 
 Outcome: TypeAlias = Config | Pending | Failed

@@ -15,7 +15,10 @@ GRPC_CONDITIONS = frozenset(
 """The `retry_on` conditions gRFC A44 knows; the others are for HTTP and are noted, not refused."""
 
 _SLOW_CONDITIONS = frozenset({"deadline-exceeded", "5xx", "gateway-error", "reset"})
-"""Those by which Envoy tries again where an attempt exceeds `per_try_timeout`."""
+"""Those by which a call is tried again where an attempt exceeds `per_try_timeout`.
+
+They are Envoy's, and `deadline-exceeded`, which is the status such an attempt ends with here.
+"""
 
 _UNASKED = frozenset(
     {"connect-failure", "refused-stream", "unavailable", "cancelled", "retriable-status-codes"}
