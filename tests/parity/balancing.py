@@ -136,7 +136,7 @@ ROWS: tuple[tuple[Case, Make], ...] = (
         of("v1", "v2", **policies(policy("pick_first.v3.PickFirst"))),
         "v1",
         envoy=REFUSED,
-        why="it is a policy of connections, which Envoy has none of; gRPC has it (gRFC A62)",
+        why="gRPC has it (gRFC A62); this Envoy does not",
     ),
     row(
         "newer goes before older",
@@ -192,7 +192,7 @@ ROWS: tuple[tuple[Case, Make], ...] = (
         of("v1", assignment=drop(50, 50)),
         {"v1": 0.25, "UNAVAILABLE": 0.75},
         envoy=REFUSED,
-        why="Envoy takes one category; gRPC drops for each in turn (gRFC A28)",
+        why="Envoy takes one category; gRPC drops for each in turn (gRFC A27)",
     ),
     row("no drops", of("v1", assignment=drop(0)), "v1"),
     row("a circuit that is always open", of("v1", **limit(0)), UNAVAILABLE),

@@ -174,6 +174,7 @@ class Envoy:
     served: SidecarPlane
     admin: str
     session: aiohttp.ClientSession
+    process: asyncio.subprocess.Process
     node: str = NODE
     channels: dict[str, aio.Channel] = field(default_factory=dict)
     resources: dict[str, list[Any]] = field(default_factory=dict)
@@ -251,4 +252,4 @@ async def running(program: str, plane: FakeControlPlane, folder: Path) -> AsyncI
         await served.until(lambda: any(build.LDS in each.nonces for each in served.streams))
         await served.answer(build.LDS)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Envoy(plane, served, (folder / "admin").read_text(), session)
+        yield Envoy(plane, served, (folder / "admin").read_text(), session, process)

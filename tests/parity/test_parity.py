@@ -10,11 +10,11 @@ import pytest
 from grpc import StatusCode
 
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity import assignments, balancing, cases, effects
+from tests.parity import report
 from tests.parity.cases import REFUSED, Case, Expected
 from tests.parity.conftest import Driver
 
-CASES = (*cases.CASES, *effects.CASES)
+CASES = report.ROUTES
 CALLS = 1000
 """Made where shares are expected; a tenth where one gets all."""
 
@@ -77,9 +77,13 @@ async def test_envoy_goes_where_the_table_says(plane: FakeControlPlane, envoy: D
 
 def test_the_tables_are_ones_to_rely_on() -> None:
     assert len(CASES) >= 300
-    every = [*CASES, *(case for case, _ in (*balancing.ROWS, *assignments.ROWS))]
+    every = [*CASES, *report.CLUSTERS]
     assert len({case.name for case in every}) == len({case.listener for case in every}) == len(every)
     for case in every:
         differs = case.grpc is not None or case.envoy is not None
         assert differs == bool(case.why), f"{case.name}: a difference needs its reason"
         assert case.expected not in (case.grpc, case.envoy), f"{case.name}: this is no difference"
+
+
+def test_the_page_of_differences_is_up_to_date() -> None:
+    assert report.FILE.read_text() == report.text(), "make it anew: python -m tests.parity.report"
