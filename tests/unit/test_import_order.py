@@ -17,7 +17,7 @@ ORDER = (
     "errors",
     "names resources observer",
     "parse|match|balance",
-    "protocol depgraph retry fault edits routing",
+    "held protocol depgraph retry fault edits routing",
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -36,6 +36,7 @@ OUTSIDE = {"doctor", "interrupts"}
 
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}
 SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observer"} | {
+    "held",
     "protocol",
     "depgraph",
     "retry",
