@@ -6,26 +6,19 @@ runs out takes 15 seconds there and is held in `tests/protocol/test_data_errors.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
-import proxyless
 import pytest
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity import grpc_driver
 from tests.parity.cases import METHOD
-from tests.parity.conftest import Driver, Ours, Theirs
+from tests.parity.conftest import Driver, both
 
 FAIL = "fail_on_data_errors"
 KEEP = "ignore_resource_deletion"
@@ -85,7 +78,11 @@ def service(name: str, cluster: str, backend: Backend) -> list[Any]:
 
 @pytest.mark.parametrize("feature", ["", FAIL, KEEP])
 async def test_errors_of_the_data(feature: str) -> None:
-    async with FakeControlPlane() as plane, Backend("there") as backend, both(plane, feature) as clients:
+    async with (
+        FakeControlPlane() as plane,
+        Backend("there") as backend,
+        told(plane, feature) as clients,
+    ):
         for row in ROWS:
             plane.set(*service(row.name, row.name, backend))
             if not row.cached:
@@ -110,7 +107,11 @@ async def test_errors_of_the_data(feature: str) -> None:
 @pytest.mark.parametrize("feature", ["", FAIL])
 async def test_errors_of_the_stream(feature: str) -> None:
     """The rows of a control plane that cannot be reached, or ends its streams before it has answered."""
-    async with FakeControlPlane() as plane, Backend("there") as backend, both(plane, feature) as clients:
+    async with (
+        FakeControlPlane() as plane,
+        Backend("there") as backend,
+        told(plane, feature) as clients,
+    ):
         plane.set(*service("known", "known", backend), *service("unknown", "unknown", backend))
         for client in clients:
             assert await served(client, "known")
@@ -122,6 +123,10 @@ async def test_errors_of_the_stream(feature: str) -> None:
         await plane.stop()
         for client in clients:
             assert (await served(client, "known"), await served(client, "unknown")) == (True, False)
+
+
+def told(plane: FakeControlPlane, feature: str) -> AbstractAsyncContextManager[tuple[Driver, Driver]]:
+    return both(plane.address, feature, GRPC_EXPERIMENTAL_XDS_DATA_ERROR_HANDLING="true")
 
 
 async def served(client: Driver, name: str) -> bool:
@@ -136,35 +141,3 @@ async def settled(plane: FakeControlPlane, client: Driver, backend: Backend) -> 
     name = f"after-{client.node}"
     plane.set(*service(name, name, backend))
     assert await served(client, name)
-
-
-@asynccontextmanager
-async def both(plane: FakeControlPlane, feature: str) -> AsyncIterator[tuple[Driver, Driver]]:
-    """Our client and gRPC's, told the same of their control plane."""
-
-    def bootstrap(node: str) -> str:
-        features = [feature] if feature else []
-        server = {"server_uri": plane.address, "channel_creds": [{"type": "insecure"}]}
-        return json.dumps(
-            {"xds_servers": [{**server, "server_features": ["xds_v3", *features]}], "node": {"id": node}}
-        )
-
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
-    environ["GRPC_EXPERIMENTAL_XDS_DATA_ERROR_HANDLING"] = "true"
-    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(Path(grpc_driver.__file__))),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environ,
-    )
-    theirs = Theirs(process)
-    reader = asyncio.create_task(theirs.read_answers())
-    try:
-        async with proxyless.Client(proxyless.Bootstrap.from_json(bootstrap("proxyless"))) as mesh:
-            yield Ours(mesh), theirs
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
-        await reader

@@ -25,7 +25,7 @@ ORDER = (
     "channel",
     "entry",
     "__init__",
-    "changes look",
+    "changes look csds",
     "__main__",
 )
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms
@@ -34,7 +34,7 @@ between blanks may, in one direction."""
 OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
-MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}
+MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
 SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observer"} | {
     "held",
     "protocol",

@@ -183,6 +183,14 @@ class AdsClient:
         active.users += 1
         return active
 
+    def held(self, kind: Kind) -> dict[str, Held]:
+        """What is held of a resource type, by name; times in it are on the clock of `now`."""
+        return self._machine.watched(kind)
+
+    def now(self) -> float:
+        """The event loop's clock, in seconds."""
+        return self._loop.time()
+
     def ambient(self, active: ActiveTarget, cluster: str) -> str:
         """What the control plane's side may have to do with the trouble of a cluster; empty for nothing."""
         wrong = active.dependencies.ambient(self._machine.held, cluster, self._machine.stream_error)

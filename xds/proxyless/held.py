@@ -99,7 +99,7 @@ class Held:
     failed_at: float | None = None
     """When the error came."""
     failed_version: str = ""
-    """The version that was refused."""
+    """The version that was refused, or that had it no more."""
 
     def after(self, event: Event, policy: DataErrors, now: float, error: str, version: str) -> Held:
         """What is known after something went wrong with it."""

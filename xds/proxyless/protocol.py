@@ -176,14 +176,14 @@ class AdsMachine:
                 self._valid(kind, parsed, response.version, now)
         for denial in response.denials:
             present.add(denial.name)
-            self._went_wrong(kind, denial.name, denial.event, now, denial.message)
+            self._went_wrong(kind, denial.name, denial.event, now, denial.message, response.version)
         unnamed = [error for error in errors if error.resource is None]
         if unnamed:
             # Nobody can tell whose bytes these were: whoever still waits for an answer may have got it.
             for name in self._unanswered(channel, present):
                 self._went_wrong(kind, name, Event.INVALID, now, str(unnamed[0]), response.version)
         elif kind.full_state:
-            self._account_for_absent(kind, channel, present, now)
+            self._account_for_absent(kind, channel, present, now, response.version)
         channel.responses += 1
         channel.nonce = response.nonce
         if not errors:
@@ -295,7 +295,9 @@ class AdsMachine:
         channel.omitted.discard(name)
         self._changes[kind, name] = None
 
-    def _account_for_absent(self, kind: Kind, channel: _Channel, present: set[str], now: float) -> None:
+    def _account_for_absent(
+        self, kind: Kind, channel: _Channel, present: set[str], now: float, version: str
+    ) -> None:
         # Absence proves something only if the response knew of the name. That is certain for a name that
         # was answered before, and for the only request of a fresh stream. Otherwise the response may be a
         # push that was under way when the name was added: the names are asked for again, for one second.
@@ -306,7 +308,7 @@ class AdsMachine:
                 continue
             if held.state is not State.REQUESTED or certain:
                 if held.state is not State.ABSENT:
-                    self._went_wrong(kind, name, Event.OMITTED, now, NOT_THERE)
+                    self._went_wrong(kind, name, Event.OMITTED, now, NOT_THERE, version)
             elif name in sent:
                 channel.omitted.add(name)
                 due = now + RECHECK_AFTER
