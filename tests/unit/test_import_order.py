@@ -15,9 +15,9 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources observer",
+    "names resources substitution observer",
     "parse|match|balance",
-    "protocol depgraph retry fault edits routing",
+    "protocol depgraph retry endings fault edits rewrites routing",
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -35,12 +35,14 @@ OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}
-SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observer"} | {
+SANS_IO = {"errors", "names", "resources", "substitution", "parse", "match", "balance", "observer"} | {
     "protocol",
     "depgraph",
     "retry",
+    "endings",
     "fault",
     "edits",
+    "rewrites",
     "routing",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {
