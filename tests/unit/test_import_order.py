@@ -15,9 +15,9 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources observer",
+    "names resources substitution observer",
     "parse|match|balance",
-    "held protocol depgraph retry fault edits routing",
+    "held protocol depgraph retry endings fault edits rewrites routing",
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -35,13 +35,15 @@ OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
-SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observer"} | {
+SANS_IO = {"errors", "names", "resources", "substitution", "parse", "match", "balance", "observer"} | {
     "held",
     "protocol",
     "depgraph",
     "retry",
+    "endings",
     "fault",
     "edits",
+    "rewrites",
     "routing",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {
