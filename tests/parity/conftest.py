@@ -10,6 +10,7 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,14 +43,15 @@ class Driver(Protocol):
 
     async def close(self, target: str) -> None: ...
 
-    def refusals(self, resource: str) -> list[str]: ...
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
+        """What it said against a resource of `plane`."""
+        ...
 
 
 @dataclass
 class Ours:
     """`proxyless`, in this process."""
 
-    plane: FakeControlPlane
     mesh: proxyless.Client
     node: str = "proxyless"
     channels: dict[str, proxyless.Channel] = field(default_factory=dict)
@@ -65,15 +67,14 @@ class Ours:
     async def close(self, target: str) -> None:
         await self.channels.pop(target).close()
 
-    def refusals(self, resource: str) -> list[str]:
-        return refusals(self.plane, self.node, resource)
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
+        return refusals(plane, self.node, resource)
 
 
 @dataclass
 class Theirs:
     """gRPC's own client, in `grpc_driver`'s process."""
 
-    plane: FakeControlPlane
     process: asyncio.subprocess.Process
     node: str = "grpc"
     waiting: dict[int, asyncio.Future[list[str]]] = field(default_factory=dict)
@@ -86,8 +87,12 @@ class Theirs:
     async def close(self, target: str) -> None:
         await self._order({"close": target})
 
-    def refusals(self, resource: str) -> list[str]:
-        return refusals(self.plane, self.node, resource)
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
+        return refusals(plane, self.node, resource)
+
+    async def status(self) -> list[str]:
+        """What its CSDS says of each resource."""
+        return await self._order({"csds": True})
 
     async def _order(self, order: dict[str, Any]) -> list[str]:
         order["id"] = next(self.ids)
@@ -153,6 +158,44 @@ def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], 
     return hook_of
 
 
+@asynccontextmanager
+async def both(address: str, feature: str = "", **environ: str) -> AsyncIterator[tuple[Ours, Theirs]]:
+    """Our client and gRPC's, the latter with this environment, with a control plane of their own.
+
+    Both are told of the same feature of it.
+    """
+
+    def document(node: str) -> str:
+        servers = json.loads(bootstrap(node, address))
+        servers["xds_servers"][0]["server_features"] += [feature] if feature else []
+        return json.dumps(servers)
+
+    mesh = proxyless.Client(proxyless.Bootstrap.from_json(document("proxyless")))
+    async with mesh, grpc_s(document("grpc"), **environ) as theirs:
+        yield Ours(mesh), theirs
+
+
+@asynccontextmanager
+async def grpc_s(document: str, **environ: str) -> AsyncIterator[Theirs]:
+    """gRPC's client in a process of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(Path(grpc_driver.__file__))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**inherited, **environ, "GRPC_XDS_BOOTSTRAP_CONFIG": document},
+    )
+    theirs = Theirs(process)
+    reader = asyncio.create_task(theirs.read_answers())
+    try:
+        yield theirs
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+        await reader
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def plane() -> AsyncIterator[FakeControlPlane]:
     """The control plane, with the clusters in place."""
@@ -172,7 +215,7 @@ async def plane() -> AsyncIterator[FakeControlPlane]:
 async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     """Our client."""
     async with proxyless.Client(proxyless.Bootstrap.from_json(bootstrap("proxyless", plane.address))) as mesh:
-        driver = Ours(plane, mesh)
+        driver = Ours(mesh)
         await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
         yield driver
 
@@ -180,23 +223,9 @@ async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     """gRPC's client."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
-    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc", plane.address)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(grpc_driver.__file__)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environ,
-    )
-    driver = Theirs(plane, process)
-    reader = asyncio.create_task(driver.read_answers())
-    await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
-    yield driver
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
-    await reader
+    async with grpc_s(bootstrap("grpc", plane.address)) as driver:
+        await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+        yield driver
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -235,7 +235,7 @@ ROWS = [
         fails("HANG 1"),
         "v1",
         DEADLINE,
-        "gRPC ignores per_try_timeout; to ours the attempt ended so; to Envoy with 5xx, gateway-error or reset",
+        "gRPC ignores per_try_timeout; to ours the attempt ended so; to Envoy it is a reset",
         envoy=UNAVAILABLE,
     ),
     Case(

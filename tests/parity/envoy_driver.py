@@ -200,7 +200,7 @@ class Envoy:
         self.refused.pop(target, None)
         self.served.remove(*self.resources.pop(target))
 
-    def refusals(self, resource: str) -> list[str]:
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
         why = self.refused.get(f"xds:///{resource}")
         return [] if why is None else [why]
 

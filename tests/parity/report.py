@@ -27,7 +27,7 @@ tables are in `tests/parity/`; `python -m tests.parity.report` makes this page o
 """
 MORE = """
 Every row is asked of all three. Of header mutation gRPC's client has nothing: {number} rows are asked of
-Envoy alone, and {differing} differ. What takes more than one call to see is in `tests/parity/test_sidecar.py`:
+Envoy alone, and {differing} differ. What takes more than one call to see is in `test_sidecar.py` there:
 mirroring, circuit breakers, outlier detection, and the stickiness of hashes; the ring is gRPC's, endpoint by
 endpoint (`test_balancing.py`), and not Envoy's.
 

@@ -34,9 +34,9 @@ async def check(
     try:
         code = await call.code()
         if received == REFUSED:
-            await plane.until(lambda: bool(client.refusals(edit.listener)))
+            await plane.until(lambda: bool(client.refusals(plane, edit.listener)))
         else:
-            assert not client.refusals(edit.listener)
+            assert not client.refusals(plane, edit.listener)
         if isinstance(received, str):
             assert code.name == ("UNAVAILABLE" if received == REFUSED else received)
         else:

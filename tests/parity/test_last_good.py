@@ -81,10 +81,10 @@ async def test_the_last_good_version_stays(
 
     for client in (ours, theirs):
         assert await goes_to(client) == ["v1"]
-        assert not client.refusals(name)
+        assert not client.refusals(plane, name)
     plane.set(bad)
     for client in (ours, theirs):
-        await plane.until(lambda client=client: bool(client.refusals(name)))  # type: ignore[misc]
+        await plane.until(lambda client=client: bool(client.refusals(plane, name)))  # type: ignore[misc]
         assert await goes_to(client) == ["v1"]
     plane.set(repaired(bad, name, v2))
     for client in (ours, theirs):

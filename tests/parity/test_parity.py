@@ -48,9 +48,9 @@ async def _hold(plane: FakeControlPlane, client: Driver, case: Case, expected: E
     outcomes = Counter(each.partition(":")[0] for each in results)
     if expected == REFUSED:
         assert outcomes == {"UNAVAILABLE": 1}, (client.node, results)
-        await plane.until(lambda: bool(client.refusals(case.listener)))
+        await plane.until(lambda: bool(client.refusals(plane, case.listener)))
         return
-    assert not client.refusals(case.listener), client.node
+    assert not client.refusals(plane, case.listener), client.node
     if isinstance(expected, Mapping):
         assert_shares(expected, outcomes)
     else:
