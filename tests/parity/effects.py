@@ -211,14 +211,6 @@ ROWS = [
         why=ROUTE_TIMEOUT,
     ),
     Case(
-        "limit: max_grpc_timeout",
-        to_v1(max_grpc_timeout="0.05s"),
-        fails("SLOW 1"),
-        "v1",
-        envoy=UNAVAILABLE,
-        why=ROUTE_TIMEOUT,
-    ),
-    Case(
         "limit: the caller's own",
         to_v1(max_stream_duration={"grpc_timeout_header_max": "0s"}),
         fails("SLOW 1"),
