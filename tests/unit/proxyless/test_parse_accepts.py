@@ -656,8 +656,8 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             f"{ROUTE_AT}.route.retry_policy.per_try_idle_timeout: has no effect here",
         ),
         (
-            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_retries": 3}]}),
-            "circuit_breakers.thresholds[0].max_retries: has no effect here",
+            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_connections": 3}]}),
+            "circuit_breakers.thresholds[0].max_connections: has no effect here",
         ),
         (
             lambda: fake.cluster("c", outlier_detection={"split_external_local_origin_errors": True}),

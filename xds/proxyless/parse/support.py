@@ -97,7 +97,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "minimum_ring_size maximum_ring_size hash_function"
         ),
         "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
-        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests",
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests max_retries",
         "envoy.config.cluster.v3.OutlierDetection": (
             "interval base_ejection_time max_ejection_time max_ejection_percent success_rate_stdev_factor "
             "enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume "
