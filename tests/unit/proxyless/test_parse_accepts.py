@@ -598,12 +598,13 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
         ),
         (
             lambda: fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, "timeout": "3s"}}]),
-            f"{ROUTE_AT}.route.timeout: has no effect here: gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(max_grpc_timeout="3s"),
-            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect here: "
-            "gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(host_rewrite_literal="x"),
