@@ -19,7 +19,7 @@ from .breaker import ACTIVE_FAULTS
 from .client import AdsClient
 from .clusters import ActiveCluster
 from .depgraph import Config, Failed
-from .edits import edited
+from .edits import edited, edited_answer
 from .match import CallHeaders
 from .mirror import Mirrors
 from .replay import Replay
@@ -85,7 +85,7 @@ class CallSpec:
         levels = [level.response for level in self.edits if level.response]
         if not levels or self.course is None:
             return metadata
-        return aio.Metadata(*edited(tuple(metadata or ()), levels, self.course.call.get))
+        return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
 class Dispatcher:
