@@ -65,7 +65,7 @@ class Decider(ABC):
             else:
                 choice = self._choose(config, spec)
                 if isinstance(choice, Refused):
-                    raise self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
+                    raise self._refused(spec, choice)
                 deadline = self._deadline(config, choice, spec)
                 if choice.fault:
                     await self._inject(spec, choice, deadline)
@@ -81,6 +81,10 @@ class Decider(ABC):
                 if choice.status is Status.UNUSABLE:
                     waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
             await self._wait(deadline, waiting_for)
+
+    def _refused(self, spec: Undecided, choice: Refused) -> Exception:
+        """What is raised where no route sends the call to a cluster."""
+        return self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
 
     def _choose(self, config: Config, spec: Undecided) -> Chosen | Refused:
         if spec.course is None or spec.course.table is not config.table:
