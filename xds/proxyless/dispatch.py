@@ -18,6 +18,7 @@ from .client import AdsClient
 from .deciding import Decider, Undecided, earlier
 from .depgraph import Config
 from .edits import edited
+from .endings import Ending, ending
 from .match import CallHeaders
 from .mirror import Mirrors
 from .replay import Replay
@@ -146,7 +147,7 @@ class Dispatcher(Decider):
                     return last
                 failure = await (_failure(last) if replay is None else _failure_before_headers(last))
                 slow = until != deadline and until is not None and self._loop.time() >= until
-                if failure is None or not _retriable(policy, failure, len(tried), replay, slow):
+                if failure is None or not _retriable(policy, failure, len(tried), replay, slow=slow):
                     return last
                 wait = pushback(_last(failure.trailing_metadata(), "grpc-retry-pushback-ms"))
                 if wait is None:
@@ -286,14 +287,17 @@ async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
 
 
 def _retriable(
-    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, slow: bool
+    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, *, slow: bool
 ) -> bool:
     """Whether another attempt may follow: none does once response headers came (gRFC A6).
 
     `slow` tells that the attempt took longer than one may.
     """
     committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
-    return not committed and may_retry(policy, failure.code().value[0], attempts, slow=slow)
+    if committed:
+        return False
+    end = Ending("reset") if slow else ending(failure.details())
+    return may_retry(policy, failure.code().value[0], attempts, lost=end.lost, http_status=end.http_status)
 
 
 def _last(metadata: Any, key: str) -> str | bytes | None:

@@ -63,7 +63,11 @@ def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int
         share = policy.abort.fraction
         if policy.abort.code is None:
             share = _lowered(share, call.get("x-envoy-fault-abort-request-percentage"))
-        code = _http_status(policy.abort, call) if isinstance(call, RequestHeaders) else _grpc_status(policy.abort, call)
+        code = (
+            _http_status(policy.abort, call)
+            if isinstance(call, RequestHeaders)
+            else _grpc_status(policy.abort, call)
+        )
         if code and draw(share.denominator) < share.numerator:
             abort = code
     return Fault(delay, abort)

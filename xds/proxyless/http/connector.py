@@ -86,7 +86,7 @@ class RoutedConnector(aiohttp.BaseConnector):
         protocol.connection_made(transport)
         return Connection(self, req.connection_key, protocol, loop)
 
-    async def close(self, *, abort_ssl: bool = False) -> None:  # type: ignore[override] # as TCPConnector's
+    async def close(self, *, abort_ssl: bool = False) -> None:
         """Close, and give back what the session holds."""
         await super().close(abort_ssl=abort_ssl)
         await self._closing()

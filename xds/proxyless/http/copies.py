@@ -32,7 +32,9 @@ class Copy:
         sent = CIMultiDict(headers)
         if shadow is not None:
             sent["Host"] = shadow
-        self._task = asyncio.create_task(self._send(link, method, target, sent, body), name="mirrored request")
+        self._task = asyncio.create_task(
+            self._send(link, method, target, sent, body), name="mirrored request"
+        )
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._task.__await__()

@@ -57,11 +57,7 @@ class Exchange:
     def __post_init__(self) -> None:
         self.headers = tuple(self.request.headers.items())
         self.url = self.request.url
-
-    @property
-    def authority(self) -> str:
-        """What its Host header says."""
-        return self.request.headers.get("Host", self.url.host_port_subcomponent or "")
+        self.authority: str = self.request.headers["Host"]
 
     @property
     def repeatable(self) -> bool:
@@ -135,9 +131,10 @@ class HttpDispatcher(Decider):
                 outcome = await self._attempt(spec, config, choice, deadline, policy, tried, last)
                 if outcome is None:
                     continue
-                last = outcome
                 if outcome.unsent and spec.repeatable:
+                    last = None  # as if it had not been made
                     continue
+                last = outcome
                 attempts += 1
                 if policy is None or not spec.repeatable or not _retriable(policy, attempts, outcome):
                     return self._settled(spec, outcome, deadline)
@@ -161,7 +158,9 @@ class HttpDispatcher(Decider):
     def _headers(self, spec: Undecided) -> CallHeaders:
         assert isinstance(spec, Exchange)
         url = spec.url
-        return RequestHeaders(spec.request.method, url.raw_path_qs, spec.authority, spec.headers, _scheme(url))
+        return RequestHeaders(
+            spec.request.method, url.raw_path_qs, spec.authority, spec.headers, _scheme(url)
+        )
 
     def _deadline(self, config: Config, choice: Chosen, spec: Undecided) -> float | None:
         """Also that of Envoy's own `timeout`, which gRPC does not read."""
@@ -272,7 +271,11 @@ class HttpDispatcher(Decider):
             link.doubt(error.strerror or str(error))
             self._lost(outcome, "connect-failure", 503, error)
             outcome.unsent = not again
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        except (
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ServerDisconnectedError,
+            aiohttp.ClientOSError,
+        ) as error:
             self._lost(outcome, "reset", 503, error)
             outcome.unsent = way.reused and request.method in _SAFE_TO_REPEAT
         except aiohttp.ClientResponseError as error:  # what it said was not HTTP
@@ -298,7 +301,7 @@ class HttpDispatcher(Decider):
         request, action = spec.request, choice.action
         pairs = edited(spec.headers, (level.request for level in edits), spec.course.call.get)
         request.headers = CIMultiDict((name, _text(value)) for name, value in pairs)
-        request.headers["Host"] = action.host_rewrite or CIMultiDict(spec.headers).get("Host", "")
+        request.headers["Host"] = action.host_rewrite or spec.authority
         target = rewritten(action.rewrite, choice.route.match.path, spec.url.raw_path_qs)
         if target != spec.url.raw_path_qs:
             request.url = URL(f"{spec.url.origin()}{target}", encoded=True)
@@ -319,9 +322,7 @@ class HttpDispatcher(Decider):
 
     # --- answering ----------------------------------------------------------------------------------------
 
-    def _settled(
-        self, spec: Exchange, outcome: Outcome, deadline: float | None
-    ) -> aiohttp.ClientResponse:
+    def _settled(self, spec: Exchange, outcome: Outcome, deadline: float | None) -> aiohttp.ClientResponse:
         """Give the caller what this attempt came to."""
         response = outcome.response
         if response is None:
@@ -341,9 +342,7 @@ class HttpDispatcher(Decider):
             self._edit(spec, response, config.edits(made.route, None))
         return response
 
-    def _edit(
-        self, spec: Exchange, response: aiohttp.ClientResponse, edits: Iterable[MessageEdits]
-    ) -> None:
+    def _edit(self, spec: Exchange, response: aiohttp.ClientResponse, edits: Iterable[MessageEdits]) -> None:
         levels = [level.response for level in edits if level.response]
         if levels and isinstance(response, RoutedResponse) and spec.course is not None:
             pairs = edited(tuple(response.headers.items()), levels, spec.course.call.get)
