@@ -24,7 +24,8 @@ class HttpBackend:
         self.requests: list[dict[str, Any]] = []
         self.bodies: list[bytes] = []
         self.address = ""
-        self._came = asyncio.Condition()
+        self._news = asyncio.Event()
+        self._open: set[Any] = set()
         self._runner: web.AppRunner | None = None
 
     async def start(self, address: str = "127.0.0.1:0") -> None:
@@ -32,6 +33,7 @@ class HttpBackend:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, handler_cancellation=True)
         await self._runner.setup()
+        self._watch_connections()
         host, _, port = address.rpartition(":")
         await web.TCPSite(self._runner, host, int(port)).start()
         self.address = f"{host}:{self._runner.addresses[0][1]}"
@@ -44,13 +46,34 @@ class HttpBackend:
     @property
     def connections(self) -> int:
         """How many are open, the one that is kept to see whether it is there included."""
-        assert self._runner is not None and self._runner.server is not None
-        return len(self._runner.server.connections)
+        return len(self._open)
 
     async def came(self, count: int) -> None:
         """Wait until so many requests have come."""
-        async with self._came:
-            await self._came.wait_for(lambda: len(self.requests) >= count)
+        await self.until(lambda: len(self.requests) >= count)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a request or a connection that comes or goes makes `condition` true."""
+        while not condition():
+            self._news.clear()
+            await self._news.wait()
+
+    def _watch_connections(self) -> None:
+        assert self._runner is not None
+        server: Any = self._runner.server
+        made, lost = server.connection_made, server.connection_lost
+
+        def on_made(handler: Any, transport: Any) -> None:
+            made(handler, transport)
+            self._open.add(handler)
+            self._news.set()
+
+        def on_lost(handler: Any, exc: BaseException | None = None) -> None:
+            lost(handler, exc)
+            self._open.discard(handler)
+            self._news.set()
+
+        server.connection_made, server.connection_lost = on_made, on_lost
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -64,8 +87,7 @@ class HttpBackend:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         seen = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append({**seen, ":method": request.method, ":path": request.raw_path})
-        async with self._came:
-            self._came.notify_all()
+        self._news.set()
         self.bodies.append(await request.read())
         other = await self.hook(request) if self.hook is not None else None
         return other or web.Response(text=self.name, headers={"x-served-by": self.name})

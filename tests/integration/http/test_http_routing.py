@@ -88,13 +88,17 @@ async def test_what_http_offers_to_the_matchers(
 async def test_fallback_to_the_next_route(control_plane: FakeControlPlane, v1: HttpBackend) -> None:
     routes = [build.route("v2", headers=[IN_DEV]), build.route("v1")]
     control_plane.set(*build.service(NAME, {"v1": [v1.address], "v2": []}, routes))
-    async with proxyless.Client(bootstrap_for(control_plane), fallback="next-route") as mesh:
-        async with proxyless.http.session(mesh) as session:
-            assert await text(session, headers={"baggage": "env=dev"}) == "v1"
-    async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
-        async with proxyless.http.session(mesh) as session:
-            with pytest.raises(proxyless.http.UnavailableError) as caught:
-                await text(session, headers={"baggage": "env=dev"})
+    async with (
+        proxyless.Client(bootstrap_for(control_plane), fallback="next-route") as mesh,
+        proxyless.http.session(mesh) as session,
+    ):
+        assert await text(session, headers={"baggage": "env=dev"}) == "v1"
+    async with (
+        proxyless.Client(bootstrap_for(control_plane)) as mesh,
+        proxyless.http.session(mesh) as session,
+    ):
+        with pytest.raises(proxyless.http.UnavailableError) as caught:
+            await text(session, headers={"baggage": "env=dev"})
     assert isinstance(caught.value, aiohttp.ClientError)
     assert isinstance(caught.value, XdsError)
     assert str(caught.value) == f"xds:///{NAME}: route #0: cluster v2: it has no endpoints"
@@ -109,14 +113,16 @@ async def test_a_strict_lane_answers_503_and_says_which_endpoints_it_wanted(
     }
     routes = [build.route("v2", headers=[IN_DEV]) | {"name": "lane-dev"}, strict, build.route("v1")]
     control_plane.set(*build.service(NAME, {"v1": [v1.address], "v2": []}, routes))
-    async with proxyless.Client(bootstrap_for(control_plane), fallback="next-route") as mesh:
-        async with proxyless.http.session(mesh) as session:
-            async with session.get(URL, headers={"baggage": "env=dev"}) as response:
-                assert response.status == 503
-                assert await response.text() == (
-                    f"fault filter abort: xds:///{NAME}: fault injected by route 'lane-dev-strict' "
-                    "(before: route 'lane-dev': cluster v2: it has no endpoints)"
-                )
+    async with (
+        proxyless.Client(bootstrap_for(control_plane), fallback="next-route") as mesh,
+        proxyless.http.session(mesh) as session,
+        session.get(URL, headers={"baggage": "env=dev"}) as response,
+    ):
+        assert response.status == 503
+        assert await response.text() == (
+            f"fault filter abort: xds:///{NAME}: fault injected by route 'lane-dev-strict' "
+            "(before: route 'lane-dev': cluster v2: it has no endpoints)"
+        )
     assert v1.requests == []
 
 
@@ -312,7 +318,7 @@ async def test_what_cannot_be_routed_says_why(
     control_plane: FakeControlPlane, session: aiohttp.ClientSession, url: str, told: str
 ) -> None:
     control_plane.set(*build.service(NAME, {"v1": []}, [build.route("v1", prefix="/only")]))
-    with pytest.raises(proxyless.http.UnavailableError, match=".*") as caught:
+    with pytest.raises(proxyless.http.UnavailableError) as caught:
         await session.get(url)
     assert told in str(caught.value)
 

@@ -277,7 +277,9 @@ class HttpDispatcher(Decider):
             aiohttp.ClientOSError,
         ) as error:
             self._lost(outcome, "reset", 503, error)
-            outcome.unsent = way.reused and request.method in _SAFE_TO_REPEAT
+            outcome.unsent = way.reused and (
+                request.method in _SAFE_TO_REPEAT or _nothing_sent(request, error)
+            )
         except aiohttp.ClientResponseError as error:  # what it said was not HTTP
             self._lost(outcome, "reset", 502, error)
         except TimeoutError as error:
@@ -358,6 +360,12 @@ def _retriable(policy: RetryPolicy, attempts: int, outcome: Outcome) -> bool:
         return may_retry_request(policy, attempts, lost=outcome.lost)
     # aiohttp looks headers up in any case
     return may_retry_request(policy, attempts, status=response.status, headers=response.headers)
+
+
+def _nothing_sent(request: aiohttp.ClientRequest, error: aiohttp.ClientError) -> bool:
+    """Whether a write failed that would have been the first: headers go with a body that is at hand."""
+    at_once = isinstance(request.body, aiohttp.BytesPayload) and not request.chunked
+    return at_once and isinstance(error.__cause__, aiohttp.ClientConnectionResetError)
 
 
 def _scheme(url: URL) -> str:
