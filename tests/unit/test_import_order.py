@@ -17,7 +17,7 @@ ORDER = (
     "errors",
     "names resources substitution observer",
     "parse|match|balance",
-    "protocol depgraph retry endings fault edits rewrites routing",
+    "held protocol depgraph retry endings fault edits rewrites routing",
     "identity bootstrap transport pools subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -25,7 +25,7 @@ ORDER = (
     "channel|http",
     "entry",
     "__init__",
-    "changes look",
+    "changes look csds",
     "__main__",
 )
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms
@@ -34,8 +34,9 @@ between blanks may, in one direction."""
 OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
-MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}
+MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
 SANS_IO = {"errors", "names", "resources", "substitution", "parse", "match", "balance", "observer"} | {
+    "held",
     "protocol",
     "depgraph",
     "retry",
