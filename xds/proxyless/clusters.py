@@ -12,7 +12,7 @@ import grpc
 
 from .balance import Ask, OutlierDetector, Picker, Readiness, Status, draw_drop, make_picker
 from .balance.priorities import addresses, usable_by_priority
-from .breaker import IN_FLIGHT
+from .breaker import IN_FLIGHT, RETRIES
 from .depgraph import ClusterConfig, Failed, LeafOutcome, Pending
 from .dns import NameWatch, look_up
 from .match import Draw
@@ -189,6 +189,14 @@ class ActiveCluster:
             return None
         return f"circuit breaker: {cluster.max_requests} calls are in flight already"
 
+    def enter_retry(self) -> Callable[[], None] | None:
+        """Count one more call that is being retried; returns what counts it off, None where it may not be."""
+        cluster = self.cluster
+        if cluster is None or cluster.max_retries is None:
+            return _nothing
+        key = _breaker_key(cluster)
+        return partial(RETRIES.leave, key) if RETRIES.enter(key, cluster.max_retries) else None
+
     def leave(self) -> None:
         """Take back an `enter` that led to no call."""
         assert self.cluster is not None
@@ -246,6 +254,10 @@ class ActiveCluster:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
+
+
+def _nothing() -> None:
+    """Count nothing off."""
 
 
 def _breaker_key(cluster: Cluster) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Protocol
 import grpc
 
 from .balance import Status
+from .breaker import ACTIVE_FAULTS
 from .client import AdsClient
 from .depgraph import Config, Failed
 from .match import CallHeaders
@@ -122,7 +123,7 @@ class Decider(ABC):
 
     async def _inject(self, spec: Undecided, choice: Chosen, deadline: float | None) -> None:
         fault = choice.fault
-        self._active.active_faults += 1
+        ACTIVE_FAULTS.enter()
         try:
             if fault.delay:
                 end = self._loop.time() + fault.delay
@@ -134,7 +135,7 @@ class Decider(ABC):
                         f"deadline exceeded in a delay injected by route {describe(choice.route)}",
                     )
         finally:
-            self._active.active_faults -= 1
+            ACTIVE_FAULTS.leave()
         if fault.abort is not None:
             reason = f"fault injected by route {describe(choice.route)}"
             raise self._aborted(fault.abort, reason, choice.skipped)

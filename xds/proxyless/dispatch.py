@@ -13,17 +13,18 @@ from typing import Any, Literal, TypeAlias, cast
 import grpc
 from grpc import aio
 
+from .attempts import Retrying, asked_to_wait, failure_before_headers, failure_of, retriable
 from .balance import Status
 from .client import AdsClient
+from .clusters import ActiveCluster
 from .deciding import Decider, Undecided, earlier
 from .depgraph import Config
-from .edits import edited
-from .endings import Ending, ending
+from .edits import edited, edited_answer
 from .match import CallHeaders
 from .mirror import Mirrors
 from .replay import Replay
-from .resources import MessageEdits, RetryPolicy
-from .retry import backoff, may_retry, pushback
+from .resources import MessageEdits
+from .retry import backoff
 from .routing import Chosen, Course, describe
 from .subchannels import Subchannel
 from .targets import ActiveTarget
@@ -74,6 +75,8 @@ class CallSpec:
     """What is done to the headers of its last attempt."""
     dropped: str | None = None
     """Why the call must not be sent, decided when it was made."""
+    cluster: ActiveCluster | None = None
+    """Which one its last attempt went to."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
 
@@ -82,7 +85,7 @@ class CallSpec:
         levels = [level.response for level in self.edits if level.response]
         if not levels or self.course is None:
             return metadata
-        return aio.Metadata(*edited(tuple(metadata or ()), levels, self.course.call.get))
+        return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
 class Dispatcher(Decider):
@@ -118,6 +121,7 @@ class Dispatcher(Decider):
         tried: list[str] = []
         last: aio.Call | None = None
         backoffs = 0
+        retrying = Retrying()
         try:
             while True:
                 config, choice = await self._decide(spec, retrying=last is not None)
@@ -145,11 +149,12 @@ class Dispatcher(Decider):
                     spec.attempt.set_result(last)
                 if policy is None:
                     return last
-                failure = await (_failure(last) if replay is None else _failure_before_headers(last))
+                failure = await (failure_of(last) if replay is None else failure_before_headers(last))
+                retrying.end()
                 slow = until != deadline and until is not None and self._loop.time() >= until
-                if failure is None or not _retriable(policy, failure, len(tried), replay, slow=slow):
+                if failure is None or not retriable(policy, failure, len(tried), replay, slow=slow):
                     return last
-                wait = pushback(_last(failure.trailing_metadata(), "grpc-retry-pushback-ms"))
+                wait = asked_to_wait(failure)
                 if wait is None:
                     backoffs += 1
                     wait = backoff(policy, backoffs, self._client.rng.uniform)
@@ -157,10 +162,14 @@ class Dispatcher(Decider):
                     backoffs = 0  # a failure after a push-back waits as after the first (gRFC A6)
                 if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
                     return last
+                assert spec.cluster is not None
+                if not retrying.begin(spec.cluster):
+                    return last
                 await self._sleep(wait)
                 uri, path, code = self._active.target.uri, spec.method.path, failure.code().name
                 self._client.observe(self._client.observer.call_retried, uri, path, code, len(tried))
         finally:
+            retrying.end()
             if replay is not None and last is not None:
                 last.add_done_callback(lambda _: replay.close())
 
@@ -220,6 +229,7 @@ class Dispatcher(Decider):
             cluster.leave()
             raise
         cluster.started(subchannel, call)
+        spec.cluster = cluster
         if choice.action.mirrors and not tried and not method.streams_requests:
             self._mirror(spec, choice, deadline, metadata)
         uri, route = self._active.target.uri, describe(choice.route)
@@ -258,51 +268,3 @@ class Dispatcher(Decider):
         because = f" (before: {'; '.join(skipped)})" if skipped else ""
         details = f"{self._active.target.uri}: {reason}{because}"
         return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details, details)
-
-
-async def _failure(call: Any) -> aio.AioRpcError | None:
-    """Wait for the end of an attempt with one response; returns the failure to be retried, if it is one."""
-    try:
-        await call
-    except aio.AioRpcError as error:
-        return error
-    except Exception:  # noqa: BLE001 - nothing of it was sent; whoever awaits the call is told why
-        return None
-    return None
-
-
-async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
-    """The same for a call that is being written to: with response headers it is the one that counts."""
-    headers = asyncio.create_task(call.initial_metadata())
-    ended = asyncio.create_task(_failure(call))
-    try:
-        await asyncio.wait((headers, ended), return_when=asyncio.FIRST_COMPLETED)
-        # Empty ones say nothing: grpc.aio gives them for a response without headers, too.
-        return None if headers.done() and headers.result() and not ended.done() else await ended
-    except asyncio.CancelledError:
-        ended.cancel()
-        raise
-    finally:
-        headers.cancel()
-
-
-def _retriable(
-    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, *, slow: bool
-) -> bool:
-    """Whether another attempt may follow: none does once response headers came (gRFC A6).
-
-    `slow` tells that the attempt took longer than one may.
-    """
-    committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
-    if committed:
-        return False
-    end = Ending("reset") if slow else ending(failure.details())
-    return may_retry(policy, failure.code().value[0], attempts, lost=end.lost, http_status=end.http_status)
-
-
-def _last(metadata: Any, key: str) -> str | bytes | None:
-    found = None
-    for name, value in metadata or ():
-        if name == key:
-            found = value
-    return found

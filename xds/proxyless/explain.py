@@ -206,6 +206,8 @@ def _balancing(active: ActiveCluster | None, request_hash: int | None) -> dict[s
     if request_hash is not None:
         said["hash"] = request_hash
     said["max_requests"] = cluster.max_requests
+    if cluster.max_retries is not None:
+        said["max_retries"] = cluster.max_retries
     if drops:
         said["drops"] = {d.category: 100 * d.fraction.numerator / d.fraction.denominator for d in drops}
     if active.ejected:
@@ -222,6 +224,7 @@ def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
         "per_try_timeout": policy.per_try_timeout,
         "base_interval": policy.base_interval,
         "max_interval": policy.max_interval,
+        **({"status_codes": sorted(policy.status_codes)} if policy.status_codes else {}),
     }
 
 
@@ -240,4 +243,6 @@ def _fault(policies: Sequence[FaultPolicy]) -> dict[str, Any] | None:
                 "grpc_status": policy.abort.code,
                 "percentage": 100 * share.numerator / share.denominator,
             }
+        if fault and policy.max_active is not None:
+            fault["max_active"] = policy.max_active
     return fault or None

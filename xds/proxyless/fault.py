@@ -27,6 +27,8 @@ class Fault:
     delay: float = 0.0
     abort: int | None = None
     """gRPC's for a gRPC call, HTTP's for an HTTP request."""
+    max_active: int | None = None
+    """How many calls may suffer a fault at once, in the whole process, for this one to be injected."""
 
     def __bool__(self) -> bool:
         return self.delay > 0 or self.abort is not None
@@ -43,14 +45,12 @@ def effective_policies(
     return tuple(by_name.get(filter.name, filter.policy) for filter in chain)
 
 
-def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int], active: int) -> Fault:
-    """Decide the fault of one call; `active` counts the calls that are being delayed or aborted now.
+def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int]) -> Fault:
+    """Decide the fault of one call: its delay and its abort each by a draw of their own.
 
     What the request's headers ask for counts only where the policy leaves it to them, and a status of OK
     aborts nothing.
     """
-    if policy.max_active is not None and active >= policy.max_active:
-        return NO_FAULT
     delay, abort = 0.0, None
     if policy.delay is not None:
         seconds, share = policy.delay.seconds, policy.delay.fraction
@@ -70,7 +70,19 @@ def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int
         )
         if code and draw(share.denominator) < share.numerator:
             abort = code
-    return Fault(delay, abort)
+    return Fault(delay, abort, policy.max_active)
+
+
+def combined(faults: Iterable[Fault], active: int) -> Fault:
+    """What several fault filters do to one call, while `active` calls of the process suffer a fault.
+
+    Their delays add up, and the first abort counts.
+    """
+    allowed = [each for each in faults if each.max_active is None or active < each.max_active]
+    return Fault(
+        sum(each.delay for each in allowed),
+        next((each.abort for each in allowed if each.abort is not None), None),
+    )
 
 
 def _grpc_status(abort: FaultAbort, call: CallHeaders) -> int | None:
@@ -109,4 +121,6 @@ def _lowered(configured: Fraction, asked: str | None) -> Fraction:
 
 
 def _integer(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 10 else None
+    """The number a header holds, where it is one; of several values the first (A33 lets any count)."""
+    first = (text or "").partition(",")[0]
+    return int(first) if first.isascii() and first.isdigit() and len(first) <= 10 else None

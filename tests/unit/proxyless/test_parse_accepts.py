@@ -598,12 +598,13 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
         ),
         (
             lambda: fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, "timeout": "3s"}}]),
-            f"{ROUTE_AT}.route.timeout: has no effect here: gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(max_grpc_timeout="3s"),
-            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect here: "
-            "gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(host_rewrite_literal="x"),
@@ -656,8 +657,8 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             f"{ROUTE_AT}.route.retry_policy.per_try_idle_timeout: has no effect here",
         ),
         (
-            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_retries": 3}]}),
-            "circuit_breakers.thresholds[0].max_retries: has no effect here",
+            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_connections": 3}]}),
+            "circuit_breakers.thresholds[0].max_connections: has no effect here",
         ),
         (
             lambda: fake.cluster("c", outlier_detection={"split_external_local_origin_errors": True}),

@@ -16,11 +16,13 @@ import grpc
 from multidict import CIMultiDict
 from yarl import URL
 
+from ..attempts import Retrying
 from ..balance import Status
 from ..client import AdsClient
+from ..clusters import ActiveCluster
 from ..deciding import Decider, Undecided, earlier
 from ..depgraph import Config
-from ..edits import edited
+from ..edits import edited, edited_answer
 from ..match import CallHeaders, RequestHeaders
 from ..mirror import Mirrors
 from ..resources import DirectResponse, MessageEdits, RedirectAction, RetryPolicy, Route
@@ -71,6 +73,7 @@ class Outcome:
     """How one attempt went: a response, or how it was lost and what is raised for it."""
 
     attempt: Attempt
+    cluster: ActiveCluster
     where: str
     edits: tuple[MessageEdits, ...]
     response: aiohttp.ClientResponse | None = None
@@ -120,6 +123,7 @@ class HttpDispatcher(Decider):
         tried: list[str] = []
         attempts = 0
         last: Outcome | None = None
+        retrying = Retrying()
         try:
             while True:
                 config, choice = await self._decide(spec, retrying=last is not None)
@@ -136,10 +140,13 @@ class HttpDispatcher(Decider):
                     continue
                 last = outcome
                 attempts += 1
+                retrying.end()
                 if policy is None or not spec.repeatable or not _retriable(policy, attempts, outcome):
                     return self._settled(spec, outcome, deadline)
                 wait = request_backoff(policy, attempts, self._client.rng.uniform)
                 if deadline is not None and deadline - self._loop.time() <= wait:
+                    return self._settled(spec, outcome, deadline)
+                if not retrying.begin(outcome.cluster):
                     return self._settled(spec, outcome, deadline)
                 outcome.attempt.end()
                 await self._sleep(wait)
@@ -152,6 +159,8 @@ class HttpDispatcher(Decider):
             if last is not None:
                 last.discard()
             raise
+        finally:
+            retrying.end()
 
     # --- deciding -----------------------------------------------------------------------------------------
 
@@ -230,7 +239,7 @@ class HttpDispatcher(Decider):
         cluster.started(link, attempt)  # from here on, its end takes the count back
         self._calls.add(attempt)
         address = link.key.address
-        outcome = Outcome(attempt, f"{where}{address}: ", config.edits(choice.route, choice.cluster))
+        outcome = Outcome(attempt, cluster, f"{where}{address}: ", config.edits(choice.route, choice.cluster))
         try:
             if last is not None:
                 last.discard()
@@ -347,7 +356,7 @@ class HttpDispatcher(Decider):
     def _edit(self, spec: Exchange, response: aiohttp.ClientResponse, edits: Iterable[MessageEdits]) -> None:
         levels = [level.response for level in edits if level.response]
         if levels and isinstance(response, RoutedResponse) and spec.course is not None:
-            pairs = edited(tuple(response.headers.items()), levels, spec.course.call.get)
+            pairs = edited_answer(tuple(response.headers.items()), levels, spec.course.call.get)
             response.edit([(name, _text(value)) for name, value in pairs])
 
     def _name(self, spec: Exchange) -> str:

@@ -48,7 +48,10 @@ def parse_chain(filters: Any, where: str, notes: Notes) -> tuple[FaultFilter, ..
             raise ResourceError(at, f"{each.name!r} stands behind the router, which must be the last filter")
         if kind == FAULT:
             policy = _parse_fault(unpack(each.typed_config, HTTPFault, f"{at}.typed_config"), at, notes)
-            faults.append(FaultFilter(each.name, policy))
+            # A disabled one is in the chain all the same: an override brings it back (Envoy).
+            faults.append(FaultFilter(each.name, FaultPolicy() if each.disabled else policy))
+        elif each.disabled:
+            raise ResourceError(f"{at}.disabled", "the router cannot be disabled")
         last = kind
     if last != ROUTER:
         raise ResourceError(where, "the last HTTP filter must be the router")

@@ -111,7 +111,10 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
         for name in ("timeout", "max_grpc_timeout"):
             said = getattr(message, name)
             if said.seconds or said.nanos:  # 0, which Istiod always says, is no limit in either reading
-                notes.add(f"{where}.{name}", "has no effect here: gRPC reads max_stream_duration (gRFC A31)")
+                notes.add(
+                    f"{where}.{name}",
+                    "has no effect on gRPC calls: they go by max_stream_duration (gRFC A31)",
+                )
     retry = None
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)

@@ -90,7 +90,7 @@ class PathRewrite:
 
 @dataclass(frozen=True, slots=True)
 class HeaderEdit:
-    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` in its value is a header of the request."""
+    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` and `%RESP(name)%` in its value are headers."""
 
     how: Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
     name: str
