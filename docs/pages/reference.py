@@ -54,6 +54,8 @@ def _exports(module: griffe.Module) -> Iterator[tuple[str, griffe.Object]]:
     """What a module's `__all__` names, and where it is imported from, what that is."""
     for name in sorted(map(str, module.exports or ())):
         found = module[name]
+        if isinstance(found, griffe.Module) and name in found.members:
+            found = found[name]  # imported from a module of its own name, which is all griffe sees
         yield name, found.final_target if isinstance(found, griffe.Alias) else found
 
 
