@@ -11,12 +11,15 @@ from proxyless.__main__ import main as commands
 
 HERE = Path(__file__).parent
 XDS = Path(__file__).parents[2] / "xds"
-_MODULES = ("proxyless", "proxyless.http")
-_OWN = {
-    "Client": ["pool", "closed", "adopt", "release", "draw", "attach", "detach", "observe", "check_usable"],
-    "Channel": ["call"],
+_MODULES = ("proxyless", "proxyless.http", "proxyless.csds")
+_FOR_USERS = {
+    "Client": ("channel", "explain", "config_dump", "close"),
+    "Channel": (
+        *("unary_unary", "unary_stream", "stream_unary", "stream_stream"),
+        *("get_state", "wait_for_state_change", "channel_ready", "close"),
+    ),
 }
-"""Methods for the library's other files: no underscore, and yet nothing to rely on."""
+"""Of classes that other files of the library use as well, what users may rely on; of others that is all."""
 
 _WIDTH = 100
 
@@ -72,10 +75,13 @@ def _names(module: griffe.Module, path: str) -> Iterator[str]:
 def _members(thing: griffe.Class) -> Iterator[tuple[str, griffe.Object]]:
     """The public members of a class, those of bases of its own library included, in the source's order."""
     classes = [thing, *(base for base in thing.mro() if base.path.startswith("proxyless."))]
-    seen = set(_OWN.get(thing.name, ()))
+    seen: set[str] = set()
+    shown = _FOR_USERS.get(thing.name)
     for each in classes:
         for name, member in each.members.items():
             if name.startswith("_") or name in seen or isinstance(member, griffe.Alias):
+                continue
+            if shown is not None and name not in shown:
                 continue
             if isinstance(member, griffe.Attribute) and not (
                 member.docstring or "class-attribute" in member.labels or "dataclass" in each.labels
@@ -122,19 +128,23 @@ _NOT_MADE = frozenset({"Channel", "Decision"})
 """Classes that are had from another, never made by the user."""
 
 
+_STARS = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
+
+
 def _signature(word: str, name: str, function: griffe.Function) -> str:
     parameters: list[str] = []
-    keyword_only = False
+    starred = False
     for each in function.parameters:
         if each.name in ("self", "cls") or each.name.startswith("_"):
             continue
-        if each.kind is griffe.ParameterKind.keyword_only and not keyword_only:
+        if each.kind is griffe.ParameterKind.keyword_only and not starred:
             parameters.append("*")
-            keyword_only = True
-        text = each.name
+        stars = _STARS.get(each.kind, "")
+        starred = starred or bool(stars) or each.kind is griffe.ParameterKind.keyword_only
+        text = stars + each.name
         if each.annotation is not None:
             text += f": {each.annotation}"
-        if each.default is not None:
+        if each.default is not None and not stars:
             text += f" = {each.default}"
         parameters.append(text)
     result = f" -> {function.returns}" if function.returns and word != "class " else ""

@@ -92,6 +92,12 @@ def test_a_peer_s_message_nobody_looked_at_is_not_checked() -> None:
     assert peer.does("B", "x") == "not checked"
 
 
+def test_what_users_may_rely_on_is_there() -> None:
+    shown = {path for path, _ in reference.public()}
+    for name, members in reference._FOR_USERS.items():
+        assert {f"proxyless.{name}.{member}" for member in members} <= shown
+
+
 def test_every_public_name_says_what_it_is() -> None:
     for path, thing in reference.public():
         assert thing.docstring is not None, path
