@@ -123,7 +123,7 @@ class AdsClient:
             self.detach(active)
 
     def config_dump(self) -> dict[str, Any]:
-        """Every resource with its version, state and last error, as plain dicts."""
+        """Return every resource with its version, state and last error, as plain dicts."""
         return config_dump(self.bootstrap, self._machine, self._targets.values())
 
     async def close(self) -> None:

@@ -43,30 +43,44 @@ class Decision:
     """
 
     target: str
+    """The target as it was given."""
     method: str
+    """The path of the call, `/package.Service/Method`."""
     listener: str
+    """The name asked for in LDS."""
     route_config: str | None = None
+    """The name asked for in RDS, or of the routes in the listener."""
     virtual_host: str | None = None
+    """The name of the virtual host whose domains match the authority."""
     route: RouteName | None = None
+    """The name of the route, a `str` that also has its `index` in the virtual host."""
     cluster: str | None = None
+    """The cluster that was drawn."""
     clusters: dict[str, int] = field(default_factory=dict)
+    """The clusters it was drawn among, with their weights."""
     serving: str | None = None
     """The cluster that serves, where `cluster` is an aggregate of others."""
     endpoints: list[str] = field(default_factory=list)
+    """The usable addresses, `ip:port`, best priority first."""
     balancing: dict[str, Any] | None = None
     """How the endpoints share the calls: the policy, the call's hash, what limits them."""
     timeout: float | None = None
+    """The configured limit of the call in seconds (gRFC A31); None is none."""
     retry: dict[str, Any] | None = None
+    """When the call is tried again, how often, and after how many seconds (gRFC A44)."""
     fault: dict[str, Any] | None = None
+    """The delays and aborts that calls of this route may get (gRFC A33)."""
     mirrors: dict[str, float] = field(default_factory=dict)
     """Which clusters get a copy, and of what percentage of the calls."""
     edits: list[str] = field(default_factory=list)
     """What is done to the headers of the request and the response, in order."""
     steps: list[str] = field(default_factory=list)
+    """Every route that was tried, in order, and why it did not match or was passed over."""
     error: str | None = None
+    """Why the call would fail; None where it would reach an endpoint."""
 
     def to_json(self, indent: int | None = 2) -> str:
-        """The decision as a JSON object."""
+        """Return the decision as a JSON object; `indent` is json.dumps's."""
         fields = {
             **{name: getattr(self, name) for name in self.__dataclass_fields__},
             "route": None if self.route is None else {"name": self.route.name, "index": self.route.index},
