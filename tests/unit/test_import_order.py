@@ -17,7 +17,7 @@ ORDER = (
     "errors",
     "names resources observer",
     "parse|match|balance",
-    "protocol depgraph retry fault edits routing",
+    "protocol depgraph retry fault edits routing wanted",
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -42,6 +42,7 @@ SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observe
     "fault",
     "edits",
     "routing",
+    "wanted",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {
     "subprocess",

@@ -7,7 +7,14 @@ with quiet_imports():
         from .bootstrap import Bootstrap
         from .channel import Channel
         from .entry import Client, insecure_channel, secure_channel
-        from .errors import BootstrapError, ClosedError, ResourceError, TargetError, XdsError
+        from .errors import (
+            BootstrapError,
+            ClosedError,
+            ResourceError,
+            TargetError,
+            UnknownRouteError,
+            XdsError,
+        )
         from .explain import Decision
         from .observer import Observer
     except ImportError as error:
@@ -25,6 +32,7 @@ __all__ = [
     "Observer",
     "ResourceError",
     "TargetError",
+    "UnknownRouteError",
     "XdsError",
     "insecure_channel",
     "secure_channel",

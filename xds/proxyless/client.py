@@ -108,15 +108,17 @@ class AdsClient:
         method: str,
         metadata: Sequence[tuple[str, str | bytes]] = (),
         timeout: float | None = 10.0,
+        want_route: str | None = None,
     ) -> Decision:
         """Say where a call would go, and why; `timeout` is how many seconds to wait for configuration.
 
-        The decision is one a call would get now: weights and fractions are drawn. Raises TargetError, and
-        TimeoutError with what is missing where no configuration arrives.
+        The decision is one a call would get now: weights and fractions are drawn. `want_route`, a name or
+        `#INDEX`, also asks what would have to change for the call to take that route. Raises TargetError,
+        UnknownRouteError, and TimeoutError with what is missing where no configuration arrives.
         """
         active = self.attach(target)
         try:
-            return await explain(active, method, metadata, timeout)
+            return await explain(active, method, metadata, timeout, want_route)
         finally:
             self.detach(active)
 

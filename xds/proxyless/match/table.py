@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..resources import Fraction, Route, VirtualHost
+from ..resources import Route, VirtualHost
 from .headers import CallHeaders, HeaderTest, compile_header, describe_header
 from .paths import compile_path
 from .strings import StringTest
@@ -25,65 +25,70 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class Rule:
+    """A route, compiled."""
+
     route: Route
     path: StringTest
     headers: tuple[HeaderTest, ...]
-    fraction: Fraction | None
-    never: bool
 
-    def matches(self, call: CallHeaders, draw: Draw) -> bool:
+    @classmethod
+    def of(cls, route: Route) -> Rule:
+        """Compile a route."""
+        match = route.match
+        return cls(route, compile_path(match.path), tuple(compile_header(header) for header in match.headers))
+
+    def fits(self, call: CallHeaders) -> bool:
+        """Whether all but its fraction, which is drawn, fits the call."""
         return (
-            not self.never
+            not self.route.match.needs_query
             and self.path(call.path)
             and all(test(call) for test in self.headers)
-            and (self.fraction is None or draw(self.fraction.denominator) < self.fraction.numerator)
         )
+
+    def matches(self, call: CallHeaders, draw: Draw) -> bool:
+        """Whether it takes the call."""
+        fraction = self.route.match.fraction
+        return self.fits(call) and (fraction is None or draw(fraction.denominator) < fraction.numerator)
+
+    def unmet(self, call: CallHeaders) -> Iterator[str]:
+        """Yield what of it the call does not fit, with what the call has instead."""
+        match = self.route.match
+        if match.needs_query:
+            yield "it asks for query parameters, which a gRPC call never has"
+        if not self.path(call.path):
+            yield f"path {call.path!r} is not {match.path.how} {match.path.value!r}"
+        for header, test in zip(match.headers, self.headers, strict=True):
+            if not test(call):
+                yield f"{describe_header(header)}: {found(call, header.name)}"
+
+
+def found(call: CallHeaders, name: str) -> str:
+    """What a call has under a name, in words."""
+    value = call.get(name)
+    return "it is missing" if value is None else f"it is {value!r}"
 
 
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
-    __slots__ = ("_compiled", "virtual_host")
+    __slots__ = ("rules", "virtual_host")
 
     def __init__(self, virtual_host: VirtualHost) -> None:
         self.virtual_host = virtual_host
-        self._compiled = tuple(
-            _Compiled(
-                route,
-                compile_path(route.match.path),
-                tuple(compile_header(header) for header in route.match.headers),
-                route.match.fraction,
-                route.match.needs_query,
-            )
-            for route in virtual_host.routes
-        )
+        self.rules = tuple(Rule.of(route) for route in virtual_host.routes)
 
     def matches(self, call: CallHeaders, draw: Draw) -> Iterator[Route]:
         """Yield the routes that match, in order: the first is the one, the rest are for fallback."""
-        for compiled in self._compiled:
-            if compiled.matches(call, draw):
-                yield compiled.route
+        for rule in self.rules:
+            if rule.matches(call, draw):
+                yield rule.route
 
     def explain(self, call: CallHeaders, draw: Draw) -> Iterator[Step]:
         """Yield every route in order, with why it does or does not match."""
-        for compiled in self._compiled:
-            reason = _why_not(compiled, call)
-            if reason is None and compiled.matches(call, draw):
-                yield Step(compiled.route, True, "matches")
+        for rule in self.rules:
+            reason = next(rule.unmet(call), None)
+            if reason is None and rule.matches(call, draw):
+                yield Step(rule.route, True, "matches")
             else:
-                yield Step(compiled.route, False, reason or "outside its runtime_fraction this time")
-
-
-def _why_not(compiled: _Compiled, call: CallHeaders) -> str | None:
-    match = compiled.route.match
-    if compiled.never:
-        return "it asks for query parameters, which a gRPC call never has"
-    if not compiled.path(call.path):
-        return f"path {call.path!r} is not {match.path.how} {match.path.value!r}"
-    for header, test in zip(match.headers, compiled.headers, strict=True):
-        if not test(call):
-            value = call.get(header.name)
-            found = "it is missing" if value is None else f"it is {value!r}"
-            return f"{describe_header(header)}: {found}"
-    return None
+                yield Step(rule.route, False, reason or "outside its runtime_fraction this time")
