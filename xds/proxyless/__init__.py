@@ -16,13 +16,14 @@ with quiet_imports():
             XdsError,
         )
         from .explain import Decision
-        from .observer import Observer
+        from .observer import Attempt, Observer
     except ImportError as error:
         from .doctor import explained
 
         raise explained(error) from error
 
 __all__ = [
+    "Attempt",
     "Bootstrap",
     "BootstrapError",
     "Channel",

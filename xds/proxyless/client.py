@@ -9,7 +9,7 @@ import random
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, Self
+from typing import Any, Literal, ParamSpec, Self
 
 import grpc
 from grpc import aio
@@ -24,7 +24,7 @@ from .observer import Observer
 from .protocol import AdsMachine, Held, State
 from .resources import Kind
 from .routing import Fallback
-from .subchannels import SubchannelPool
+from .subchannels import SubchannelKey, SubchannelPool
 from .targets import ActiveTarget
 from .transport import MAX_RESPONSE, AdsStream
 
@@ -78,7 +78,7 @@ class AdsClient:
         self._reconnect = reconnect
         self._max_response = max_response
         self._machine = AdsMachine()
-        self._pool = SubchannelPool()
+        self._pool = SubchannelPool(self._on_connection)
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
         self._watched: set[Key] = set()
         self._noted: set[tuple[Kind, str, str]] = set()
@@ -249,6 +249,7 @@ class AdsClient:
         stream: AdsStream | None = None
         writer: asyncio.Task[None] | None = None
         server = self.bootstrap.server
+        self.observe(self.observer.stream_opening, server)
         try:
             stream = AdsStream(self.bootstrap, self._max_response)
             await stream.wait_until_open()
@@ -260,7 +261,10 @@ class AdsClient:
                     answered = True
                     _log.info("control plane %s: connected", server)
                     self.observe(self.observer.stream_connected, server)
-                self._machine.received(response, self._loop.time())
+                receipt = self._machine.received(response, self._loop.time())
+                if receipt is not None:
+                    kind, valid, invalid = receipt.kind, receipt.valid, receipt.invalid
+                    self.observe(self.observer.response_received, server, kind, valid, invalid)
                 self._after_change()
             return answered, f"control plane {server}: closed the stream"
         except aio.AioRpcError as error:
@@ -317,8 +321,12 @@ class AdsClient:
         added = needed - self._watched
         for kind, name in self._watched - needed:
             self._machine.unwatch(kind, name)
+            self.observe(self.observer.resource_cached, kind, name, None)
         for kind, name in added:
             self._machine.watch(kind, name)
+            held = self._machine.held(kind, name)
+            assert held is not None
+            self.observe(self.observer.resource_cached, kind, name, held.cache_state)
         self._watched = needed
         return added
 
@@ -344,6 +352,7 @@ class AdsClient:
         held = self._machine.held(kind, name)
         if held is None or held.state is State.REQUESTED:
             return
+        self.observe(self.observer.resource_cached, kind, name, held.cache_state)
         if held.state is State.NACKED:
             _log.error("refused %s %s", kind.value, held.error)
             self.observe(self.observer.resource_refused, kind, name, held.error)
@@ -353,6 +362,15 @@ class AdsClient:
         else:
             self.observe(self.observer.resource_updated, kind, name, held.version)
             self._report_notes(kind, name, held)
+
+    def _on_connection(self, key: SubchannelKey, what: Literal["made", "failed", "lost"], why: str) -> None:
+        uri = f"xds:///{key.authority}"
+        if what == "made":
+            self.observe(self.observer.connection_made, uri, key.address)
+        elif what == "failed":
+            self.observe(self.observer.connection_failed, uri, key.address, why)
+        else:
+            self.observe(self.observer.connection_lost, uri, key.address)
 
     def _report_notes(self, kind: Kind, name: str, held: Held) -> None:
         for note in held.notes:

@@ -19,6 +19,8 @@ from .depgraph import Config, Failed
 from .edits import edited
 from .match import CallHeaders
 from .mirror import Mirrors
+from .news import CallNews
+from .observer import Attempt
 from .replay import Replay
 from .resources import MessageEdits, RetryPolicy
 from .retry import backoff, may_retry, pushback
@@ -72,6 +74,8 @@ class CallSpec:
     """What is done to the headers of its last attempt."""
     dropped: str | None = None
     """Why the call must not be sent, decided when it was made."""
+    attempts: int = 0
+    """How many there have been."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
 
@@ -91,6 +95,7 @@ class Dispatcher:
         self._active = active
         self._loop = asyncio.get_running_loop()
         self._mirrors = Mirrors(active, client.draw)
+        self.news = CallNews(client, active.target.uri)
 
     def close(self) -> None:
         """Give up the copies of calls that are still on their way."""
@@ -139,8 +144,8 @@ class Dispatcher:
                     if spec.dropped is not None:
                         raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
                     continue
-                last, address = started
-                tried.append(address)
+                last, attempt = started
+                tried.append(attempt.endpoint)
                 if spec.attempt is not None and not spec.attempt.done():
                     spec.attempt.set_result(last)
                 if policy is None:
@@ -158,8 +163,7 @@ class Dispatcher:
                 if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
                     return last
                 await self._sleep(wait)
-                uri, path, code = self._active.target.uri, spec.method.path, failure.code().name
-                self._client.observe(self._client.observer.call_retried, uri, path, code, len(tried))
+                self.news.retried(attempt, failure.code().name)
         finally:
             if replay is not None and last is not None:
                 last.add_done_callback(lambda _: replay.close())
@@ -264,7 +268,7 @@ class Dispatcher:
         deadline: float | None,
         tried: Sequence[str] = (),
         replay: Replay | None = None,
-    ) -> tuple[aio.Call, str] | str | None:
+    ) -> tuple[aio.Call, Attempt] | str | None:
         """Start an attempt on an endpoint of the chosen cluster.
 
         Where there is none yet, says what to wait for; None where all have just gone, or where the call is
@@ -286,8 +290,7 @@ class Dispatcher:
         if (reason := cluster.enter()) is not None:
             spec.dropped = where + reason
             return None
-        address = subchannel.key.address
-        method = spec.method
+        method, address = spec.method, subchannel.key.address
         config = self._active.outcome
         assert isinstance(config, Config)
         spec.edits = config.edits(choice.route, choice.cluster)
@@ -313,9 +316,11 @@ class Dispatcher:
         cluster.started(subchannel, call)
         if choice.action.mirrors and not tried and not method.streams_requests:
             self._mirror(spec, choice, deadline, metadata)
-        uri, route = self._active.target.uri, describe(choice.route)
-        self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
-        return call, address
+        spec.attempts += 1
+        uri, route, locality = self._active.target.uri, describe(choice.route), cluster.locality(address)
+        attempt = Attempt(uri, method.path, route, name, address, locality, spec.attempts)
+        self.news.routed(attempt, call)
+        return call, attempt
 
     def _mirror(
         self,

@@ -81,6 +81,15 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """How many resources of a response were valid, and how many broke a rule."""
+
+    kind: Kind
+    valid: int
+    invalid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A watched resource: its state and the last good version, which outlives a NACKed one."""
 
@@ -91,6 +100,12 @@ class Held:
     error: str = ""
     notes: tuple[str, ...] = ()
     updated_at: float | None = None
+
+    @property
+    def cache_state(self) -> str:
+        """The state in the words of gRFCs A78 and A88: `acked`, `nacked_but_cached` …"""
+        word = self.state.value.lower()
+        return word if self.resource is None or self.state is State.ACKED else f"{word}_but_cached"
 
 
 @dataclass(slots=True)
@@ -172,8 +187,11 @@ class AdsMachine:
             self._touch_unanswered()
         self._answered = False
 
-    def received(self, response: Response, now: float) -> None:
-        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46)."""
+    def received(self, response: Response, now: float) -> Receipt | None:
+        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46).
+
+        Returns None for one that answers no request.
+        """
         if not self._answered:
             self._answered = True
             if self.stream_error:
@@ -181,14 +199,16 @@ class AdsMachine:
                 self._touch_unanswered()
         kind = KIND_OF_TYPE_URL.get(response.type_url)
         if kind is None or not self._channels[kind].requests:
-            return  # Nobody asked for this type on this stream: there is no subscription to answer for.
+            return None  # Nobody asked for this type on this stream: there is no subscription to answer for.
         channel = self._channels[kind]
         present: set[str] = set()
         errors: list[ResourceError] = []
+        invalid = 0
         for type_url, data in response.resources:
             try:
                 parsed = self._parse(kind, type_url, data)
             except ResourceError as error:
+                invalid += 1
                 if error.resource is None or error.resource in channel.held:
                     errors.append(error)
                 if error.resource is not None:
@@ -211,6 +231,7 @@ class AdsMachine:
         refusal = _summarise(errors, len(response.resources))
         channel.replies.append(Request(kind, (), channel.accepted, response.nonce, refusal))
         channel.repeat = bool(refusal and channel.requests > 1 and self._unanswered(channel, present))
+        return Receipt(kind, len(response.resources) - invalid, invalid)
 
     def tick(self, now: float) -> None:
         """Let the timers that are due run out."""

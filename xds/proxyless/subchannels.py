@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import grpc
@@ -83,10 +83,15 @@ class Subchannel:
                 listener()
 
 
+Told: TypeAlias = Callable[[SubchannelKey, Literal["made", "failed", "lost"], str], None]
+"""Is told what becomes of a connection, and the reason of a failure."""
+
+
 class SubchannelPool:
     """Every subchannel of a Client; an endpoint used by several clusters is connected to once."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Told) -> None:
+        self._told = told
         self._active: dict[SubchannelKey, Subchannel] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -102,7 +107,9 @@ class SubchannelPool:
             scheme = "ipv6" if key.address.startswith("[") else "ipv4"
             channel = plain_channel(f"{scheme}:{key.address}", options, key.credentials)
             subchannel = self._active[key] = Subchannel(key, channel)
-            subchannel.task = asyncio.create_task(_watch(subchannel), name=f"subchannel {key.address}")
+            subchannel.task = asyncio.create_task(
+                _watch(subchannel, self._told), name=f"subchannel {key.address}"
+            )
         subchannel.users += 1
         subchannel.listeners.add(listener)
         return subchannel
@@ -144,16 +151,25 @@ class SubchannelPool:
             await asyncio.wait(set(self._closing))
 
 
-async def _watch(subchannel: Subchannel) -> None:
+async def _watch(subchannel: Subchannel, told: Told) -> None:
     """Keep the subchannel connected and its readiness true."""
-    channel = subchannel.channel
+    channel, key, ready = subchannel.channel, subchannel.key, grpc.ChannelConnectivity.READY
+    before = None
     with contextlib.suppress(aio.UsageError):  # it was closed while it was asked why it had failed
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.SHUTDOWN:
             readiness = _next_readiness(subchannel.readiness, state)
+            if before is ready and state is not ready:
+                told(key, "lost", "")
+            before = state
             if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
                 subchannel.cause = await _cause(channel)
+                told(key, "failed", subchannel.cause)
+            elif state is ready:
+                told(key, "made", "")
             subchannel.tell(readiness)
             await channel.wait_for_state_change(state)
+    if before is ready:
+        told(key, "lost", "")
 
 
 def _next_readiness(now: Readiness, state: grpc.ChannelConnectivity) -> Readiness:
