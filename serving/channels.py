@@ -9,6 +9,8 @@ import grpc
 import proxyless
 
 from lanes import grpc_client
+from lanes.context import current
+from telemetry.observer import XdsTelemetry
 
 # Baggage alone may have 8192 bytes, which is all the metadata that grpc admits by default.
 METADATA_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -37,7 +39,11 @@ async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[Channels]:
             channel: grpc.aio.Channel
             if target.startswith("xds:"):
                 if channels.mesh is None:
-                    client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
+                    client = proxyless.Client(
+                        proxyless.Bootstrap.from_env(),
+                        fallback="next-route",
+                        observer=XdsTelemetry(lane=lambda: current().lane_name),
+                    )
                     channels.mesh = await stack.enter_async_context(client)
                 channel = channels.mesh.channel(target, interceptors=interceptors)
             else:

@@ -317,8 +317,8 @@ class Dispatcher:
         if choice.action.mirrors and not tried and not method.streams_requests:
             self._mirror(spec, choice, deadline, metadata)
         spec.attempts += 1
-        uri, route, locality = self._active.target.uri, describe(choice.route), cluster.locality(address)
-        attempt = Attempt(uri, method.path, route, name, address, locality, spec.attempts)
+        route, place = choice.route.name or f"#{choice.route.index}", cluster.locality(address)
+        attempt = Attempt(self._active.target.uri, method.path, route, name, address, place, spec.attempts)
         self.news.routed(attempt, call)
         return call, attempt
 

@@ -15,7 +15,7 @@ class Attempt:
     method: str
     """The path, `/package.Service/Method`."""
     route: str
-    """The route's name in quotes, `#INDEX` where it has none."""
+    """Its name, `#INDEX` where it has none."""
     cluster: str
     """The one that serves: of an aggregate, the one it came down to (gRFC A37)."""
     endpoint: str
