@@ -125,7 +125,7 @@ async def test_the_observer_of_the_readme(
     )
     monkeypatch.setattr("opentelemetry.metrics.get_meter", seen.provider.get_meter)
     written: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec", flags=annotations.compiler_flag), written)
+    exec(code, written)
     monkeypatch.setenv("XDS_ADDRESS", control_plane.address)
     control_plane.set(*build.service(NAME, {"v1": [v1.address]}, [named(build.route("v1"), "base")]))
     over = asyncio.Event()
