@@ -15,17 +15,17 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources observer",
+    "names resources substitution observer",
     "parse|match|balance",
-    "protocol depgraph retry fault edits routing wanted",
+    "held protocol depgraph retry endings fault edits rewrites routing wanted",
     "identity bootstrap transport subchannels breaker dns",
-    "clusters targets explain admin status",
+    "reports clusters targets explain admin status",
     "client",
     "mirror news replay dispatch calls interceptors",
     "channel",
     "entry",
     "__init__",
-    "changes look",
+    "changes look csds",
     "__main__",
 )
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms
@@ -34,13 +34,16 @@ between blanks may, in one direction."""
 OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
-MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}
-SANS_IO = {"errors", "names", "resources", "parse", "match", "balance", "observer"} | {
+MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
+SANS_IO = {"errors", "names", "resources", "substitution", "parse", "match", "balance", "observer"} | {
+    "held",
     "protocol",
     "depgraph",
     "retry",
+    "endings",
     "fault",
     "edits",
+    "rewrites",
     "routing",
     "wanted",
 }

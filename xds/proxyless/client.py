@@ -9,7 +9,7 @@ import random
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Self
+from typing import Any, Self
 
 import grpc
 from grpc import aio
@@ -19,18 +19,18 @@ from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
 from .explain import Decision, explain
+from .held import DataErrors, Held
 from .names import parse_target
 from .observer import Observer
-from .protocol import AdsMachine, Held, State
+from .protocol import AdsMachine
+from .reports import Reporter, Told
 from .resources import Kind
 from .routing import Fallback
-from .subchannels import SubchannelKey, SubchannelPool
+from .subchannels import SubchannelPool
 from .targets import ActiveTarget
 from .transport import MAX_RESPONSE, AdsStream
 
 _log = logging.getLogger("proxyless")
-
-Told = ParamSpec("Told")
 
 _generation = 0
 """How many forks lie between the first process and this one."""
@@ -74,14 +74,14 @@ class AdsClient:
         self.bootstrap = bootstrap
         self.fallback: Fallback = fallback
         self.observer = observer or Observer()
+        self._reporter = Reporter(self.observer)
         self.rng = rng or random.Random()
         self._reconnect = reconnect
         self._max_response = max_response
-        self._machine = AdsMachine()
-        self._pool = SubchannelPool(self._on_connection)
+        self._machine = AdsMachine(DataErrors.of(bootstrap.server_features))
+        self._pool = SubchannelPool(self._reporter.connection)
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
         self._watched: set[Key] = set()
-        self._noted: set[tuple[Kind, str, str]] = set()
         self._task: asyncio.Task[None] | None = None
         self._outgoing = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -184,6 +184,19 @@ class AdsClient:
         active.users += 1
         return active
 
+    def held(self, kind: Kind) -> dict[str, Held]:
+        """What is held of a resource type, by name; times in it are on the clock of `now`."""
+        return self._machine.watched(kind)
+
+    def now(self) -> float:
+        """The event loop's clock, in seconds."""
+        return self._loop.time()
+
+    def ambient(self, active: ActiveTarget, cluster: str) -> str:
+        """What the control plane's side may have to do with the trouble of a cluster; empty for nothing."""
+        wrong = active.dependencies.ambient(self._machine.held, cluster, self._machine.stream_error)
+        return f" (meanwhile: {'; '.join(wrong)})" if wrong else ""
+
     def detach(self, active: ActiveTarget) -> None:
         """Give a share back; the last one drops the target's resources."""
         active.users -= 1
@@ -197,10 +210,7 @@ class AdsClient:
 
     def observe(self, tell: Callable[Told, None], *args: Told.args, **kwargs: Told.kwargs) -> None:
         """Call a method of the observer."""
-        try:
-            tell(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - an observer must never break routing
-            _log.exception("the observer %r failed", self.observer)
+        self._reporter.tell(tell, *args, **kwargs)
 
     def check_usable(self) -> None:
         """Raise ClosedError where this Client cannot be used: closed, after a fork, on another event loop."""
@@ -299,7 +309,7 @@ class AdsClient:
     def _after_change(self) -> None:
         changes = self._machine.take_changes()
         for kind, name in changes:
-            self._report(kind, name)
+            self._reporter.resource(kind, name, self._machine.held(kind, name))
         changed = set(changes)
         self._refresh([t for t in self._targets.values() if not changed.isdisjoint(t.dependencies.needs)])
         self._send()
@@ -321,12 +331,10 @@ class AdsClient:
         added = needed - self._watched
         for kind, name in self._watched - needed:
             self._machine.unwatch(kind, name)
-            self.observe(self.observer.resource_cached, kind, name, None)
+            self._reporter.cached(kind, name, None)
         for kind, name in added:
             self._machine.watch(kind, name)
-            held = self._machine.held(kind, name)
-            assert held is not None
-            self.observe(self.observer.resource_cached, kind, name, held.cache_state)
+            self._reporter.cached(kind, name, self._machine.held(kind, name))
         self._watched = needed
         return added
 
@@ -345,36 +353,3 @@ class AdsClient:
     def _on_timer(self) -> None:
         self._machine.tick(self._loop.time())
         self._after_change()
-
-    # --- telling ------------------------------------------------------------------------------------------
-
-    def _report(self, kind: Kind, name: str) -> None:
-        held = self._machine.held(kind, name)
-        if held is None or held.state is State.REQUESTED:
-            return
-        self.observe(self.observer.resource_cached, kind, name, held.cache_state)
-        if held.state is State.NACKED:
-            _log.error("refused %s %s", kind.value, held.error)
-            self.observe(self.observer.resource_refused, kind, name, held.error)
-        elif held.state is State.ABSENT:
-            _log.warning("%s resource %r does not exist in the control plane", kind.value, name)
-            self.observe(self.observer.resource_absent, kind, name)
-        else:
-            self.observe(self.observer.resource_updated, kind, name, held.version)
-            self._report_notes(kind, name, held)
-
-    def _on_connection(self, key: SubchannelKey, what: Literal["made", "failed", "lost"], why: str) -> None:
-        uri = f"xds:///{key.authority}"
-        if what == "made":
-            self.observe(self.observer.connection_made, uri, key.address)
-        elif what == "failed":
-            self.observe(self.observer.connection_failed, uri, key.address, why)
-        else:
-            self.observe(self.observer.connection_lost, uri, key.address)
-
-    def _report_notes(self, kind: Kind, name: str, held: Held) -> None:
-        for note in held.notes:
-            if (kind, name, note) not in self._noted:
-                self._noted.add((kind, name, note))
-                _log.info("%s %s: %s", kind.value, name, note)
-                self.observe(self.observer.field_unsupported, kind, name, note)

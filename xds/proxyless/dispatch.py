@@ -17,6 +17,7 @@ from .balance import Status
 from .client import AdsClient
 from .depgraph import Config, Failed
 from .edits import edited
+from .endings import Ending, ending
 from .match import CallHeaders
 from .mirror import Mirrors
 from .news import CallNews
@@ -152,9 +153,10 @@ class Dispatcher:
                     return last
                 failure = await (_failure(last) if replay is None else _failure_before_headers(last))
                 slow = until != deadline and until is not None and self._loop.time() >= until
-                if failure is None or not _retriable(policy, failure, len(tried), replay, slow):
+                if failure is None or not _retriable(policy, failure, len(tried), replay, slow=slow):
                     return last
-                wait = pushback(_last(failure.trailing_metadata(), "grpc-retry-pushback-ms"))
+                trailers = dict(tuple(failure.trailing_metadata() or ()))  # of several the last one
+                wait = pushback(trailers.get("grpc-retry-pushback-ms"))
                 if wait is None:
                     backoffs += 1
                     wait = backoff(policy, backoffs, self._client.rng.uniform)
@@ -201,6 +203,7 @@ class Dispatcher:
                     f"route {describe(choice.route)}: cluster {choice.cluster.name}: {choice.reason}"
                 )
                 if choice.status is Status.UNUSABLE:
+                    waiting_for += self._client.ambient(self._active, choice.cluster.name)
                     waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
             await self._wait(deadline, waiting_for)
 
@@ -376,25 +379,20 @@ async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
 
 
 def _retriable(
-    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, slow: bool
+    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, *, slow: bool
 ) -> bool:
     """Whether another attempt may follow: none does once response headers came (gRFC A6).
 
     `slow` tells that the attempt took longer than one may.
     """
     committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
-    return not committed and may_retry(policy, failure.code().value[0], attempts, slow=slow)
+    if committed:
+        return False
+    end = Ending("reset") if slow else ending(failure.details())
+    return may_retry(policy, failure.code().value[0], attempts, lost=end.lost, http_status=end.http_status)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
-
-
-def _last(metadata: Any, key: str) -> str | bytes | None:
-    found = None
-    for name, value in metadata or ():
-        if name == key:
-            found = value
-    return found

@@ -14,6 +14,7 @@ from .clusters import ActiveCluster
 from .depgraph import Config, Failed, Pending
 from .match import CallHeaders, Step, fitting_domain
 from .resources import ClusterAction, FaultPolicy, RetryPolicy, Route
+from .retry import GRPC_ATTEMPTS
 from .routing import Chosen, Refused, describe
 from .targets import ActiveTarget
 from .wanted import Draft, Wanted, advise, find
@@ -282,7 +283,7 @@ def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
         return None
     return {
         "retry_on": sorted(policy.retry_on),
-        "max_attempts": policy.max_attempts,
+        "max_attempts": min(policy.max_attempts, GRPC_ATTEMPTS),
         "per_try_timeout": policy.per_try_timeout,
         "base_interval": policy.base_interval,
         "max_interval": policy.max_interval,

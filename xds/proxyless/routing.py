@@ -37,6 +37,8 @@ class Refused:
 
     reason: str
     skipped: tuple[str, ...] = ()
+    route: Route | None = None
+    """The one that matches, where its action sends no call on: an HTTP client may follow it all the same."""
 
 
 class Course:
@@ -144,6 +146,7 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
             return Refused(
                 f"route {describe(route)} has the action {action.what!r}, which gRPC cannot follow",
                 tuple(skipped),
+                route,
             )
         cluster = course.cluster(route)
         assert cluster is not None  # parse/ refuses a route whose weights add up to nothing

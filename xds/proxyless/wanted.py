@@ -131,7 +131,7 @@ class _Search:
     def run(self, call: Draft) -> tuple[Draft | None, str]:
         """A call that the rule takes, or why none was found."""
         match = self.rule.route.match
-        if match.needs_query:
+        if match.query:
             return None, "it asks for query parameters, which a gRPC call never has"
         if not _ever(self.rule):
             return None, "its runtime_fraction is 0"

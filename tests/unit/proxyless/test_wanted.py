@@ -17,6 +17,7 @@ from proxyless.resources import (
     HeaderMatch,
     PathMatch,
     PresentMatch,
+    QueryMatch,
     RangeMatch,
     Route,
     RouteMatch,
@@ -108,7 +109,7 @@ def test_several_conditions_on_one_header() -> None:
 @pytest.mark.parametrize(
     ("match", "says"),
     [
-        (RouteMatch(ALL, needs_query=True), "query parameters"),
+        (RouteMatch(ALL, query=(QueryMatch("q"),)), "query parameters"),
         (RouteMatch(ALL, fraction=Fraction(0)), "its runtime_fraction is 0"),
         (RouteMatch(ALL, (HeaderMatch("x-bin", PresentMatch(True)),)), "do not see binary metadata"),
         (RouteMatch(ALL, (HeaderMatch(":authority", StringMatch("exact", "b")),)), "not the caller's"),
@@ -181,7 +182,8 @@ matches = st.builds(
     paths,
     st.lists(headers, max_size=3).map(tuple),
     fractions,
-    st.sampled_from([False] * 5 + [True]),
+    st.sampled_from([()] * 5 + [(QueryMatch("q"),)]),
+    st.booleans(),
 )
 metadata = st.lists(st.tuples(names, words | st.sampled_from(["env=a", "env=b,c=d"])), max_size=4).map(tuple)
 

@@ -5,12 +5,13 @@ Resources say what a route wants; this room turns that into functions, once a co
 
 from .domains import fitting_domain, select_virtual_host
 from .examples import header_examples, path_examples
-from .headers import CallHeaders, compile_header, describe_header
+from .headers import CallHeaders, RequestHeaders, compile_header, describe_header
 from .table import Draw, RouteTable, Rule, Step, found
 
 __all__ = [
     "CallHeaders",
     "Draw",
+    "RequestHeaders",
     "RouteTable",
     "Rule",
     "Step",

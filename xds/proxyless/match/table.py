@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..resources import Route, VirtualHost
+from ..resources import Fraction, Route, VirtualHost
 from .headers import CallHeaders, HeaderTest, compile_header, describe_header
 from .paths import compile_path
+from .queries import compile_query, is_grpc, why_not_query
 from .strings import StringTest
 
 Draw: TypeAlias = Callable[[int], int]
@@ -31,36 +32,51 @@ class Rule:
     route: Route
     path: StringTest
     headers: tuple[HeaderTest, ...]
+    others: tuple[HeaderTest, ...]
+    """Query parameters, and whether it is gRPC."""
+    fraction: Fraction | None
 
     @classmethod
     def of(cls, route: Route) -> Rule:
         """Compile a route."""
         match = route.match
-        return cls(route, compile_path(match.path), tuple(compile_header(header) for header in match.headers))
+        return cls(
+            route,
+            compile_path(match.path),
+            tuple(compile_header(header) for header in match.headers),
+            (*(compile_query(query) for query in match.query), *((is_grpc,) if match.grpc else ())),
+            match.fraction,
+        )
 
     def fits(self, call: CallHeaders) -> bool:
         """Whether all but its fraction, which is drawn, fits the call."""
         return (
-            not self.route.match.needs_query
-            and self.path(call.path)
+            self.path(call.path)
             and all(test(call) for test in self.headers)
+            and (not self.others or all(test(call) for test in self.others))
         )
 
     def matches(self, call: CallHeaders, draw: Draw) -> bool:
         """Whether it takes the call."""
-        fraction = self.route.match.fraction
+        fraction = self.fraction
         return self.fits(call) and (fraction is None or draw(fraction.denominator) < fraction.numerator)
 
     def unmet(self, call: CallHeaders) -> Iterator[str]:
         """Yield what of it the call does not fit, with what the call has instead."""
         match = self.route.match
-        if match.needs_query:
-            yield "it asks for query parameters, which a gRPC call never has"
+        if match.query and call.query is None:
+            yield why_not_query(match.query[0], call)
         if not self.path(call.path):
             yield f"path {call.path!r} is not {match.path.how} {match.path.value!r}"
         for header, test in zip(match.headers, self.headers, strict=True):
             if not test(call):
                 yield f"{describe_header(header)}: {found(call, header.name)}"
+        if call.query is not None:
+            for query, test in zip(match.query, self.others, strict=False):  # behind them, whether it is gRPC
+                if not test(call):
+                    yield why_not_query(query, call)
+        if match.grpc and not call.is_grpc:
+            yield "it is for gRPC calls only"
 
 
 def found(call: CallHeaders, name: str) -> str:

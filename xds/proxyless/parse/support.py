@@ -46,6 +46,12 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers "
             "query_parameters grpc"
         ),
+        "envoy.config.route.v3.QueryParameterMatcher": "name string_match present_match",
+        "envoy.config.route.v3.RedirectAction": (
+            "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite "
+            "regex_rewrite response_code strip_query"
+        ),
+        "envoy.config.route.v3.DirectResponseAction": "status body",
         "envoy.config.route.v3.HeaderMatcher": (
             "name exact_match safe_regex_match range_match present_match prefix_match suffix_match "
             "contains_match string_match invert_match treat_missing_header_as_empty"
@@ -54,7 +60,8 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.type.matcher.v3.RegexMatcher": "regex google_re2",
         "envoy.config.route.v3.RouteAction": (
             "cluster weighted_clusters cluster_header cluster_specifier_plugin timeout max_stream_duration "
-            "max_grpc_timeout retry_policy hash_policy request_mirror_policies"
+            "max_grpc_timeout retry_policy hash_policy request_mirror_policies prefix_rewrite regex_rewrite "
+            "host_rewrite_literal"
         ),
         "envoy.config.route.v3.RouteAction.RequestMirrorPolicy": (
             "cluster runtime_fraction disable_shadow_host_suffix_append"
@@ -68,7 +75,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
         ),
         "envoy.config.route.v3.RetryPolicy": (
             "retry_on num_retries retry_back_off retry_host_predicate host_selection_retry_max_attempts "
-            "retriable_status_codes per_try_timeout"
+            "retriable_status_codes retriable_headers per_try_timeout"
         ),
         "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
         "envoy.config.route.v3.WeightedCluster": "clusters total_weight",
@@ -130,6 +137,7 @@ CLOSED = frozenset(
     {
         "envoy.config.route.v3.RouteMatch",
         "envoy.config.route.v3.HeaderMatcher",
+        "envoy.config.route.v3.QueryParameterMatcher",
         "envoy.type.matcher.v3.StringMatcher",
     }
 )
