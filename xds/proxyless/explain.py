@@ -151,12 +151,13 @@ def _wanted(
     active: ActiveTarget, config: Config, draft: Draft, name: str, choice: Chosen | Refused
 ) -> list[dict[str, Any]] | Pending:
     found = []
+    fallback = active.fallback == "next-route"
     for rule in find(config.table, name):
         hit = isinstance(choice, Chosen) and choice.route is rule.route
         after = _after_matching(active, rule.route)
         if isinstance(after, Pending):
             return after
-        found.append(_plain_wanted(advise(config.table, rule, draft), hit, after))
+        found.append(_plain_wanted(advise(config.table, rule, draft, fallback=fallback), hit, after))
     return found
 
 

@@ -17,7 +17,7 @@ from .match import (
     header_examples,
     path_examples,
 )
-from .resources import HeaderMatch
+from .resources import ClusterAction, HeaderMatch
 from .routing import describe
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -77,17 +77,20 @@ def find(table: RouteTable, wanted: str) -> list[Rule]:
     return rules
 
 
-def advise(table: RouteTable, rule: Rule, call: Draft) -> Wanted:
-    """Say what has to change for the call to take this rule's route."""
+def advise(table: RouteTable, rule: Rule, call: Draft, *, fallback: bool = False) -> Wanted:
+    """Say what has to change for the call to take this rule's route.
+
+    With `fallback`, a route whose clusters cannot serve a call leaves it to those behind it.
+    """
     before = table.rules[: table.rules.index(rule)]
     headers = call.headers
-    search = _Search(rule, before)
+    search = _Search(rule, before, fallback)
     draft, obstacle = search.run(call)
     return Wanted(
         rule.route.name,
         rule.route.index,
         tuple(rule.unmet(headers)),
-        tuple(_taking(each, headers) for each in before if _ever(each) and each.fits(headers)),
+        tuple(_taking(each, headers, fallback) for each in before if _ever(each) and each.fits(headers)),
         draft,
         0.0 if draft is None else search.share(draft),
         obstacle,
@@ -111,14 +114,21 @@ def _share(rule: Rule) -> float:
     return 1.0 if fraction is None else min(1.0, fraction.numerator / fraction.denominator)
 
 
-def _taking(rule: Rule, call: CallHeaders) -> str:
+def _taking(rule: Rule, call: CallHeaders, fallback: bool) -> str:
     match = rule.route.match
     conditions = [f"{describe_header(header)} ({found(call, header.name)})" for header in match.headers]
     if match.path.how == "exact" or match.path.value.strip("/"):
         conditions.insert(0, f"path {match.path.how} {match.path.value!r}")
     share = "" if _always(rule) else f" {100 * _share(rule):g} % of such calls"
     must = f"to fail: {' or '.join(conditions)}" if conditions else "it fits every call"
-    return f"route {describe(rule.route)} comes first and takes{share or ' it'}; {must}"
+    return (
+        f"route {describe(rule.route)} comes first and takes{share or ' it'}{_unless(rule, fallback)}; {must}"
+    )
+
+
+def _unless(rule: Rule, fallback: bool) -> str:
+    passed_over = fallback and isinstance(rule.route.action, ClusterAction)
+    return ", unless none of its clusters can serve it" if passed_over else ""
 
 
 @dataclass(slots=True)
@@ -127,6 +137,7 @@ class _Search:
 
     rule: Rule
     before: tuple[Rule, ...]
+    fallback: bool
 
     def run(self, call: Draft) -> tuple[Draft | None, str]:
         """A call that the rule takes, or why none was found."""
@@ -171,8 +182,8 @@ class _Search:
                     if other is not None:
                         draft = other
                     elif _always(rule):
-                        reason = f"route {describe(rule.route)} comes first and takes every such call"
-                        return None, reason
+                        takes = f"route {describe(rule.route)} comes first and takes every such call"
+                        return None, takes + _unless(rule, self.fallback)
                     else:
                         passed.pop()  # it leaves some of the calls
         return draft, ""

@@ -130,6 +130,16 @@ def test_behind_a_route_that_takes_everything() -> None:
     assert wanted.before == ("route 'r0' comes first and takes it; it fits every call",)
 
 
+def test_with_fallback_a_route_before_may_leave_the_call() -> None:
+    routes = table(RouteMatch(ALL, (DEV,)), RouteMatch(ALL, (DEV,)))
+    call = Draft(METHOD, "a", (("baggage", "env=dev"),))
+    wanted = advise(routes, routes.rules[1], call, fallback=True)
+    assert wanted.call is None
+    takes = "route 'r0' comes first and takes every such call, unless none of its clusters can serve it"
+    assert wanted.obstacle == takes
+    assert "takes it, unless none of its clusters can serve it; to fail: header" in wanted.before[0]
+
+
 def test_shares_are_chances() -> None:
     routes = table(
         RouteMatch(ALL, fraction=Fraction(25)),
