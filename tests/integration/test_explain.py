@@ -188,6 +188,9 @@ async def test_the_command(control_plane: FakeControlPlane) -> None:
     code, out, err = await proxyless_command(*arguments, "-m", "baggage=env=dev")
     assert (code, err) == (0, "")
     assert "lane-dev (#0)" in out and "2.5 s" in out
+    assert "virtual host  vh  (domain *)" in out and "fault  delay of 0.001 s for 5 %" in out
+    code, out, _ = await proxyless_command(*arguments)
+    assert "retry  3 attempts on cancelled, " in out and ", back-off 0.025 s to 0.25 s" in out
     code, out, _ = await proxyless_command(*arguments, "-m", "baggage=env=dev", "--json", POD_NAME="me")
     assert "~me.default~" in control_plane.nodes[-1]  # the flag changes the address, not the identity
     assert (code, json.loads(out)["cluster"]) == (0, "v2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .explain import Decision
@@ -100,10 +100,10 @@ def _virtual_host_line(decision: Decision) -> str | None:
     return f"{decision.virtual_host}  (domain {decision.domain})"
 
 
-def _wanted_lines(wanted: dict[str, Any], decision: Decision) -> Iterator[str]:
+def wanted_lines(wanted: Mapping[str, Any], target: str) -> Iterator[str]:
+    """Yield what stands between a call and a wanted route, and a call that takes it."""
     route, call = wanted["route"], wanted["call"]
     name = f"{route['name'] or 'unnamed'} (#{route['index']})"
-    yield ""
     yield f"wanted: {name}: {'this call takes it' if wanted['hit'] else 'this call does not take it'}"
     yield from (f"  does not fit  {each}" for each in wanted["unmet"])
     yield from (f"  taken before  {each}" for each in wanted["before"])
@@ -116,7 +116,7 @@ def _wanted_lines(wanted: dict[str, Any], decision: Decision) -> Iterator[str]:
         words = ["--method", call["method"]]
         for key, value in call["metadata"]:
             words += ["-m", f"{key}={value}"]
-        yield f"  would take it {decision.target} {shlex.join(words)}{share}"
+        yield f"  would take it {target} {shlex.join(words)}{share}"
 
 
 def decision_lines(decision: Decision) -> Iterator[str]:
@@ -155,4 +155,5 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         yield "tried, in order:"
         yield from (f"  {step}" for step in decision.steps)
     for wanted in decision.wanted or ():
-        yield from _wanted_lines(wanted, decision)
+        yield ""
+        yield from wanted_lines(wanted, decision.target)
