@@ -174,13 +174,14 @@ class _Search:
     def _past_those_before(self, draft: Draft) -> tuple[Draft | None, str]:
         """Have every rule before it fail, which changes nothing of what it wants itself."""
         passed: list[Rule] = []
+        headers = draft.headers
         for rule in self.before:
             if _ever(rule):
                 passed.append(rule)
-                if rule.fits(draft.headers):
+                if rule.fits(headers):
                     other = self._around(draft, passed)
                     if other is not None:
-                        draft = other
+                        draft, headers = other, other.headers
                     elif _always(rule):
                         takes = f"route {describe(rule.route)} comes first and takes every such call"
                         return None, takes + _unless(rule, self.fallback)
@@ -208,14 +209,19 @@ class _Search:
 
     def _met(self, name: str) -> Callable[[Draft], bool]:
         tests = [compile_header(header) for header in self._on(name)]
-        return lambda draft: all(test(draft.headers) for test in tests)
+
+        def met(draft: Draft) -> bool:
+            headers = draft.headers
+            return all(test(headers) for test in tests)
+
+        return met
 
 
 def _changes(draft: Draft, name: str, matches: Sequence[HeaderMatch]) -> Iterator[Draft]:
     """The call with another value under this name, as far as its metadata can have it."""
     if _why_fixed(name):
         return
-    for value in header_examples(matches):
+    for value in header_examples(matches, draft.headers.get(name)):
         if value is None or _VALUE.fullmatch(value):
             yield draft.setting(name, value)
 

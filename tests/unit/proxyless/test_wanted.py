@@ -64,6 +64,14 @@ def test_a_lane_gets_its_member_in_place_of_another_lanes() -> None:
     assert unmet.startswith("header 'baggage' regex") and unmet.endswith("it is 'env=dev2'")
 
 
+def test_the_other_members_of_baggage_are_kept() -> None:
+    routes = table(RouteMatch(ALL, (DEV,)), RouteMatch(ALL, (QA,)), RouteMatch(ALL))
+    for own, lane in (("env=qa;ttl=1,user=7", "user=7,env=dev"), ("user=7", "user=7,env=dev")):
+        assert proposed(asked(routes, 0, (("baggage", own),))) == (METHOD, {"baggage": lane})
+    assert proposed(asked(routes, 2, (("baggage", "user=7,env=qa"),))) == (METHOD, {"baggage": "user=7"})
+    assert proposed(asked(routes, 2, (("baggage", "env=qa"),))) == (METHOD, {})
+
+
 def test_a_lane_before_base_has_to_fail() -> None:
     routes = table(RouteMatch(ALL, (DEV,)), RouteMatch(ALL, (QA,)), RouteMatch(ALL))
     wanted = asked(routes, 2, (("baggage", "env=qa"), ("x", "1")))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import re2
 
+from ..members import member_of
 from ..resources import HeaderMatch, PathMatch, PresentMatch, RangeMatch, StringMatch
 
 _ATOM = re.compile(
@@ -25,13 +26,17 @@ _QUIETLY.log_errors = False
 _LETTERS = "x0-_.:/=,; " + "".join(map(chr, range(0x21, 0x7F)))
 
 
-def header_examples(matches: Sequence[HeaderMatch]) -> Iterator[str | None]:
+def header_examples(matches: Sequence[HeaderMatch], current: str | None) -> Iterator[str | None]:
     """Yield values for one header that some of these matchers may want, then such as they may not.
 
-    None is a header that is not there.
+    None is a header that is not there. Of a list that the header is now, the other members are kept first.
     """
     texts = [match.test for match in matches if isinstance(match.test, StringMatch)]
     parts = [text.value for how in ("prefix", "contains", "suffix") for text in texts if text.how == how]
+    members = [member for text in texts if text.how == "regex" and (member := member_of(text.value))]
+    if current is not None:
+        for member in members:
+            yield ",".join([*_others(current, member.key), f"{member.key}={member.value}"])
     yield from dict.fromkeys(each for text in texts for each in _texts(text))
     if len(parts) > 1:
         yield "".join(parts)
@@ -40,11 +45,19 @@ def header_examples(matches: Sequence[HeaderMatch]) -> Iterator[str | None]:
             yield from map(str, (match.test.start, match.test.end - 1, match.test.end, match.test.start - 1))
         elif isinstance(match.test, PresentMatch):
             yield "x"
+    if current is not None:
+        for member in members:
+            yield ",".join(_others(current, member.key)) or None
     yield None
     yield ""
     yield from (f"not-{text.value}" for text in texts if text.how != "regex")
     yield from (f"{text.value}-not" for text in texts if text.how != "regex")
     yield from ("x", "0")
+
+
+def _others(current: str, key: str) -> list[str]:
+    """The members of a list that have another key."""
+    return [each for each in current.split(",") if each.partition("=")[0].strip(" \t") != key]
 
 
 def path_examples(match: PathMatch) -> Iterator[str]:
