@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
+from proxyless import Attempt
 
 from telemetry.observer import XdsTelemetry
 
@@ -37,6 +38,10 @@ class Seen(XdsTelemetry):
     def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
         super().call_ended(target, method, code, seconds, attempts)
         self.ended += 1
+        self._news.set()
+
+    def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
+        super().attempt_ended(attempt, code, seconds)
         self._news.set()
 
     def connection_lost(self, target: str, endpoint: str) -> None:

@@ -219,3 +219,32 @@ async def test_the_channels_of_the_services_have_it(control_plane: FakeControlPl
     scope, *names = out.decode().split()
     assert scope == "proxyless"
     assert {"grpc.xds_client.resources", "grpc.client.attempt.started"} <= set(names)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_call_cancelled_on_its_way_ends_once(
+    control_plane: FakeControlPlane, mesh: proxyless.Client, seen: Seen, kind: str, at_once: bool
+) -> None:
+    there = asyncio.Event()
+
+    async def hold(context: Any) -> None:
+        there.set()
+        await asyncio.get_running_loop().create_future()
+
+    async with Backend("v1", hold) as backend:
+        control_plane.set(*build.service(NAME, {"v1": [backend.address]}, [build.route("v1")]))
+        channel = mesh.channel(TARGET)
+        if at_once:
+            await channel.channel_ready()
+        calling = asyncio.create_task(call(channel, kind))
+        await there.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+        await seen.calls_ended(1)
+        method = {"grpc_method": f"test.Service/{kind}", "grpc_target": TARGET}
+        key = labels(**method, grpc_status="CANCELLED")
+        assert seen.metric("grpc.client.call.duration") == {key: 1}
+        assert seen.metric("grpc.client.attempt.started") == {labels(**method): 1}
+        await seen.until_there("grpc.client.attempt.duration")
+        assert list(seen.metric("grpc.client.attempt.duration").values()) == [1]
