@@ -12,8 +12,9 @@ class Attempt:
     """An attempt of a call, on its way to an endpoint."""
 
     target: str
+    """As it was given: `xds:///host:port`."""
     method: str
-    """The path, `/package.Service/Method`."""
+    """The path, `/package.Service/Method`; of an HTTP request its method and path."""
     route: str
     """Its name, `#INDEX` where it has none."""
     cluster: str
@@ -21,6 +22,7 @@ class Attempt:
     endpoint: str
     """`ip:port`."""
     locality: LocalityName
+    """Where the endpoint stands."""
     number: int
     """1 for the first; retries count on."""
 
