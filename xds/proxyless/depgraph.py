@@ -105,13 +105,14 @@ class Config:
             self.listener.faults, self.table.virtual_host.faults, route.faults, weighted
         )
 
-    def edits(self, route: Route, cluster: WeightedCluster) -> tuple[MessageEdits, ...]:
+    def edits(self, route: Route, cluster: WeightedCluster | None) -> tuple[MessageEdits, ...]:
         """What is done to the headers of a call, level by level in the order in which it is done."""
         levels = [route.edits, self.table.virtual_host.edits, self.route_config.edits]
         if self.route_config.specific_edits_win:
             levels.reverse()
         # The weighted cluster's come first either way, says Envoy of `ClusterWeight`.
-        return tuple(level for level in (cluster.edits, *levels) if level is not NO_EDITS)
+        weighted = NO_EDITS if cluster is None else cluster.edits
+        return tuple(level for level in (weighted, *levels) if level is not NO_EDITS)
 
 
 Outcome: TypeAlias = Config | Pending | Failed

@@ -175,7 +175,7 @@ PERCENT_50 = {"numerator": 50}
         ({"max_active_faults": 3}, FaultPolicy(max_active=3)),
         ({"max_active_faults": 0}, FaultPolicy(max_active=0)),
         *(
-            ({"abort": {"http_status": http}}, FaultPolicy(None, FaultAbort(grpc, Fraction(0))))
+            ({"abort": {"http_status": http}}, FaultPolicy(None, FaultAbort(grpc, Fraction(0), http)))
             for http, grpc in [
                 (200, 0),
                 (400, 13),
@@ -196,6 +196,12 @@ PERCENT_50 = {"numerator": 50}
 def test_faults(fault: dict[str, Any], policy: FaultPolicy) -> None:
     made = listener(http_filters=[{"name": "f", "typed_config": {"@type": FAULT_URL, **fault}}, ROUTER])
     assert made.faults == (FaultFilter("f", policy),)
+
+
+def test_a_disabled_filter_does_nothing_by_itself() -> None:
+    abort = {"@type": FAULT_URL, "abort": {"grpc_status": 14, "percentage": {"numerator": 100}}}
+    made = listener(http_filters=[{"name": "f", "typed_config": abort, "disabled": True}, ROUTER])
+    assert made.faults == (FaultFilter("f", FaultPolicy()),)
 
 
 def packed(message: Any) -> AnyProto:
@@ -583,6 +589,14 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             f"{HCM_AT}.common_http_protocol_options.idle_timeout: has no effect here",
         ),
         (
+            lambda: fake.listener("l", rds={"config_source": {"initial_fetch_timeout": "5s"}}),
+            f"{HCM_AT}.rds.config_source.initial_fetch_timeout: has no effect here",
+        ),
+        (
+            lambda: acting(max_stream_duration={"grpc_timeout_header_offset": "1s"}),
+            f"{ROUTE_AT}.route.max_stream_duration.grpc_timeout_header_offset: has no effect here",
+        ),
+        (
             lambda: ParseDict({"validate_clusters": True}, fake.route_config("r", [])),
             "validate_clusters: has no effect here",
         ),
@@ -598,12 +612,13 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
         ),
         (
             lambda: fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, "timeout": "3s"}}]),
-            f"{ROUTE_AT}.route.timeout: has no effect here: gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(max_grpc_timeout="3s"),
-            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect here: "
-            "gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(host_rewrite_literal="x"),
@@ -656,8 +671,8 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             f"{ROUTE_AT}.route.retry_policy.per_try_idle_timeout: has no effect here",
         ),
         (
-            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_retries": 3}]}),
-            "circuit_breakers.thresholds[0].max_retries: has no effect here",
+            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_connections": 3}]}),
+            "circuit_breakers.thresholds[0].max_connections: has no effect here",
         ),
         (
             lambda: fake.cluster("c", outlier_detection={"split_external_local_origin_errors": True}),

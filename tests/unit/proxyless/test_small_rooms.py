@@ -10,7 +10,7 @@ import pytest
 from proxyless.bootstrap import Bootstrap, Locality
 from proxyless.endings import Ending, ending
 from proxyless.errors import BootstrapError, TargetError
-from proxyless.fault import NO_FAULT, Fault, draw_fault, effective_policies
+from proxyless.fault import NO_FAULT, Fault, combined, draw_fault, effective_policies
 from proxyless.match import CallHeaders
 from proxyless.names import SubsetKey, parse_subset_key, parse_target
 from proxyless.resources import (
@@ -212,6 +212,7 @@ def abort(code: int | None, share: Fraction = ALWAYS) -> FaultPolicy:
         (delay(None), {}, 0, NO_FAULT),
         (delay(None), {"x-envoy-fault-delay-request": "250"}, 0, Fault(0.25)),
         (delay(None), {"x-envoy-fault-delay-request": "-250"}, 0, NO_FAULT),
+        (delay(None), {"x-envoy-fault-delay-request": "250,9000"}, 0, Fault(0.25)),
         (delay(None), {"x-envoy-fault-delay-request": "soon"}, 0, NO_FAULT),
         (
             delay(None),
@@ -254,14 +255,35 @@ def abort(code: int | None, share: Fraction = ALWAYS) -> FaultPolicy:
 )
 def test_faults(policy: FaultPolicy, headers: dict[str, str], drawn: int, fault: Fault) -> None:
     call = CallHeaders("/s/m", "a", headers.items())
-    assert draw_fault(policy, call, lambda _: drawn, 0) == fault
+    assert draw_fault(policy, call, lambda _: drawn) == fault
     assert bool(fault) == (fault != NO_FAULT)
 
 
 @pytest.mark.parametrize(("active", "faulted"), [(0, True), (1, True), (2, False), (3, False)])
 def test_active_faults_are_limited(active: int, faulted: bool) -> None:
     policy = FaultPolicy(abort=FaultAbort(14, ALWAYS), max_active=2)
-    assert bool(draw_fault(policy, CallHeaders("/", "a"), lambda _: 0, active)) is faulted
+    drawn = draw_fault(policy, CallHeaders("/", "a"), lambda _: 0)
+    assert bool(combined([drawn], active)) is faulted
+
+
+def test_each_of_several_filters_has_its_own_say() -> None:
+    drawn = [Fault(1.0, None, 5), Fault(0.5, 7, 2), Fault(0.25, 14), NO_FAULT]
+    assert combined(drawn, 0) == Fault(1.75, 7)
+    assert combined(drawn, 2) == Fault(1.25, 14)
+    assert combined(drawn, 5) == Fault(0.25, 14)
+    assert combined([], 0) == NO_FAULT
+
+
+def test_delay_and_abort_are_drawn_independently() -> None:
+    asked: list[int] = []
+
+    def draw(bound: int) -> int:
+        asked.append(bound)
+        return 0
+
+    policy = FaultPolicy(FaultDelay(1.0, Fraction(1, 100)), FaultAbort(14, Fraction(1, 10_000)))
+    assert draw_fault(policy, CallHeaders("/", "a"), draw) == Fault(1.0, 14)
+    assert asked == [100, 10_000]
 
 
 def test_the_most_specific_override_counts_and_names_outside_the_chain_do_not() -> None:

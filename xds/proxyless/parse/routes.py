@@ -103,6 +103,7 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
     if message.HasField("max_stream_duration"):
         # The header's limit goes before the plain one; both mean seconds, 0 no limit (gRFC A31).
         durations, at = message.max_stream_duration, f"{where}.max_stream_duration"
+        check_fields(durations, at, notes)
         for name in ("grpc_timeout_header_max", "max_stream_duration"):
             if durations.HasField(name):
                 limit = duration(getattr(durations, name), f"{at}.{name}")
@@ -111,7 +112,10 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
         for name in ("timeout", "max_grpc_timeout"):
             said = getattr(message, name)
             if said.seconds or said.nanos:  # 0, which Istiod always says, is no limit in either reading
-                notes.add(f"{where}.{name}", "has no effect here: gRPC reads max_stream_duration (gRFC A31)")
+                notes.add(
+                    f"{where}.{name}",
+                    "has no effect on gRPC calls: they go by max_stream_duration (gRFC A31)",
+                )
     retry = None
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)

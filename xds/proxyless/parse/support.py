@@ -29,6 +29,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": (
             "name typed_config is_optional disabled"
         ),
+        "envoy.config.core.v3.ConfigSource": "ads self resource_api_version",
         "envoy.config.core.v3.HttpProtocolOptions": "max_stream_duration",
         "envoy.config.route.v3.RouteConfiguration": (
             f"name virtual_hosts most_specific_header_mutations_wins {_EDITS}"
@@ -97,7 +98,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "minimum_ring_size maximum_ring_size hash_function"
         ),
         "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
-        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests",
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests max_retries",
         "envoy.config.cluster.v3.OutlierDetection": (
             "interval base_ejection_time max_ejection_time max_ejection_percent success_rate_stdev_factor "
             "enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume "

@@ -45,6 +45,8 @@ class FaultAbort:
 
     code: int | None
     fraction: Fraction
+    http: int | None = None
+    """The HTTP status, where it is that which was configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class PathRewrite:
 
 @dataclass(frozen=True, slots=True)
 class HeaderEdit:
-    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` in its value is a header of the request."""
+    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` and `%RESP(name)%` in its value are headers."""
 
     how: Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
     name: str
