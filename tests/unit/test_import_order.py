@@ -21,7 +21,7 @@ ORDER = (
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
-    "mirror replay attempts dispatch calls interceptors",
+    "mirror replay tap attempts dispatch calls interceptors",
     "channel",
     "entry",
     "__init__",
