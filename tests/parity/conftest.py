@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,6 +72,10 @@ class Theirs:
     async def close(self, target: str) -> None:
         await self._order({"close": target})
 
+    async def status(self) -> list[str]:
+        """What its CSDS says of each resource."""
+        return await self._order({"csds": True})
+
     async def _order(self, order: dict[str, Any]) -> list[str]:
         order["id"] = next(self.ids)
         answer = self.waiting[order["id"]] = asyncio.get_running_loop().create_future()
@@ -132,6 +137,44 @@ def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], 
     return hook_of
 
 
+@asynccontextmanager
+async def both(address: str, feature: str = "", **environ: str) -> AsyncIterator[tuple[Ours, Theirs]]:
+    """Our client and gRPC's, the latter with this environment, with a control plane of their own.
+
+    Both are told of the same feature of it.
+    """
+
+    def document(node: str) -> str:
+        servers = json.loads(bootstrap(node, address))
+        servers["xds_servers"][0]["server_features"] += [feature] if feature else []
+        return json.dumps(servers)
+
+    mesh = proxyless.Client(proxyless.Bootstrap.from_json(document("proxyless")))
+    async with mesh, grpc_s(document("grpc"), **environ) as theirs:
+        yield Ours(mesh), theirs
+
+
+@asynccontextmanager
+async def grpc_s(document: str, **environ: str) -> AsyncIterator[Theirs]:
+    """gRPC's client in a process of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(Path(grpc_driver.__file__))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**inherited, **environ, "GRPC_XDS_BOOTSTRAP_CONFIG": document},
+    )
+    theirs = Theirs(process)
+    reader = asyncio.create_task(theirs.read_answers())
+    try:
+        yield theirs
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+        await reader
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def plane() -> AsyncIterator[FakeControlPlane]:
     """The control plane, with the clusters in place."""
@@ -159,20 +202,6 @@ async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     """gRPC's client."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
-    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc", plane.address)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(grpc_driver.__file__)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environ,
-    )
-    driver = Theirs(process)
-    reader = asyncio.create_task(driver.read_answers())
-    await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
-    yield driver
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
-    await reader
+    async with grpc_s(bootstrap("grpc", plane.address)) as driver:
+        await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+        yield driver

@@ -15,9 +15,9 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources substitution observer",
+    "names resources members substitution observer",
     "parse|match|balance",
-    "protocol depgraph retry endings fault edits rewrites routing",
+    "held protocol depgraph retry endings fault edits rewrites routing",
     "identity bootstrap transport subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
@@ -25,7 +25,7 @@ ORDER = (
     "channel",
     "entry",
     "__init__",
-    "changes look",
+    "changes look csds",
     "__main__",
 )
 """The rooms of the library from left to right; `|` are siblings that do not import each other, rooms
@@ -34,8 +34,18 @@ between blanks may, in one direction."""
 OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
-MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "admin"}
-SANS_IO = {"errors", "names", "resources", "substitution", "parse", "match", "balance", "observer"} | {
+MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
+SANS_IO = {
+    "errors",
+    "names",
+    "resources",
+    "members",
+    "substitution",
+    "parse",
+    "match",
+    "balance",
+    "observer",
+    "held",
     "protocol",
     "depgraph",
     "retry",

@@ -46,12 +46,17 @@ class Bootstrap:
     """What it was read from, for messages."""
     tls: TlsFiles | None = None
     """How to reach the control plane over TLS; None is plaintext."""
+    server_features: frozenset[str] = frozenset()
+    """What the control plane is known for (gRFCs A53, A88); those without a meaning here are let be."""
 
     @property
     def identity(self) -> str:
         """Two bootstraps with the same identity may share one Client."""
         tls = None if self.tls is None else asdict(self.tls)
-        return json.dumps([self.server, self.node_id, self.cluster, self.metadata, tls], sort_keys=True)
+        features = sorted(self.server_features)
+        return json.dumps(
+            [self.server, self.node_id, self.cluster, self.metadata, tls, features], sort_keys=True
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Bootstrap:
@@ -95,6 +100,7 @@ class Bootstrap:
             _report_ignored_servers(source, len(servers) - 1)
         server = reader.object(servers[0], "xds_servers[0]")
         tls = reader.credentials(server.get("channel_creds"))
+        features = reader.list(server.get("server_features", []), "xds_servers[0].server_features")
         node = reader.object(root.get("node", {}), "node")
         locality = reader.object(node.get("locality", {}), "node.locality")
         return cls(
@@ -112,6 +118,9 @@ class Bootstrap:
                 )
             ),
             tls=tls,
+            server_features=frozenset(
+                reader.string(each, f"xds_servers[0].server_features[{i}]") for i, each in enumerate(features)
+            ),
             source=source,
         )
 
@@ -186,6 +195,7 @@ def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
         node_id=f"sidecar~{ip}~{pod}.{namespace}~{namespace}.svc.cluster.local",
         metadata=metadata,
         tls=_istio_tls(server, metadata["CLUSTER_ID"], environ),
+        server_features=frozenset(filter(None, environ.get("XDS_SERVER_FEATURES", "").split(","))),
         source="XDS_ADDRESS",
     )
 

@@ -19,9 +19,10 @@ from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
 from .explain import Decision, explain
+from .held import DataErrors, Held, State
 from .names import parse_target
 from .observer import Observer
-from .protocol import AdsMachine, Held, State
+from .protocol import AdsMachine
 from .resources import Kind
 from .routing import Fallback
 from .subchannels import SubchannelPool
@@ -77,7 +78,7 @@ class AdsClient:
         self.rng = rng or random.Random()
         self._reconnect = reconnect
         self._max_response = max_response
-        self._machine = AdsMachine()
+        self._machine = AdsMachine(DataErrors.of(bootstrap.server_features))
         self._pool = SubchannelPool()
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
         self._watched: set[Key] = set()
@@ -181,6 +182,19 @@ class AdsClient:
                 self._task = self._loop.create_task(self._run(), name="proxyless ADS")
         active.users += 1
         return active
+
+    def held(self, kind: Kind) -> dict[str, Held]:
+        """What is held of a resource type, by name; times in it are on the clock of `now`."""
+        return self._machine.watched(kind)
+
+    def now(self) -> float:
+        """The event loop's clock, in seconds."""
+        return self._loop.time()
+
+    def ambient(self, active: ActiveTarget, cluster: str) -> str:
+        """What the control plane's side may have to do with the trouble of a cluster; empty for nothing."""
+        wrong = active.dependencies.ambient(self._machine.held, cluster, self._machine.stream_error)
+        return f" (meanwhile: {'; '.join(wrong)})" if wrong else ""
 
     def detach(self, active: ActiveTarget) -> None:
         """Give a share back; the last one drops the target's resources."""
@@ -346,8 +360,11 @@ class AdsClient:
             _log.error("refused %s %s", kind.value, held.error)
             self.observe(self.observer.resource_refused, kind, name, held.error)
         elif held.state is State.ABSENT:
-            _log.warning("%s resource %r does not exist in the control plane", kind.value, name)
+            kept = "; the version in force is kept (ignore_resource_deletion)" if held.resource else ""
+            _log.warning("%s resource %r does not exist in the control plane%s", kind.value, name, kept)
             self.observe(self.observer.resource_absent, kind, name)
+        elif held.state in (State.DENIED, State.OVERDUE):
+            _log.warning("%s resource %r cannot be had: %s", kind.value, name, held.error)
         else:
             self.observe(self.observer.resource_updated, kind, name, held.version)
             self._report_notes(kind, name, held)

@@ -223,6 +223,7 @@ class Dispatcher:
                     f"route {describe(choice.route)}: cluster {choice.cluster.name}: {choice.reason}"
                 )
                 if choice.status is Status.UNUSABLE:
+                    waiting_for += self._client.ambient(self._active, choice.cluster.name)
                     waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
             await self._wait(deadline, waiting_for)
 
