@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from proxyless.retry import BUFFER_LIMIT
-from proxyless.tap import CutOffError, Tap
+from proxyless.tap import CopiedRequests, CutOffError, Tap
 
 
 async def all_of(requests: AsyncIterator[bytes] | object) -> list[bytes]:
@@ -47,7 +47,7 @@ class Later:
         yield b"later"
 
 
-@pytest.mark.parametrize("size", [0, 1000, BUFFER_LIMIT + 1])
+@pytest.mark.parametrize("size", [1000, BUFFER_LIMIT + 1])
 async def test_what_cannot_keep_up_is_cut_off_and_the_rest_goes_on(size: int) -> None:
     n = BUFFER_LIMIT // (size + 5) + 1
     tap = Tap([bytes(size)] * n + [b"last"], bytes)
@@ -57,6 +57,16 @@ async def test_what_cannot_keep_up_is_cut_off_and_the_rest_goes_on(size: int) ->
     assert given_up.is_set()
     with pytest.raises(CutOffError, match="it cannot keep up"):
         await all_of(copy)
+
+
+async def test_empty_messages_take_room_as_well() -> None:
+    copy, given_up = CopiedRequests(), asyncio.Event()
+    copy.serve(given_up.set)
+    for _ in range(BUFFER_LIMIT // 5):
+        copy.offer(b"")
+    assert not given_up.is_set()
+    copy.offer(b"")
+    assert given_up.is_set()
 
 
 async def test_who_keeps_up_may_have_any_amount() -> None:
