@@ -22,6 +22,7 @@ from .explain import Decision, explain
 from .held import DataErrors, Held, State
 from .names import parse_target
 from .observer import Observer
+from .pools import Pool
 from .protocol import AdsMachine
 from .resources import Kind
 from .routing import Fallback
@@ -70,7 +71,7 @@ class AdsClient:
                 "a proxyless.Client needs a running event loop: make it in a coroutine"
             ) from None
         self._born = _generation
-        self._calls: list[weakref.WeakSet[aio.Call]] = []
+        self._calls: list[weakref.WeakSet[Any]] = []
         """The calls of each channel that has not been closed, whether the channel itself is still there."""
         self.bootstrap = bootstrap
         self.fallback: Fallback = fallback
@@ -151,11 +152,11 @@ class AdsClient:
         """Whether `close` was called."""
         return self._closed
 
-    def adopt(self, calls: weakref.WeakSet[aio.Call]) -> None:
+    def adopt(self, calls: weakref.WeakSet[Any]) -> None:
         """Cancel these calls, too, when it is closed; until `release`."""
         self._calls.append(calls)
 
-    def release(self, calls: weakref.WeakSet[aio.Call]) -> None:
+    def release(self, calls: weakref.WeakSet[Any]) -> None:
         """Leave these calls to whoever closes their channel."""
         self._calls = [each for each in self._calls if each is not calls]
 
@@ -168,14 +169,18 @@ class AdsClient:
         target: str,
         credentials: grpc.ChannelCredentials | None = None,
         options: Sequence[tuple[str, Any]] = (),
+        pool: Pool[Any] | None = None,
     ) -> ActiveTarget:
-        """Take a share in a target; give it back with `detach`."""
+        """Take a share in a target; give it back with `detach`.
+
+        `pool` connects to its endpoints; by default that is the Client's own, which speaks gRPC.
+        """
         self.check_usable()
         parsed = parse_target(target)
-        key = (parsed.listener, credentials, tuple(options))
+        key = (parsed.listener, credentials, tuple(options), pool)
         active = self._targets.get(key)
         if active is None:
-            active = ActiveTarget(parsed, self._pool, self.draw, self.fallback, credentials, options)
+            active = ActiveTarget(parsed, pool or self._pool, self.draw, self.fallback, credentials, options)
             self._targets[key] = active
             self._refresh([active])
             if self._task is None:

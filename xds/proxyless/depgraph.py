@@ -105,9 +105,10 @@ class Config:
             self.listener.faults, self.table.virtual_host.faults, route.faults, weighted
         )
 
-    def edits(self, route: Route, cluster: WeightedCluster) -> tuple[MessageEdits, ...]:
+    def edits(self, route: Route, cluster: WeightedCluster | None) -> tuple[MessageEdits, ...]:
         """What is done to the headers of a call, level by level in the order in which it is done."""
-        levels = (cluster.edits, route.edits, self.table.virtual_host.edits, self.route_config.edits)
+        weighted = NO_EDITS if cluster is None else cluster.edits
+        levels = (weighted, route.edits, self.table.virtual_host.edits, self.route_config.edits)
         ordered = reversed(levels) if self.route_config.specific_edits_win else levels
         return tuple(level for level in ordered if level is not NO_EDITS)
 

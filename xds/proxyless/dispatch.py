@@ -15,17 +15,17 @@ from grpc import aio
 
 from .attempts import Retrying, asked_to_wait, failure_before_headers, failure_of, retriable
 from .balance import Status
-from .breaker import ACTIVE_FAULTS
 from .client import AdsClient
 from .clusters import ActiveCluster
-from .depgraph import Config, Failed
+from .deciding import Decider, Undecided, earlier
+from .depgraph import Config
 from .edits import edited, edited_answer
 from .match import CallHeaders
 from .mirror import Mirrors
 from .replay import Replay
 from .resources import MessageEdits
 from .retry import backoff
-from .routing import Chosen, Course, Refused, describe
+from .routing import Chosen, Course, describe
 from .subchannels import Subchannel
 from .tap import Tap
 from .targets import ActiveTarget
@@ -97,13 +97,11 @@ class CallSpec:
         return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
-class Dispatcher:
+class Dispatcher(Decider):
     """Sends the calls of one channel."""
 
     def __init__(self, client: AdsClient, active: ActiveTarget) -> None:
-        self._client = client
-        self._active = active
-        self._loop = asyncio.get_running_loop()
+        super().__init__(client, active)
         self._mirrors = Mirrors(active, client.draw)
 
     def close(self) -> None:
@@ -137,7 +135,7 @@ class Dispatcher:
         retrying = Retrying()
         try:
             while True:
-                config, choice = await self._decide(spec, last)
+                config, choice = await self._decide(spec, retrying=last is not None)
                 if choice is None:
                     assert last is not None
                     return last
@@ -149,7 +147,7 @@ class Dispatcher:
                 deadline = self._deadline(config, choice, spec)
                 until = deadline
                 if policy is not None and policy.per_try_timeout is not None:
-                    until = _earlier(deadline, self._loop.time() + policy.per_try_timeout)
+                    until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
                 started = self._start(spec, choice, until, tried, replay)
                 if isinstance(started, str):
                     await self._wait(deadline, started)
@@ -189,98 +187,6 @@ class Dispatcher:
                 _when_ended(last, spec.tap.close)
             if replay is not None and last is not None:
                 last.add_done_callback(lambda _: replay.close())
-
-    # --- deciding -----------------------------------------------------------------------------------------
-
-    async def _decide(self, spec: CallSpec, last: aio.Call | None) -> tuple[Config, Chosen | None]:
-        """Wait until the call has a cluster that can serve it, injecting its fault on the way.
-
-        For a retry, `last` is the attempt that failed: where nothing else can be had, that is the answer.
-        """
-        while True:
-            if self._client.closed:
-                raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
-            config = self._active.outcome
-            deadline = spec.deadline
-            if isinstance(config, Failed):
-                waiting_for = self._wait_or_fail(spec, config.reason)
-            elif not isinstance(config, Config):
-                waiting_for = config.what
-            else:
-                choice = self._choose(config, spec)
-                if isinstance(choice, Refused):
-                    raise self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
-                deadline = self._deadline(config, choice, spec)
-                if choice.fault:
-                    await self._inject(spec, choice, deadline)
-                    continue
-                if choice.status is Status.USABLE:
-                    return config, choice
-                if choice.status is Status.UNUSABLE and last is not None and not spec.wait_for_ready:
-                    return config, None
-                assert choice.cluster is not None  # only an abort has none, and that was injected
-                waiting_for = (
-                    f"route {describe(choice.route)}: cluster {choice.cluster.name}: {choice.reason}"
-                )
-                if choice.status is Status.UNUSABLE:
-                    waiting_for += self._client.ambient(self._active, choice.cluster.name)
-                    waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
-            await self._wait(deadline, waiting_for)
-
-    def _choose(self, config: Config, spec: CallSpec) -> Chosen | Refused:
-        if spec.course is None or spec.course.table is not config.table:
-            call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
-            spec.course = self._active.course(config, call)
-        return self._active.choose(config, spec.course)
-
-    def _deadline(self, config: Config, choice: Chosen, spec: CallSpec) -> float | None:
-        """When the call has to be over: the caller's deadline or the route's timeout, both from its start."""
-        timeout = config.timeout(choice.action)
-        return spec.deadline if timeout is None else _earlier(spec.deadline, spec.started + timeout)
-
-    def _wait_or_fail(self, spec: CallSpec, reason: str, skipped: tuple[str, ...] = ()) -> str:
-        if spec.wait_for_ready:
-            return reason
-        raise self._error(grpc.StatusCode.UNAVAILABLE, reason, skipped)
-
-    async def _wait(self, deadline: float | None, what: str) -> None:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._active.changed()
-        except TimeoutError:
-            raise self._error(
-                grpc.StatusCode.DEADLINE_EXCEEDED, f"deadline exceeded while waiting: {what}"
-            ) from None
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait so long; a closed Client ends it, and whoever decides next sees that."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self._client.closed:
-                    await self._active.changed()
-        except TimeoutError:
-            return
-
-    async def _inject(self, spec: CallSpec, choice: Chosen, deadline: float | None) -> None:
-        fault = choice.fault
-        ACTIVE_FAULTS.enter()
-        try:
-            if fault.delay:
-                end = self._loop.time() + fault.delay
-                until = end if deadline is None else min(deadline, end)
-                await self._sleep(until - self._loop.time())
-                if until < end and not self._client.closed:
-                    raise self._error(
-                        grpc.StatusCode.DEADLINE_EXCEEDED,
-                        f"deadline exceeded in a delay injected by route {describe(choice.route)}",
-                    )
-        finally:
-            ACTIVE_FAULTS.leave()
-        if fault.abort is not None:
-            reason = f"fault injected by route {describe(choice.route)}"
-            raise self._error(_CODES[fault.abort], reason, choice.skipped)
-        assert spec.course is not None
-        spec.course.suffered(choice.route)
 
     # --- sending ------------------------------------------------------------------------------------------
 
@@ -373,6 +279,13 @@ class Dispatcher:
 
         self._mirrors.copy(choice.action.mirrors, prepare)
 
+    def _headers(self, spec: Undecided) -> CallHeaders:
+        assert isinstance(spec, CallSpec)
+        return CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
+
+    def _aborted(self, status: int, reason: str, skipped: tuple[str, ...]) -> aio.AioRpcError:
+        return self._error(_CODES[status], reason, skipped)
+
     def _error(self, code: grpc.StatusCode, reason: str, skipped: tuple[str, ...] = ()) -> aio.AioRpcError:
         because = f" (before: {'; '.join(skipped)})" if skipped else ""
         details = f"{self._active.target.uri}: {reason}{because}"
@@ -385,9 +298,3 @@ def _when_ended(call: aio.Call | None, act: Callable[[], None]) -> None:
         act()
     else:
         call.add_done_callback(lambda _: act())
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -14,9 +14,9 @@ from .clusters import ActiveCluster, Connections
 from .depgraph import AggregateConfig, Config, Dependencies, Failed, Lookup, Outcome
 from .match import CallHeaders, Draw
 from .names import Target
+from .pools import Pool
 from .resources import Mirror, Route
 from .routing import Chosen, Course, Fallback, Refused, choose
-from .subchannels import SubchannelPool
 
 
 class ActiveTarget:
@@ -25,7 +25,7 @@ class ActiveTarget:
     def __init__(
         self,
         target: Target,
-        pool: SubchannelPool,
+        pool: Pool[Any],
         draw: Draw,
         fallback: Fallback,
         credentials: grpc.ChannelCredentials | None = None,

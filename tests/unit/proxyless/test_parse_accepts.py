@@ -175,7 +175,7 @@ PERCENT_50 = {"numerator": 50}
         ({"max_active_faults": 3}, FaultPolicy(max_active=3)),
         ({"max_active_faults": 0}, FaultPolicy(max_active=0)),
         *(
-            ({"abort": {"http_status": http}}, FaultPolicy(None, FaultAbort(grpc, Fraction(0))))
+            ({"abort": {"http_status": http}}, FaultPolicy(None, FaultAbort(grpc, Fraction(0), http)))
             for http, grpc in [
                 (200, 0),
                 (400, 13),

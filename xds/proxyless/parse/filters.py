@@ -106,6 +106,7 @@ def _parse_fault(message: Any, where: str, notes: Notes) -> FaultPolicy:
         check_fields(message.abort, at, notes)
         which = one_of(message.abort, "error_type", at, ("http_status", "grpc_status", "header_abort"))
         code: int | None = None
+        http: int | None = None
         if which == "grpc_status":
             code = message.abort.grpc_status
             if code > 16:
@@ -115,7 +116,7 @@ def _parse_fault(message: Any, where: str, notes: Notes) -> FaultPolicy:
             if not 200 <= http < 600:
                 raise ResourceError(f"{at}.http_status", f"{http} is not in [200, 600)")
             code = 0 if http == 200 else _GRPC_OF_HTTP.get(http, 2)
-        abort = FaultAbort(code, _percentage(message.abort, at))
+        abort = FaultAbort(code, _percentage(message.abort, at), http)
     limit = message.max_active_faults.value if message.HasField("max_active_faults") else None
     return FaultPolicy(delay, abort, limit)
 

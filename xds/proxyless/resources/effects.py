@@ -45,6 +45,8 @@ class FaultAbort:
 
     code: int | None
     fraction: Fraction
+    http: int | None = None
+    """The HTTP status, where it is that which was configured."""
 
 
 @dataclass(frozen=True, slots=True)
