@@ -313,6 +313,17 @@ async def test_a_request_that_is_given_up_is_counted_down(
         assert await text(session) == "v1"
 
 
+async def test_the_breaker_of_retries(
+    control_plane: FakeControlPlane, session: aiohttp.ClientSession
+) -> None:
+    async with HttpBackend("v1", times(-1, 503)) as backend:
+        breaker = {"circuit_breakers": {"thresholds": [{"max_retries": 0}]}}
+        control_plane.set(*one_cluster(backend, cluster=breaker, **retries("5xx")))
+        async with session.get(URL) as response:
+            assert response.status == 503
+        assert len(backend.requests) == 1
+
+
 async def test_drops(
     control_plane: FakeControlPlane, session: aiohttp.ClientSession, v1: HttpBackend
 ) -> None:
