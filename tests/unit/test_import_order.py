@@ -73,6 +73,7 @@ PACKAGES: dict[str, set[str]] = {
     "details": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "ratings": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "reviews": {"serving", "lanes", "telemetry", "bookinfo_pb"},
+    "delivery": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "productpage": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "mesh": {"lanes", "proxyless", "controlplane"},
     # what brings bookinfo into a cluster and drives it there
