@@ -15,7 +15,7 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources substitution observer",
+    "names resources members substitution observer",
     "parse|match|balance",
     "held protocol depgraph retry endings fault edits rewrites routing",
     "identity bootstrap transport pools subchannels breaker dns",
@@ -35,7 +35,16 @@ OUTSIDE = {"doctor", "interrupts"}
 """Rooms that import no other, so that they work where the others do not."""
 
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
-SANS_IO = {"errors", "names", "resources", "substitution", "parse", "match", "balance", "observer"} | {
+SANS_IO = {
+    "errors",
+    "names",
+    "resources",
+    "members",
+    "substitution",
+    "parse",
+    "match",
+    "balance",
+    "observer",
     "held",
     "protocol",
     "depgraph",

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ..resources import Fraction, Route, VirtualHost
 from .headers import CallHeaders, HeaderTest, compile_header, describe_header
+from .index import RouteIndex
 from .paths import compile_path
 from .queries import compile_query, is_grpc, why_not_query
 from .strings import StringTest
@@ -46,7 +47,7 @@ class _Compiled:
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
-    __slots__ = ("_compiled", "virtual_host")
+    __slots__ = ("_compiled", "_index", "virtual_host")
 
     def __init__(self, virtual_host: VirtualHost) -> None:
         self.virtual_host = virtual_host
@@ -63,10 +64,12 @@ class RouteTable:
             )
             for route in virtual_host.routes
         )
+        self._index = RouteIndex([route.match for route in virtual_host.routes])
 
     def matches(self, call: CallHeaders, draw: Draw) -> Iterator[Route]:
         """Yield the routes that match, in order: the first is the one, the rest are for fallback."""
-        for compiled in self._compiled:
+        for place in self._index.candidates(call):
+            compiled = self._compiled[place]
             if compiled.matches(call, draw):
                 yield compiled.route
 

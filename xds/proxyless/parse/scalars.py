@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
 from ..errors import ResourceError
+from ..members import member_of
 from ..resources import Fraction
 
 _DENOMINATORS = {0: 100, 1: 10_000, 2: 1_000_000}
@@ -44,7 +45,8 @@ def regex(message: Any, where: str) -> str:
     if not pattern:
         raise ResourceError(f"{where}.regex", "is empty")
     try:
-        re2.compile(pattern, _QUIET)
+        if member_of(pattern) is None:
+            re2.compile(pattern, _QUIET)
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
