@@ -21,7 +21,7 @@ ORDER = (
     "identity bootstrap transport pools subchannels breaker dns",
     "clusters targets explain admin status",
     "client",
-    "deciding mirror replay attempts dispatch calls interceptors",
+    "deciding mirror replay tap attempts dispatch calls interceptors",
     "channel|http",
     "entry",
     "__init__",
