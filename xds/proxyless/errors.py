@@ -8,8 +8,8 @@
     ├── ResourceError      a resource breaks a validation rule: it is NACKed
     └── ClosedError        a Client or Channel used after its close, or outside its event loop
 
-What a gRPC *call* fails with is never one of these but `grpc.aio.AioRpcError`, as any gRPC client raises. What an
-HTTP request fails with is `proxyless.http.HttpError`, which is an XdsError and an aiohttp.ClientConnectionError.
+What a gRPC *call* fails with is never one of these but `grpc.aio.AioRpcError`, as any gRPC client raises. An
+HTTP request fails with `proxyless.http.HttpError`, an XdsError and an aiohttp.ClientConnectionError.
 """
 
 from __future__ import annotations
