@@ -32,16 +32,20 @@ class Locality:
 class Bootstrap:
     """The control plane's address and this node's identity.
 
-    `from_env` is what a program wants; `from_json` and `from_file` read gRPC's bootstrap format. All raise
-    BootstrapError, naming the variable, file or field.
+    `from_env` is what a program wants; `from_json` and `from_file` read gRPC's bootstrap format (gRFC A27).
+    All raise BootstrapError, naming the variable, file or field.
     """
 
     server: str
     """`host:port` of the control plane."""
     node_id: str
+    """Who this process is, to the control plane (`Node.id`)."""
     cluster: str = ""
+    """The group of processes it belongs to (`Node.cluster`)."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What else the control plane is told (`Node.metadata`); Istiod reads labels and namespace from it."""
     locality: Locality = Locality()
+    """Region, zone and sub-zone of the process (`Node.locality`)."""
     source: str = "code"
     """What it was read from, for messages."""
     tls: TlsFiles | None = None
@@ -60,7 +64,10 @@ class Bootstrap:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Bootstrap:
-        """Read GRPC_XDS_BOOTSTRAP (a file), else GRPC_XDS_BOOTSTRAP_CONFIG (JSON), else XDS_ADDRESS."""
+        """Read GRPC_XDS_BOOTSTRAP (a file), else GRPC_XDS_BOOTSTRAP_CONFIG (JSON), else XDS_ADDRESS.
+
+        Raises BootstrapError where none of them is set, or the one that is cannot be used.
+        """
         environ = os.environ if environ is None else environ
         if path := environ.get("GRPC_XDS_BOOTSTRAP"):
             return cls.from_file(path)
@@ -75,7 +82,10 @@ class Bootstrap:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Bootstrap:
-        """Read gRPC's bootstrap JSON from a file."""
+        """Read gRPC's bootstrap JSON from a file.
+
+        Raises BootstrapError where it cannot be read, or what it says cannot be used.
+        """
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
@@ -86,7 +96,10 @@ class Bootstrap:
 
     @classmethod
     def from_json(cls, text: str, source: str = "bootstrap JSON") -> Bootstrap:
-        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used, others are only logged."""
+        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used, others are only logged.
+
+        `source` is what errors call it. Raises BootstrapError, naming the field.
+        """
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:

@@ -62,7 +62,10 @@ class Channel(aio.Channel):
         await self.close()
 
     async def close(self, grace: float | None = None) -> None:
-        """Take no new calls, give those in flight `grace` seconds, cancel the rest."""
+        """Take no new calls, give those in flight `grace` seconds, cancel the rest.
+
+        Raises ValueError for a negative grace.
+        """
         if grace and grace < 0:
             raise ValueError(f"grace must be non-negative, got {grace}.")
         if self._closed:
@@ -90,14 +93,20 @@ class Channel(aio.Channel):
         return self._active.connectivity(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        """Return once `get_state` is another."""
+        """Return once `get_state` is another.
+
+        Raises grpc.aio.UsageError once the channel is closed.
+        """
         while (state := self.get_state()) is last_observed_state:
             if state is grpc.ChannelConnectivity.SHUTDOWN:
                 raise self._closed_error()
             await self._active.changed()
 
     async def channel_ready(self) -> None:
-        """Return once the state is READY, connecting where needed."""
+        """Return once the state is READY, connecting where needed.
+
+        Raises grpc.aio.UsageError where the channel is closed.
+        """
         while (state := self.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
             if state is grpc.ChannelConnectivity.SHUTDOWN:
                 raise self._closed_error()
@@ -190,6 +199,7 @@ class Channel(aio.Channel):
         inner = self._dispatcher.start_now(spec)
         if inner is not None:
             self._calls.add(inner)
+            self._dispatcher.news.made(inner, spec.method.path, lambda: spec.attempts)
             return inner
         if spec.credentials is not None and not self._secure:
             # As the connection to the endpoint would say, once there is one.
@@ -197,7 +207,9 @@ class Channel(aio.Channel):
         writes = _own_writes(spec)
         if spec.method.kind == "stream_unary":
             spec.attempt = asyncio.get_running_loop().create_future()
-        return self._track(spec, self._dispatcher.run(spec), writes, spec.answered)
+        call = self._track(spec, self._dispatcher.run(spec), writes, spec.answered)
+        self._dispatcher.news.made(call, spec.method.path, lambda: spec.attempts)
+        return call
 
     def _track(
         self,

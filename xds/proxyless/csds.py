@@ -20,6 +20,8 @@ from .held import Held
 from .resources import Kind
 from .transport import node_of
 
+__all__ = ["add_csds_servicer"]
+
 
 def add_csds_servicer(server: aio.Server, *clients: AdsClient) -> None:
     """Serve the status of these Clients, a ClientConfig each, on a grpc.aio server (gRFC A40).

@@ -22,6 +22,8 @@ from .depgraph import Config
 from .edits import edited, edited_answer
 from .match import CallHeaders
 from .mirror import Mirrors
+from .news import CallNews
+from .observer import Attempt
 from .replay import Replay
 from .resources import MessageEdits
 from .retry import backoff
@@ -80,6 +82,8 @@ class CallSpec:
     """Where the copies of a stream of requests are taken."""
     cluster: ActiveCluster | None = None
     """Which one its last attempt went to."""
+    attempts: int = 0
+    """How many there have been."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
 
@@ -103,6 +107,7 @@ class Dispatcher(Decider):
     def __init__(self, client: AdsClient, active: ActiveTarget) -> None:
         super().__init__(client, active)
         self._mirrors = Mirrors(active, client.draw)
+        self.news = CallNews(client, active.target.uri)
 
     def close(self) -> None:
         """Give up the copies of calls that are still on their way."""
@@ -156,8 +161,8 @@ class Dispatcher(Decider):
                     if spec.dropped is not None:
                         raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
                     continue
-                last, address = started
-                tried.append(address)
+                last, attempt = started
+                tried.append(attempt.endpoint)
                 if spec.attempt is not None and not spec.attempt.done():
                     spec.attempt.set_result(last)
                 if policy is None:
@@ -179,8 +184,7 @@ class Dispatcher(Decider):
                 if not retrying.begin(spec.cluster):
                     return last
                 await self._sleep(wait)
-                uri, path, code = self._active.target.uri, spec.method.path, failure.code().name
-                self._client.observe(self._client.observer.call_retried, uri, path, code, len(tried))
+                self.news.retried(attempt, failure.code().name)
         finally:
             retrying.end()
             if spec.tap is not None:
@@ -197,7 +201,7 @@ class Dispatcher(Decider):
         deadline: float | None,
         tried: Sequence[str] = (),
         replay: Replay | None = None,
-    ) -> tuple[aio.Call, str] | str | None:
+    ) -> tuple[aio.Call, Attempt] | str | None:
         """Start an attempt on an endpoint of the chosen cluster.
 
         Where there is none yet, says what to wait for; None where all have just gone, or where the call is
@@ -219,8 +223,7 @@ class Dispatcher(Decider):
         if (reason := cluster.enter()) is not None:
             spec.dropped = where + reason
             return None
-        address = subchannel.key.address
-        method = spec.method
+        method, address = spec.method, subchannel.key.address
         config = self._active.outcome
         assert isinstance(config, Config)
         spec.edits = config.edits(choice.route, choice.cluster)
@@ -247,9 +250,11 @@ class Dispatcher(Decider):
         spec.cluster = cluster
         if choice.action.mirrors and not tried:
             self._mirror(spec, choice, deadline, metadata)
-        uri, route = self._active.target.uri, describe(choice.route)
-        self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
-        return call, address
+        spec.attempts += 1
+        route, place = choice.route.name or f"#{choice.route.index}", cluster.locality(address)
+        attempt = Attempt(self._active.target.uri, method.path, route, name, address, place, spec.attempts)
+        self.news.routed(attempt, call)
+        return call, attempt
 
     def _mirror(
         self,

@@ -198,6 +198,12 @@ def test_faults(fault: dict[str, Any], policy: FaultPolicy) -> None:
     assert made.faults == (FaultFilter("f", policy),)
 
 
+def test_a_disabled_filter_does_nothing_by_itself() -> None:
+    abort = {"@type": FAULT_URL, "abort": {"grpc_status": 14, "percentage": {"numerator": 100}}}
+    made = listener(http_filters=[{"name": "f", "typed_config": abort, "disabled": True}, ROUTER])
+    assert made.faults == (FaultFilter("f", FaultPolicy()),)
+
+
 def packed(message: Any) -> AnyProto:
     made = AnyProto()
     made.Pack(message)
@@ -581,6 +587,14 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
         (
             lambda: fake.listener("l", common_http_protocol_options={"idle_timeout": "1s"}),
             f"{HCM_AT}.common_http_protocol_options.idle_timeout: has no effect here",
+        ),
+        (
+            lambda: fake.listener("l", rds={"config_source": {"initial_fetch_timeout": "5s"}}),
+            f"{HCM_AT}.rds.config_source.initial_fetch_timeout: has no effect here",
+        ),
+        (
+            lambda: acting(max_stream_duration={"grpc_timeout_header_offset": "1s"}),
+            f"{ROUTE_AT}.route.max_stream_duration.grpc_timeout_header_offset: has no effect here",
         ),
         (
             lambda: ParseDict({"validate_clusters": True}, fake.route_config("r", [])),

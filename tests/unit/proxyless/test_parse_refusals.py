@@ -120,6 +120,11 @@ def api_listener_of(any_proto: AnyProto) -> Any:
             f"{HCM_AT}.common_http_protocol_options.max_stream_duration.seconds",
             "-1 is not in",
         ),
+        (
+            lambda: with_filters(http_filter("router", ROUTER_URL, disabled=True)),
+            f"{HCM_AT}.http_filters[0].disabled",
+            "the router cannot be disabled",
+        ),
         (lambda: without("rds", fake.listener("l")), HCM_AT, "no route_specifier is set"),
         (
             lambda: without("rds.route_config_name", fake.listener("l")),

@@ -45,7 +45,7 @@ def _parse_discovery(message: Any, notes: Notes) -> Discovery:
         return AggregateDiscovery(tuple(dict.fromkeys(aggregate.clusters)))
     if message.type == _EDS:
         check_fields(message.eds_cluster_config, "eds_cluster_config", notes)
-        from_ads(message.eds_cluster_config.eds_config, "eds_cluster_config.eds_config")
+        from_ads(message.eds_cluster_config.eds_config, "eds_cluster_config.eds_config", notes)
         return EdsDiscovery(message.eds_cluster_config.service_name or message.name)
     if message.type == _LOGICAL_DNS:
         return _parse_dns(message, notes)

@@ -103,6 +103,7 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
     if message.HasField("max_stream_duration"):
         # The header's limit goes before the plain one; both mean seconds, 0 no limit (gRFC A31).
         durations, at = message.max_stream_duration, f"{where}.max_stream_duration"
+        check_fields(durations, at, notes)
         for name in ("grpc_timeout_header_max", "max_stream_duration"):
             if durations.HasField(name):
                 limit = duration(getattr(durations, name), f"{at}.{name}")

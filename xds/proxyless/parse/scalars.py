@@ -11,6 +11,7 @@ from xds.type.v3.typed_struct_pb2 import TypedStruct
 from ..errors import ResourceError
 from ..members import member_of
 from ..resources import Fraction
+from .support import Notes, check_fields
 
 _DENOMINATORS = {0: 100, 1: 10_000, 2: 1_000_000}
 
@@ -54,8 +55,9 @@ def regex(message: Any, where: str) -> str:
     return pattern
 
 
-def from_ads(source: Any, where: str) -> None:
+def from_ads(source: Any, where: str, notes: Notes) -> None:
     """Check that a ConfigSource is this stream (`ads` or `self`, gRFC A27)."""
+    check_fields(source, where, notes)
     if source.WhichOneof("config_source_specifier") not in ("ads", "self"):
         raise ResourceError(where, "must be `ads` or `self`: resources come over this stream only")
 

@@ -29,6 +29,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": (
             "name typed_config is_optional disabled"
         ),
+        "envoy.config.core.v3.ConfigSource": "ads self resource_api_version",
         "envoy.config.core.v3.HttpProtocolOptions": "max_stream_duration",
         "envoy.config.route.v3.RouteConfiguration": (
             f"name virtual_hosts most_specific_header_mutations_wins {_EDITS}"
