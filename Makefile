@@ -46,6 +46,12 @@ up: $(STAMPS)/run ## start the mesh and stay (page at http://localhost:9080/prod
 test: $(STAMPS)/dev ## run the tests
 	@$(BIN)/python -m pytest
 
+RUNS ?= 1000000
+SEED ?= 0
+.PHONY: fuzz
+fuzz: $(STAMPS)/dev ## try RUNS=1000000 inputs on the parsers and what lies behind them (SEED of an earlier run)
+	@$(BIN)/python -m tests.fuzz --runs $(RUNS) --seed $(SEED)
+
 .PHONY: test-istiod
 test-istiod: $(STAMPS)/dev ## run the lane matrix and the comparison on ISTIOD=path/to/pilot-discovery
 	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }
@@ -100,4 +106,4 @@ lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 
 .PHONY: clean
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .mesh .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .mesh .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
