@@ -15,6 +15,8 @@ _DENOMINATORS = {0: 100, 1: 10_000, 2: 1_000_000}
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_LARGEST_REGEX = 32_768
+"""Instructions a regex may compile to: what Istio allows its sidecars (re2.max_program_size.error_level)."""
 
 
 def duration(message: Any, where: str) -> float:
@@ -39,16 +41,18 @@ def fraction(message: Any, where: str) -> Fraction:
 
 
 def regex(message: Any, where: str) -> str:
-    """Return the pattern of an envoy.type.matcher.v3.RegexMatcher, known to compile as RE2."""
+    """Return the pattern of an envoy.type.matcher.v3.RegexMatcher, known to compile within bounds."""
     pattern: str = message.regex
     if not pattern:
         raise ResourceError(f"{where}.regex", "is empty")
     try:
-        re2.compile(pattern, _QUIET)
+        size = re2.compile(pattern, _QUIET).programsize
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise ResourceError(f"{where}.regex", f"{pattern!r} is not a valid RE2 pattern: {text}") from None
+    if size > _LARGEST_REGEX:
+        raise ResourceError(f"{where}.regex", f"compiles to {size} instructions, above {_LARGEST_REGEX}")
     return pattern
 
 
