@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,7 +34,9 @@ class Driver(Protocol):
 
     node: str
 
-    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]: ...
+    async def call(
+        self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
+    ) -> list[str]: ...
 
     async def close(self, target: str) -> None: ...
 
@@ -46,10 +49,12 @@ class Ours:
     node: str = "proxyless"
     channels: dict[str, proxyless.Channel] = field(default_factory=dict)
 
-    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
+    async def call(
+        self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
+    ) -> list[str]:
         if target not in self.channels:
             self.channels[target] = self.mesh.channel(target)
-        return await grpc_driver.calls(self.channels[target], method, metadata, n)
+        return await grpc_driver.calls(self.channels[target], method, metadata, n, timeout)
 
     async def close(self, target: str) -> None:
         await self.channels.pop(target).close()
@@ -63,10 +68,14 @@ class Theirs:
     node: str = "grpc"
     waiting: dict[int, asyncio.Future[list[str]]] = field(default_factory=dict)
     ids: itertools.count[int] = field(default_factory=itertools.count)
+    said: bytes = b""
+    """What it wrote to its standard error."""
 
-    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
+    async def call(
+        self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
+    ) -> list[str]:
         order = {"target": target, "method": method, "metadata": grpc_driver.to_json(metadata), "n": n}
-        return await self._order(order)
+        return await self._order(order | {"timeout": timeout})
 
     async def close(self, target: str) -> None:
         await self._order({"close": target})
@@ -84,7 +93,12 @@ class Theirs:
             answer = json.loads(line)
             self.waiting.pop(answer["id"]).set_result(answer["results"])
         for each in self.waiting.values():
-            each.set_exception(EOFError("gRPC's driver ended"))
+            each.set_exception(EOFError(f"gRPC's driver ended: {self.said.decode()}"))
+
+    async def listen(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.said += line
 
 
 def refusals(plane: FakeControlPlane, client: Driver, resource: str) -> list[str]:
@@ -156,23 +170,31 @@ async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
         yield driver
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
-    """gRPC's client."""
+@asynccontextmanager
+async def grpcs_own(address: str) -> AsyncIterator[Theirs]:
+    """gRPC's own client with a control plane at `address`; it says nothing that is not kept in `said`."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
-    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc", plane.address)
+    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc", address)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(grpc_driver.__file__)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         env=environ,
     )
     driver = Theirs(process)
-    reader = asyncio.create_task(driver.read_answers())
-    await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+    readers = [asyncio.create_task(driver.read_answers()), asyncio.create_task(driver.listen())]
     yield driver
     assert process.stdin is not None
     process.stdin.close()
     await process.wait()
-    await reader
+    await asyncio.gather(*readers)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
+    """gRPC's client."""
+    async with grpcs_own(plane.address) as driver:
+        await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+        yield driver

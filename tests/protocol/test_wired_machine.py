@@ -159,6 +159,7 @@ class AnyOrderWired(RuleBasedStateMachine):
         if at_once:
             while self.plane.outbox:
                 self.read()
+                self.check()
             self.write()
 
     @precondition(lambda self: self.connected)
@@ -218,7 +219,8 @@ class AnyOrderWired(RuleBasedStateMachine):
             for request in requests:
                 self.plane.take(request)
             if self.plane.outbox:
-                self.client.read(self.plane.outbox.popleft())
+                self.read()
+                self.check()
             requests = self.client.write()
 
     def _is_as_the_world_says(self, target: ActiveTarget) -> None:
