@@ -46,6 +46,11 @@ up: $(STAMPS)/run ## start the mesh and stay (page at http://localhost:9080/prod
 test: $(STAMPS)/dev ## run the tests
 	@$(BIN)/python -m pytest
 
+.PHONY: coverage
+coverage: $(STAMPS)/dev ## branch coverage of the rooms that decide, by their own tests; at least 95 %
+	@$(BIN)/coverage run -m pytest --numprocesses=0 -q tests/unit/proxyless tests/protocol tests/fuzz
+	@$(BIN)/coverage report
+
 RUNS ?= 1000000
 SEED ?= 0
 .PHONY: fuzz
@@ -106,4 +111,4 @@ lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 
 .PHONY: clean
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .mesh .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .mesh .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

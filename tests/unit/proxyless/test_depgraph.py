@@ -13,6 +13,7 @@ from proxyless.resources import (
     AggregateDiscovery,
     Cluster,
     ClusterAction,
+    DnsDiscovery,
     EdsDiscovery,
     Endpoint,
     Endpoints,
@@ -264,6 +265,21 @@ def test_of_an_aggregate_that_is_gone_nothing_is_kept() -> None:
     now = Cluster("x", AggregateDiscovery(("b",)))
     world.has(CDS, now)
     assert world.config().clusters["x"] == AggregateConfig(now, ("b",))
+
+
+def test_aggregates_more_than_16_deep_fail() -> None:
+    chain = [Cluster(f"x{i}", AggregateDiscovery((f"x{i + 1}",))) for i in range(20)]
+    world = World().whole("x0").has(CDS, *chain)
+    assert world.config().clusters["x0"] == Failed("aggregate clusters stand more than 16 deep")
+
+
+def test_a_host_name_serves_on_while_its_cluster_becomes_another() -> None:
+    world = World().whole("x")
+    named = Cluster("x", DnsDiscovery("a.test", 80))
+    world.has(CDS, named)
+    assert world.config().clusters["x"] == ClusterConfig(named, None)
+    world.has(CDS, Cluster("x", EdsDiscovery("e-new")))
+    assert world.config().clusters["x"] == ClusterConfig(named, None)
 
 
 def test_clusters_that_contain_each_other_fail_by_the_names_they_go_by() -> None:
