@@ -254,3 +254,41 @@ def test_an_action_on_headers_that_nobody_knows() -> None:
     option = made.request_headers_to_add.add()
     option.header.key, option.header.value, option.append_action = "x-a", "1", 77
     assert refused(made) == ("request_headers_to_add[0].append_action", "77 is not a known action")
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\r\nb: c", "\n"])
+def test_a_header_value_that_would_end_the_header(value: str) -> None:
+    made = fake.route_config("r", [fake.route("c")])
+    option = made.request_headers_to_add.add()
+    option.header.key, option.header.value = "x-a", value
+    assert refused(made)[0] == "request_headers_to_add[0].header.value"
+
+
+@pytest.mark.parametrize("value", ["é", "a\tb", "\x7f"])
+def test_a_header_value_that_grpc_cannot_send_is_left_out(value: str) -> None:
+    """It would fail each call."""
+    made = fake.route_config("r", [fake.route("c")])
+    for key in ("x-a", "x-bin"):
+        option = made.request_headers_to_add.add()
+        option.header.key, option.header.value = key, value
+    found = parsed(made)
+    assert isinstance(found.resource, RouteConfig)
+    assert [each.name for each in found.resource.edits.request.add] == ["x-bin"]
+    assert any("gRPC sends printable ASCII only" in note for note in found.notes)
+
+
+def test_an_interval_of_outlier_detection_leaves_time_for_calls() -> None:
+    resource = parsed(fake.cluster("c", outlier_detection={"interval": "0.000000001s"})).resource
+    assert isinstance(resource, Cluster)
+    assert resource.outlier_detection is not None
+    assert resource.outlier_detection.interval == 0.001
+
+
+def test_a_timeout_of_ten_thousand_years_is_one_that_grpc_can_count_to() -> None:
+    route = fake.route("c")
+    route["route"]["max_stream_duration"] = {"max_stream_duration": "315576000000s"}
+    resource = parsed(fake.route_config("r", [route])).resource
+    assert isinstance(resource, RouteConfig)
+    action = resource.virtual_hosts[0].routes[0].action
+    assert isinstance(action, ClusterAction)
+    assert action.max_stream_duration == 1e9

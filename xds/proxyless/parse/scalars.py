@@ -19,8 +19,12 @@ _LARGEST_REGEX = 32_768
 """Instructions a regex may compile to: what Istio allows its sidecars (re2.max_program_size.error_level)."""
 
 
+_LONGEST = 1e9
+"""Seconds, 31 years. A deadline ten times as far is past for gRPC, whose clock has 63 bits of nanoseconds."""
+
+
 def duration(message: Any, where: str) -> float:
-    """Return a google.protobuf.Duration in seconds.
+    """Return a google.protobuf.Duration in seconds, at most 10⁹.
 
     Raises ResourceError outside the range the type allows.
     """
@@ -29,7 +33,7 @@ def duration(message: Any, where: str) -> float:
         raise ResourceError(f"{where}.seconds", f"{seconds} is not in [0, 315576000000]")
     if not 0 <= nanos <= 999_999_999:
         raise ResourceError(f"{where}.nanos", f"{nanos} is not in [0, 999999999]")
-    return float(seconds + nanos / 1e9)
+    return min(float(seconds + nanos / 1e9), _LONGEST)
 
 
 def fraction(message: Any, where: str) -> Fraction:
