@@ -103,6 +103,10 @@ format: $(STAMPS)/dev ## format the code
 proto: $(STAMPS)/dev ## generate the stubs in bookinfo_pb from proto/
 	@$(BIN)/python -m bookinfo_pb.generate
 
+.PHONY: docs
+docs: $(STAMPS)/dev ## generate docs/support-matrix.md and docs/reference.md from the code
+	@$(BIN)/python -m docs.pages
+
 .PHONY: lock
 lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt

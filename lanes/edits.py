@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from lanes.compose import drop, lanes_in, put, restore
+from lanes.compose import drop, put, restore
 from lanes.landscape import Landscape
+from lanes.own import lanes_in
 from lanes.spec import Lane, Mode
 
 Edit = Callable[[Landscape], Landscape]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
@@ -31,3 +31,11 @@ def outgoing_headers(own: CIMultiDict[str] | None = None) -> CIMultiDict[str]:
         if own is None or key not in own:
             headers.add(key, value)
     return headers
+
+
+async def lane_client_middleware(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """For an aiohttp client session: what the request being served carries goes along with every request."""
+    for key, value in current().metadata:
+        if key not in request.headers:
+            request.headers[key] = value
+    return await handler(request)

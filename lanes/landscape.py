@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Document = dict[str, Any]
@@ -194,3 +194,21 @@ def version_of(subset: Document | None) -> str | None:
 
 def _created(document: Document) -> str:
     return str(document["metadata"].get("creationTimestamp") or "")
+
+
+def annotated(metadata: Document, change: Callable[[dict[str, str]], dict[str, str]]) -> Document:
+    before = metadata.get("annotations") or {}
+    after = change(before)
+    if after == before:
+        return metadata
+    if after:
+        return {**metadata, "annotations": after}
+    return {name: value for name, value in metadata.items() if name != "annotations"}
+
+
+def replaced(landscape: Landscape, key: Key, document: Document) -> Landscape:
+    return replace(landscape, objects={**landscape.objects, key: document})
+
+
+def without(landscape: Landscape, key: Key) -> Landscape:
+    return replace(landscape, objects={k: d for k, d in landscape.objects.items() if k != key})

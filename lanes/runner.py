@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from lanes.change import Change, changes, steps
-from lanes.compose import lanes_in
 from lanes.doorfile import DoorError, parse_door
 from lanes.edits import Edit, unchanged
 from lanes.history import Revision
 from lanes.landscape import Key, LaneError
+from lanes.own import lanes_in
 from lanes.spec import Lane, Mode
 from lanes.store import Conflict, LaneStore, Outcome, Place, Seen, Workload
 

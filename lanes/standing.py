@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lanes.compose import owner_of, routes_of
 from lanes.landscape import Document, Known, Landscape, maps, subsets_of, version_of
+from lanes.own import owner_of, routes_of
 from lanes.spec import Lane
 from lanes.store import Member, Seen
 

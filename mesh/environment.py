@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mesh.addresses import Address
 from mesh.group import MARK
-from mesh.inventory import BOOKINFO, FRONT_DOOR, NAMESPACE, Instance
+from mesh.inventory import FRONT_DOOR, NAMESPACE, SERVICES, Instance
 
 # What a user's shell may carry over from a cluster or from `mesh env`, and what would then win over ours.
 _FOREIGN = (
@@ -26,7 +26,7 @@ _FOREIGN = (
     "ADMIN_PORT",
     "ADMIN_IP",
     "LANE_KEY",
-    *(f"{service.name.upper()}_TARGET" for service in BOOKINFO),
+    *(f"{service.name.upper()}_TARGET" for service in SERVICES),
 )
 
 

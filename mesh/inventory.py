@@ -42,6 +42,8 @@ class Service:
     versions: tuple[str, ...]
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Which services each version calls; a version that calls none needs no xDS client."""
+    on_demand: bool = False
+    """Its instances are started one by one, by name; the mesh begins without them."""
 
     @property
     def host(self) -> str:
@@ -60,12 +62,21 @@ BOOKINFO: tuple[Service, ...] = (
     Service("ratings", "grpc", ("v1", "v2")),
     Service("details", "grpc", ("v1", "v2")),
 )
+DELIVERY = Service("delivery", "http", ("v1", "v2"), {"v1": ("details",), "v2": ("details",)}, on_demand=True)
+"""An HTTP service in the middle of a chain."""
+SERVICES: tuple[Service, ...] = (*BOOKINFO, DELIVERY)
+"""All that the one-machine mesh knows; a cluster has BOOKINFO."""
 FRONT_DOOR = Instance("productpage", "v1")
 
 
 def instances_of(services: tuple[Service, ...]) -> tuple[Instance, ...]:
     """Every instance of these services, in their order."""
     return tuple(instance for service in services for instance in service.instances)
+
+
+def on_demand(services: tuple[Service, ...]) -> tuple[Instance, ...]:
+    """Those of them that are started by name only."""
+    return instances_of(tuple(service for service in services if service.on_demand))
 
 
 def calls_others(services: tuple[Service, ...], instance: Instance) -> bool:

@@ -17,7 +17,7 @@ from mesh.crash import end_last_run
 from mesh.errors import MeshError, NotRunning
 from mesh.group import ProcessGroup
 from mesh.guests import guest_from
-from mesh.inventory import BOOKINFO, FRONT_DOOR, Instance, Service, calls_others, instances_of
+from mesh.inventory import FRONT_DOOR, SERVICES, Instance, Service, calls_others, instances_of
 from mesh.istiod_admin import IstiodAdmin
 from mesh.objects import MeshObject, Ref
 from mesh.plane import Plane
@@ -52,7 +52,7 @@ class Mesh:
         port: int = 9080,
         xds_port: int = 15010,
         admin_port: int = 15014,
-        services: tuple[Service, ...] = BOOKINFO,
+        services: tuple[Service, ...] = SERVICES,
         shared_address: bool = False,
         istiod: Path | str | None = None,
         on_change: Listener | None = None,

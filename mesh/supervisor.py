@@ -14,7 +14,15 @@ from mesh import environment
 from mesh.addresses import Address, AddressBook
 from mesh.errors import MeshError
 from mesh.guests import Guest, until_called
-from mesh.inventory import CONTROL_PLANE, FRONT_DOOR, Instance, Service, find_instance, instances_of
+from mesh.inventory import (
+    CONTROL_PLANE,
+    FRONT_DOOR,
+    Instance,
+    Service,
+    find_instance,
+    instances_of,
+    on_demand,
+)
 from mesh.plane import Plane
 from mesh.rulebook import RuleBook
 from mesh.state import StateFolder
@@ -51,7 +59,10 @@ class Supervisor:
         self._xds_address = xds_address
         self._stopping = False
         self.control_plane = self._control_plane_unit(plane)
-        self.instances = {i: self._instance_unit(i) for i in instances_of(services)}
+        self._on_demand = on_demand(services)
+        self.instances = {
+            i: self._instance_unit(i) for i in instances_of(services) if i not in self._on_demand
+        }
         self._guests: dict[Instance, Address] = {}
         """Whoever has ever been a guest keeps the address, so that addresses do not run out."""
 
@@ -78,12 +89,22 @@ class Supervisor:
 
     async def start(self, name: str) -> ProcessStatus:
         """Start one process; an instance gets calls when this returns."""
+        if name != CONTROL_PLANE:
+            self._demand(find_instance((*self.instances, *self._waiting()), name))
         unit = self.unit(name)
         since = await self._rules.generation()
         await unit.start()
         if unit is not self.control_plane and since is not None:
             await self._rules.settle(_SETTLE_TIMEOUT, since)
         return unit.status()
+
+    def _waiting(self) -> tuple[Instance, ...]:
+        """Those on demand that nobody has asked for yet."""
+        return tuple(instance for instance in self._on_demand if instance not in self.instances)
+
+    def _demand(self, instance: Instance) -> None:
+        if instance not in self.instances:
+            self.instances[instance] = self._instance_unit(instance)
 
     async def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> ProcessStatus:
         """Send one process a signal; see `Unit.kill`."""

@@ -11,8 +11,10 @@ from aiohttp import web
 from productpage.backends import Backends
 from productpage.door import door_middleware
 from productpage.rules import LiveDoor
-from productpage.server import PageServer, plain_errors
+from productpage.server import PageServer
 from productpage.settings import PageSettings
+from serving.http_client import HttpService
+from serving.http_errors import plain_errors
 from serving.identity import Identity
 from serving.settings import Settings
 
@@ -20,10 +22,14 @@ SERVER = web.AppKey("server", PageServer)
 
 
 def application(
-    settings: Settings, page: PageSettings, channels: Mapping[str, grpc.aio.Channel]
+    settings: Settings,
+    page: PageSettings,
+    channels: Mapping[str, grpc.aio.Channel],
+    delivery: HttpService,
 ) -> web.Application:
-    """The application over these channels, named as in `DEPENDENCIES`."""
-    server = PageServer(Identity.of(settings), Backends(channels, page.call_timeout), page.session_secret)
+    """The application over these channels, named as in `DEPENDENCIES`, and delivery, which speaks HTTP."""
+    backends = Backends(channels, delivery, page.call_timeout)
+    server = PageServer(Identity.of(settings), backends, page.session_secret)
     live = LiveDoor(page.door, page.door_rules)
 
     async def door_report(_: web.Request) -> web.Response:
@@ -36,7 +42,7 @@ def application(
         await asyncio.wait((following,))
 
     door = door_middleware(live, settings.forwarding, page.session_secret)
-    app = web.Application(middlewares=[door, plain_errors])
+    app = web.Application(middlewares=[door, plain_errors("productpage")])
     app[SERVER] = server
     app.add_routes([*server.routes(), web.get("/health/door", door_report)])
     app.cleanup_ctx.append(follow_rules)

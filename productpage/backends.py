@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import aiohttp
 import grpc
 
 from bookinfo_pb.v1 import details_pb2, ratings_pb2, reviews_pb2
 from bookinfo_pb.v1.details_pb2_grpc import DetailsStub
 from bookinfo_pb.v1.ratings_pb2_grpc import RatingsStub
 from bookinfo_pb.v1.reviews_pb2_grpc import ReviewsStub
-from productpage.logic import Failure, failure
+from serving.failures import Failure, failure, response_failure
+from serving.http_client import HttpService
 
 T = TypeVar("T")
 
@@ -30,9 +32,15 @@ class Parts:
 
 
 class Backends:
-    """details, reviews and ratings, each over a channel of its own; `timeout` in seconds is for each call."""
+    """details, reviews and ratings, each over a channel of its own, and delivery, which speaks HTTP.
 
-    def __init__(self, channels: Mapping[str, grpc.aio.Channel], timeout: float) -> None:
+    `timeout` in seconds is for each call.
+    """
+
+    def __init__(
+        self, channels: Mapping[str, grpc.aio.Channel], delivery: HttpService, timeout: float
+    ) -> None:
+        self._delivery = delivery
         self._details = DetailsStub(channels["details"])
         self._reviews = ReviewsStub(channels["reviews"])
         self._ratings = RatingsStub(channels["ratings"])
@@ -58,12 +66,29 @@ class Backends:
         request = ratings_pb2.GetRatingsRequest(product_id=product_id)
         return await _outcome("ratings", self._ratings.GetRatings(request, timeout=self._timeout))
 
+    async def delivery(self, product_id: int) -> dict[str, Any] | Failure:
+        """When a book would arrive, as delivery says it."""
+        try:
+            async with self._delivery.get(f"/delivery/{product_id}", self._timeout) as response:
+                if response.status == 200:
+                    answer: dict[str, Any] = await response.json()
+                    return answer
+                return _failed("delivery", response_failure(response.status, await response.text()))
+        except TimeoutError as error:
+            late = str(error) or f"no answer within {self._timeout:g} s"
+            return _failed("delivery", failure("DEADLINE_EXCEEDED", late))
+        except (aiohttp.ClientError, ValueError) as error:
+            return _failed("delivery", failure("UNAVAILABLE", str(error)))
+
 
 async def _outcome(callee: str, call: Awaitable[T]) -> T | Failure:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        outcome = failure(error.code().name, error.details())
-        fields = {"event": "call_failed", "callee": callee, "code": outcome.code}
-        _log.warning("%s failed: %s", callee, outcome.reason, extra=fields)
-        return outcome
+        return _failed(callee, failure(error.code().name, error.details()))
+
+
+def _failed(callee: str, outcome: Failure) -> Failure:
+    fields = {"event": "call_failed", "callee": callee, "code": outcome.code}
+    _log.warning("%s failed: %s", callee, outcome.reason, extra=fields)
+    return outcome

@@ -57,56 +57,6 @@ FRONT_PAGE = 0
 """The book that is shown when none is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A call that was not answered: gRPC's name of the code, and the reason in short."""
-
-    code: str
-    reason: str
-
-    def to_json(self) -> dict[str, str]:
-        """As the API gives it."""
-        return {"code": self.code, "reason": self.reason}
-
-
-_MAX_REASON = 300
-_STATUS = {
-    "INVALID_ARGUMENT": 400,
-    "NOT_FOUND": 404,
-    "UNIMPLEMENTED": 501,
-    "RESOURCE_EXHAUSTED": 429,
-    "UNAVAILABLE": 503,
-    "DEADLINE_EXCEEDED": 504,
-}
-
-
-def failure(code: str, details: str | None) -> Failure:
-    """A failure whose reason is short enough for a page."""
-    reason = " ".join((details or "no reason given").split())
-    return Failure(code, reason if len(reason) <= _MAX_REASON else reason[: _MAX_REASON - 1] + "…")
-
-
-def http_status(code: str) -> int:
-    """The HTTP status of a request that failed with this gRPC code for want of its only dependency."""
-    return _STATUS.get(code, 502)
-
-
-def product_id_of(text: str) -> int | None:
-    """The id in a URL, None if that is no number (of at most nine digits, which is what fits an int32)."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
-
-
-def hop_tree(hop: hop_pb2.Hop) -> dict[str, Any]:
-    """A hop and all below it, as the API gives it."""
-    return {
-        "service": hop.service,
-        "version": hop.version,
-        "instance": hop.instance,
-        "lane": hop.lane,
-        "calls": [hop_tree(call) for call in hop.calls],
-    }
-
-
 def hop_line(hop: hop_pb2.Hop) -> str:
     """A hop in few words, for the page."""
     return f"{hop.service} {hop.version} ({hop.instance})"

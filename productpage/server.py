@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from typing import Any
 
 import jinja2
@@ -12,14 +10,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from bookinfo_pb.v1 import hop_pb2
 from lanes.context import current
-from lanes.http import Handler
 from productpage import logic, session
 from productpage.backends import Backends
 from productpage.door import USER
-from productpage.logic import Failure
+from serving.failures import Failure, http_status
+from serving.hops import hop_tree
+from serving.http_errors import refusal
 from serving.identity import Identity
-
-_log = logging.getLogger(__name__)
+from serving.requests import product_id_of
 
 # How aiohttp says that a body is not the form its headers announce.
 _FORM_FAULTS = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
@@ -56,7 +54,12 @@ class PageServer:
             web.get("/api/v1/products/{id}", self.product),
             web.get("/api/v1/products/{id}/reviews", self.reviews),
             web.get("/api/v1/products/{id}/ratings", self.ratings),
+            web.get("/api/v1/products/{id}/delivery", self.delivery),
         ]
+
+    def drain(self) -> None:
+        """No more requests, please."""
+        self.healthy = False
 
     async def root(self, request: web.Request) -> web.StreamResponse:
         """To the page."""
@@ -123,7 +126,7 @@ class PageServer:
         if isinstance(parts.details, Failure):
             body["details"] = {"error": parts.details.to_json()}
             if isinstance(parts.reviews, Failure):
-                status = logic.http_status(parts.details.code)
+                status = http_status(parts.details.code)
         else:
             body["details"] = logic.details_json(parts.details)
             calls.append(parts.details.hop)
@@ -150,18 +153,29 @@ class PageServer:
             return self._failed(product.id, answer)
         return self._json({"id": product.id, **logic.ratings_json(answer)}, [answer.hop])
 
+    async def delivery(self, request: web.Request) -> web.StreamResponse:
+        """When a book would arrive: asked of a service that speaks HTTP."""
+        product = _product(request.match_info["id"])
+        answer = await self._backends.delivery(product.id)
+        if isinstance(answer, Failure):
+            return self._failed(product.id, answer)
+        hops = hop_tree(self._identity.hop())
+        hops["calls"].append(answer.pop("hops"))
+        body = {"id": product.id, **answer, "hops": hops}
+        return web.json_response(body, headers={"Cache-Control": "no-store"})
+
     def _json(self, body: dict[str, Any], calls: list[hop_pb2.Hop], status: int = 200) -> web.Response:
-        body["hops"] = logic.hop_tree(self._identity.hop(calls))
+        body["hops"] = hop_tree(self._identity.hop(calls))
         return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
 
     def _failed(self, product_id: int, answer: Failure) -> web.Response:
         body = {"id": product_id, "error": answer.to_json()}
-        return self._json(body, [], logic.http_status(answer.code))
+        return self._json(body, [], http_status(answer.code))
 
 
 def _product(text: str) -> logic.Product:
     """The book of this id, or the refusal that answers the request."""
-    product_id = logic.product_id_of(text)
+    product_id = product_id_of(text)
     if product_id is None:
         reason = f"the id of a product is a number of at most nine digits, not {text[:40]!r}"
         raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", reason)
@@ -169,30 +183,3 @@ def _product(text: str) -> logic.Product:
     if product is None:
         raise refusal(web.HTTPNotFound, "NOT_FOUND", f"there is no product {product_id}")
     return product
-
-
-def refusal(kind: type[web.HTTPError], code: str, reason: str) -> web.HTTPError:
-    """An HTTP error whose body is JSON with the reason."""
-    return kind(text=json.dumps({"error": {"code": code, "reason": reason}}), content_type="application/json")
-
-
-@web.middleware
-async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors as JSON with their reason, whoever raised them; what was not foreseen is logged, not shown."""
-    try:
-        return await handler(request)
-    except web.HTTPError as error:
-        if error.content_type == "application/json":
-            raise
-        code = {404: "NOT_FOUND", 405: "UNIMPLEMENTED"}.get(error.status, "INVALID_ARGUMENT")
-        body = {"error": {"code": code, "reason": f"{request.method} {request.path}: {error.reason}"}}
-        answer = web.json_response(body, status=error.status)
-        if "Allow" in error.headers:
-            answer.headers["Allow"] = error.headers["Allow"]
-        return answer
-    except web.HTTPException:
-        raise
-    except Exception:  # noqa: BLE001 - the last resort: a reason for the user, the traceback for the log
-        _log.exception("request failed", extra={"event": "request_failed", "path": request.path})
-        body = {"error": {"code": "INTERNAL", "reason": "this request met a fault of productpage itself"}}
-        return web.json_response(body, status=500)

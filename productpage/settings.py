@@ -12,6 +12,8 @@ from lanes.door import Door, HeaderRule
 from serving.settings import Settings, Variable, flag, header, seconds, target_of, target_variable, text
 
 DEPENDENCIES = ("details", "reviews", "ratings")
+DELIVERY = "delivery"
+"""The one that speaks HTTP."""
 
 _SECRET_BYTES = 16
 
@@ -64,7 +66,7 @@ VARIABLES: tuple[Variable[Any], ...] = (
     DOOR_RULES,
     CALL_TIMEOUT,
     SESSION_SECRET,
-    *(target_variable(service) for service in DEPENDENCIES),
+    *(target_variable(service) for service in (*DEPENDENCIES, DELIVERY)),
 )
 
 
@@ -75,6 +77,7 @@ class PageSettings:
     door: Door
     call_timeout: float
     targets: Mapping[str, str]
+    delivery: str
     session_secret: bytes
     door_rules: Path | None = None
 
@@ -91,6 +94,7 @@ class PageSettings:
             door=door,
             call_timeout=CALL_TIMEOUT.read(environ),
             targets={service: target_of(service, settings, environ) for service in DEPENDENCIES},
+            delivery=target_of(DELIVERY, settings, environ),
             session_secret=SESSION_SECRET.read(environ),
             door_rules=Path(rules).absolute() if (rules := DOOR_RULES.read(environ)) else None,
         )

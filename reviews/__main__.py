@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.interrupts import quiet_imports
+from lanes.interrupts import quiet_imports
 
 with quiet_imports():
     import asyncio

@@ -22,6 +22,17 @@ class Channels(dict[str, grpc.aio.Channel]):
 
     mesh: proxyless.Client | None = None
 
+    def __init__(self, stack: AsyncExitStack) -> None:
+        super().__init__()
+        self._stack = stack
+
+    async def client(self) -> proxyless.Client:
+        """The client of the mesh, set up from the environment when first asked for."""
+        if self.mesh is None:
+            client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
+            self.mesh = await self._stack.enter_async_context(client)
+        return self.mesh
+
 
 @asynccontextmanager
 async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[Channels]:
@@ -31,15 +42,13 @@ async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[Channels]:
     version of a service falls through to the next route. Raises XdsError when that set-up is not usable.
     """
     async with AsyncExitStack() as stack:
-        channels = Channels()
+        channels = Channels(stack)
         for name, target in targets.items():
             interceptors = grpc_client.interceptors()
             channel: grpc.aio.Channel
             if target.startswith("xds:"):
-                if channels.mesh is None:
-                    client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
-                    channels.mesh = await stack.enter_async_context(client)
-                channel = channels.mesh.channel(target, interceptors=interceptors)
+                mesh = await channels.client()
+                channel = mesh.channel(target, interceptors=interceptors)
             else:
                 channel = grpc.aio.insecure_channel(target, interceptors=interceptors)
             channels[name] = await stack.enter_async_context(channel)

@@ -12,6 +12,7 @@ from deploy.kind.pins import CLUSTER, CONTEXT, LANE_TESTS, NAMESPACE, RELEASE
 from deploy.kind.shell import Failed, Shell
 from deploy.kind.tools import DOCKER, HELM, KIND, KUBECTL, Missing, require
 from deploy.kind.up import up as bring_up
+from mesh.commands import run
 
 _BOTH = (DOCKER, KIND)
 _ALL = (*_BOTH, HELM, KUBECTL)
@@ -76,19 +77,7 @@ def _need_cluster(step: str) -> None:
 
 def main() -> None:
     """Run the command line: exit code 2 where something is missing, 1 where a command failed."""
-    try:
-        kind.main(prog_name="python -m deploy.kind", standalone_mode=False)
-    except Missing as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(2) from None
-    except Failed as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(1) from None
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except (click.Abort, KeyboardInterrupt):
-        raise SystemExit(130) from None
+    run(kind, "python -m deploy.kind", {Missing: 2, Failed: 1})
 
 
 if __name__ == "__main__":

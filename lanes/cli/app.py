@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
-
 import click
 
 from lanes.cli.changes import add, create, delete, prune, remove
@@ -18,24 +15,11 @@ from lanes.cli.undo import history, rollback
 from lanes.cli.views import list_, status
 from lanes.landscape import LaneError
 from lanes.store import NoMesh
+from mesh.commands import Commands, run
 from mesh.errors import MeshError
 
-_WHOLE = 1000
 
-
-class _Group(click.Group):
-    """Lists its commands in the order in which a person meets them, each with its whole first sentence."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in self.commands.items()]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def lanes() -> None:
     """Traffic lanes of a running mesh: who is in them, where their requests go, and who is coloured.
 
@@ -69,22 +53,4 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that knows no arrows gets question marks for them, not an error.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    try:
-        code = lanes.main(prog_name="lanes", standalone_mode=False)
-    except (MeshError, LaneError) as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(2 if isinstance(error, NoMesh) else 1) from None
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        # `lanes list | head` is no error; a message would go nowhere.
-        raise SystemExit(141) from None
-    raise SystemExit(code if isinstance(code, int) else 0)
+    run(lanes, "lanes", {NoMesh: 2, MeshError: 1, LaneError: 1})

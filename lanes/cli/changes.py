@@ -18,10 +18,10 @@ from lanes.cli.options import (
     ttl_option,
 )
 from lanes.cli.target import Target
-from lanes.compose import lanes_in
 from lanes.expiry import expiry_after, is_past
 from lanes.history import Revision
 from lanes.landscape import Landscape, LaneError
+from lanes.own import lanes_in
 from lanes.runner import Plan
 from lanes.spec import Lane, Mode
 from lanes.store import Place, Seen, Workload

@@ -12,7 +12,6 @@ from lanes.cli.changes import lane_named, mode_choice, versions_of
 from lanes.cli.options import lane_name, service_option, target_options
 from lanes.cli.place import OnThisMachine
 from lanes.cli.target import Target
-from lanes.compose import lanes_in, owner_of, routes_of
 from lanes.edits import extend
 from lanes.landscape import (
     DESTINATION_RULE,
@@ -29,6 +28,7 @@ from lanes.landscape import (
     spec_of,
     virtual_service_for,
 )
+from lanes.own import lanes_in, owner_of, routes_of
 from lanes.render import render as rendered
 from lanes.spec import Mode, SpecError
 from lanes.specfile import spec_from

@@ -7,8 +7,8 @@ import click
 from lanes.cli.changes import lane_named
 from lanes.cli.options import lane_argument, output_option, show, table_of, target_options
 from lanes.cli.target import Target
-from lanes.compose import lanes_in
 from lanes.history import Revision, lane_dict, lost_since
+from lanes.own import lanes_in
 from lanes.spec import Mode
 from lanes.standing import ready_of, standings
 from lanes.store import LaneStore, Seen

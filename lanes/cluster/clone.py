@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from lanes.cluster.reading import container_of, labels_of, lane_of_workload, selected, template_labels
-from lanes.compose import owner_of, routes_of
 from lanes.landscape import (
     Document,
     Known,
@@ -20,6 +19,7 @@ from lanes.landscape import (
     virtual_service_for,
 )
 from lanes.marks import CLONE_OF, EXPIRES, LANE_LABEL
+from lanes.own import owner_of, routes_of
 from lanes.render import MANAGED_BY
 
 _VERSION_VARIABLE = "SERVICE_VERSION"

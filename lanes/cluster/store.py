@@ -19,9 +19,9 @@ from lanes.cluster.objects import Objects
 from lanes.cluster.reading import deployed_in, is_ours, is_ready, members_of, plain, services_known
 from lanes.cluster.resource import CONFIG_MAPS, PODS
 from lanes.cluster.workloads import Workloads
-from lanes.compose import lanes_in
 from lanes.history import Revision
 from lanes.landscape import Document, Key, Landscape, LaneError, key_of
+from lanes.own import lanes_in
 from lanes.spec import Lane
 from lanes.store import Conflict, FrontDoor, Outcome, Place, Seen, Workload
 

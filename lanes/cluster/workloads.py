@@ -15,9 +15,9 @@ from lanes.cluster.objects import Objects
 from lanes.cluster.reading import lane_of_workload, plain
 from lanes.cluster.resource import DEPLOYMENT_KIND, DEPLOYMENTS, PODS
 from lanes.cluster.rollout import rollout_of
-from lanes.compose import lanes_in
 from lanes.landscape import Document, Key, LaneError, key_of
 from lanes.marks import EXPIRES
+from lanes.own import lanes_in
 from lanes.spec import Lane
 from lanes.store import Conflict, Place, Seen, Workload
 

@@ -8,8 +8,8 @@ from lanes.cluster.door import door_service, rules_place, target_port
 from lanes.cluster.ledger import NAME as HISTORY
 from lanes.cluster.reading import Listed, services_known
 from lanes.cluster.resource import CONFIG_MAPS, PODS, SERVICES, WRITTEN
-from lanes.compose import lanes_in
 from lanes.landscape import Landscape
+from lanes.own import lanes_in
 from serving.settings import Settings
 from tests.chart.rendering import Rendering, every_rendering, rendered
 from tests.chart.specs import spec_of

@@ -13,7 +13,12 @@ from envoy.service.discovery.v3.ads_pb2_grpc import (
     AggregatedDiscoveryServiceServicer,
     add_AggregatedDiscoveryServiceServicer_to_server,
 )
-from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DiscoveryRequest,
+    DiscoveryResponse,
+    ResourceError,
+    ResourceName,
+)
 from google.protobuf.any_pb2 import Any as AnyProto
 from grpc import aio
 
@@ -38,13 +43,25 @@ class Stream:
     outgoing: asyncio.Queue[DiscoveryResponse | None] = field(default_factory=asyncio.Queue)
     sent: int = 0
 
-    def send(self, type_url: str, resources: Iterable[Any], version: str = "1") -> str:
+    def send(
+        self,
+        type_url: str,
+        resources: Iterable[Any],
+        version: str = "1",
+        denials: Iterable[ResourceError] = (),
+    ) -> str:
         """Send a response with these resources (messages, or ready-made Anys); returns its nonce."""
         self.sent += 1
         nonce = self.nonces[type_url] = f"n{self.sent}"
         packed = [each if isinstance(each, AnyProto) else pack(each) for each in resources]
         self.outgoing.put_nowait(
-            DiscoveryResponse(type_url=type_url, version_info=version, nonce=nonce, resources=packed)
+            DiscoveryResponse(
+                type_url=type_url,
+                version_info=version,
+                nonce=nonce,
+                resources=packed,
+                resource_errors=denials,
+            )
         )
         return nonce
 
@@ -64,6 +81,9 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
     def __init__(self, *, automatic: bool = True) -> None:
         self.automatic = automatic
         self.resources: dict[str, dict[str, Any]] = {}
+        self.denials: dict[str, dict[str, ResourceError]] = {}
+        self.silent = False
+        """Whether it ends every stream before it has said anything."""
         self.version = 1
         self.streams: list[Stream] = []
         self.nacks: list[DiscoveryRequest] = []
@@ -129,6 +149,15 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
             touched.add(type_url)
         self._push(touched)
 
+    def deny(self, message: Any, code: grpc.StatusCode, details: str) -> None:
+        """Say of a resource why it cannot be had (xRFC TP3), in place of sending it."""
+        type_url, name = build.type_url(message), build.name_of(message)
+        self.resources.get(type_url, {}).pop(name, None)
+        denial = ResourceError(resource_name=ResourceName(name=name))
+        denial.error_detail.code, denial.error_detail.message = code.value[0], details
+        self.denials.setdefault(type_url, {})[name] = denial
+        self._push({type_url})
+
     def _push(self, type_urls: Iterable[str]) -> None:
         self.version += 1
         order = {url: i for i, url in enumerate((build.CDS, build.EDS, build.LDS, build.RDS))}
@@ -140,8 +169,10 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
     def _answer(self, stream: Stream, type_url: str) -> None:
         held = self.resources.get(type_url, {})
         found = [held[name] for name in stream.names[type_url] if name in held]
-        if found or type_url in (build.LDS, build.CDS):
-            stream.send(type_url, found, str(self.version))
+        denied = self.denials.get(type_url, {})
+        denials = [denied[name] for name in stream.names[type_url] if name in denied]
+        if found or denials or type_url in (build.LDS, build.CDS):
+            stream.send(type_url, found, str(self.version), denials)
 
     # --- waiting ------------------------------------------------------------------------------------------
 
@@ -158,6 +189,8 @@ class FakeControlPlane(AggregatedDiscoveryServiceServicer):
         self.metadata.append(dict(context.invocation_metadata()))
         if self.token and self.metadata[-1].get("authorization") != f"Bearer {self.token}":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "authentication failure")
+        if self.silent:
+            await context.abort(grpc.StatusCode.INTERNAL, "not today")
         stream = Stream()
         self.streams.append(stream)
         reader = asyncio.create_task(self._read(stream, request_iterator))

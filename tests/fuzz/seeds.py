@@ -105,8 +105,22 @@ def _routes() -> Any:
         "max_stream_duration": {"grpc_timeout_header_max": "3s"},
     }
     second = fake.route("c", runtime_fraction={"default_value": {"numerator": 5, "denominator": "MILLION"}})
-    last = {"match": {"path_separated_prefix": "/s"}, "redirect": {"host_redirect": "x"}}
-    made = fake.route_config("r", [first, second, fake.route("c", path="/x"), last], ["*.com", "a", "b*"])
+    third = fake.route("c", "/s", query_parameters=[{"name": "a", "string_match": {"prefix": "1"}}])
+    third["route"] |= {"prefix_rewrite": "/t", "timeout": "3s"}
+    fourth = fake.route("c", safe_regex={"regex": "/s/(.*)"}, grpc={})
+    fourth["route"]["regex_rewrite"] = {"pattern": {"regex": "/s/(.*)"}, "substitution": r"/\1"}
+    others = [
+        {
+            "match": {"path": "/s/m"},
+            "redirect": {"host_redirect": "x", "https_redirect": True, "prefix_rewrite": "/"},
+        },
+        {
+            "match": {"path_separated_prefix": "/s"},
+            "direct_response": {"status": 404, "body": {"inline_string": "x"}},
+        },
+    ]
+    routes = [first, second, third, fourth, *others, fake.route("c", path="/x")]
+    made = fake.route_config("r", routes, ["*.com", "a", "b*"])
     made.virtual_hosts.append(fake.virtual_host("all", ["*"], [fake.route("d", "/")]))
     fault = fake.HTTPFault(abort={"grpc_status": 14, "percentage": {"numerator": 100}})
     fault.delay.header_delay.SetInParent()

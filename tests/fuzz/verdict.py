@@ -12,21 +12,24 @@ from proxyless.admin import plain
 from proxyless.balance import Ask, OutlierDetector, Picker, Readiness, Status, draw_drop, make_picker
 from proxyless.balance.policies import POLICIES
 from proxyless.depgraph import AggregateConfig, ClusterConfig, Config, Dependencies, Failed
-from proxyless.edits import edited
+from proxyless.edits import edited, edited_answer
 from proxyless.errors import ResourceError
+from proxyless.held import Held, State
 from proxyless.match import CallHeaders
+from proxyless.match.headers import RequestHeaders
 from proxyless.parse import Parsed, parse_resource
-from proxyless.protocol import Held, State
 from proxyless.resources import (
     Cluster,
     Endpoints,
     Kind,
     LbPolicy,
     Listener,
+    RedirectAction,
     Resource,
     RouteConfig,
 )
-from proxyless.retry import backoff, may_retry
+from proxyless.retry import GRPC_ATTEMPTS, backoff, may_retry, may_retry_request, request_backoff
+from proxyless.rewrites import location, rewritten
 from proxyless.routing import Chosen, Course, choose
 
 from tests.fakes import resources as fake
@@ -42,12 +45,14 @@ UNREAD = ("cannot be decoded", "expected ", "the resource wrapper")
 """How a refusal begins that can name no field, because there is nothing to read."""
 
 AUTHORITY = "fuzz:80"
-CALLS = (
+TARGET = "/s/m?a=1&b=%zz#x"
+CALLS: tuple[CallHeaders, ...] = (
     CallHeaders("/s/m", AUTHORITY),
     CallHeaders(
         "/s/m", AUTHORITY, [("a", "x"), ("b", "3"), ("x-a", "dev"), ("x-envoy-fault-abort-request", "503")]
     ),
     CallHeaders("/", AUTHORITY, [("a", "a"), ("a", "b"), ("env-bin", b"\xff"), ("x-a", "d\xe9")]),
+    RequestHeaders("GET", TARGET, AUTHORITY, [("a", "x"), ("x-a", "dev")]),
 )
 
 
@@ -141,32 +146,40 @@ def _route(config: Config, call: CallHeaders, rng: Random) -> None:
     for state in Status:
         course = Course(config.table, call, draw, channel=7)
         found = choose(config, course, fallback="next-route", status=lambda _, state=state: (state, "why"))
-        if not isinstance(found, Chosen):
-            assert found.reason
+        if isinstance(found, Chosen):
+            _use_action(config, found, course, rng)
             continue
-        _use_action(config, found, course, rng)
+        assert found.reason
+        if found.route is not None and isinstance(found.route.action, RedirectAction):
+            path = found.route.match.path
+            assert "://" in location(found.route.action, path, "http", AUTHORITY, TARGET)
 
 
 def _use_action(config: Config, found: Chosen, course: Course, rng: Random) -> None:
     assert math.isfinite(found.fault.delay) and found.fault.delay >= 0
-    assert found.fault.abort is None or 1 <= found.fault.abort <= 16
+    statuses = range(1, 17) if course.call.is_grpc else range(200, 600)
+    assert found.fault.abort is None or found.fault.abort in statuses
     if found.cluster is not None:
         assert found.cluster.weight > 0
         assert found.cluster.name in config.clusters
         for level in config.edits(found.route, found.cluster):
-            for edits in (level.request, level.response):
-                for name, value in edited((("x-a", "1"),), [edits], course.call.get):
-                    assert name and isinstance(value, (str, bytes))
+            sent = edited((("x-a", "1"),), [level.request], course.call.get)
+            answered = edited_answer((("x-a", "1"),), [level.response], course.call.get)
+            for name, value in (*sent, *answered):
+                assert name and isinstance(value, (str, bytes))
+        assert isinstance(rewritten(found.action.rewrite, found.route.match.path, TARGET), str)
     for mirror in found.action.mirrors:
         assert mirror.cluster in config.clusters
     timeout = config.timeout(found.action)
     assert timeout is None or (math.isfinite(timeout) and timeout > 0)
     retry = config.retry(found.action)
     if retry is not None:
-        may_retry(retry, 14, 1, slow=True)
-        for attempt in range(1, retry.max_attempts + 1):
+        assert not may_retry(retry, 14, GRPC_ATTEMPTS, lost="reset")
+        assert not may_retry_request(retry, retry.max_attempts, lost="reset")
+        may_retry_request(retry, 1, status=503, headers=course.call)
+        for attempt in (1, 2, 5, 2000, retry.max_attempts):
             assert 0 <= backoff(retry, attempt, rng.uniform) <= retry.max_interval * 1.2
-        assert retry.max_attempts <= 5
+            assert 0 <= request_backoff(retry, attempt, rng.uniform) <= retry.max_interval
     hashed = course.hash(found.route)
     assert hashed is None or 0 <= hashed < 2**64
 

@@ -13,6 +13,7 @@ import proxyless
 import pytest
 from grpc import aio
 from proxyless import entry
+from proxyless.breaker import ACTIVE_FAULTS
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
@@ -91,7 +92,7 @@ async def test_closing_the_client_in_an_injected_delay(control_plane: FakeContro
     async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
         channel = mesh.channel(TARGET)
         call = channel.unary_unary(METHOD)(b"")
-        while not channel._active.active_faults:
+        while not ACTIVE_FAULTS.value:
             await channel._active.changed()
             await asyncio.sleep(0)
     assert await call.code() is grpc.StatusCode.CANCELLED

@@ -18,10 +18,10 @@ from aiohttp import web
 from lanes import edits
 from lanes.cluster.connect import connected
 from lanes.cluster.store import ClusterStore
-from lanes.compose import lanes_in
 from lanes.doorfile import digest_of
 from lanes.history import Revision
 from lanes.landscape import LaneError
+from lanes.own import lanes_in
 from lanes.runner import Journal, Plan, Planner, Result, carry_out
 from lanes.spec import Lane
 from lanes.store import NoMesh, Seen, Workload

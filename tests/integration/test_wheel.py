@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import grpc
@@ -35,6 +37,12 @@ def test_the_wheel_imports_outside_the_repository(tmp_path: Path) -> None:
     elsewhere.mkdir()
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist), cwd=ROOT / "xds")
     (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        assert "proxyless/py.typed" in files.namelist()
+        (metadata,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+        about = email.message_from_string(files.read(metadata).decode("utf-8"))
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert about.get_payload() == (ROOT / "xds" / "README.md").read_text(encoding="utf-8")
     install = ("-m", "uv", "pip", "install", "--offline", "--no-deps", "--target", str(target), str(wheel))
     run(sys.executable, *install, cwd=elsewhere)
     dependencies = Path(grpc.__file__).parents[1]

@@ -159,6 +159,39 @@ def fault(**policy: Any) -> dict[str, Any]:
     return {"typed_per_filter_config": {"envoy.filters.http.fault": {"@type": kind, **policy}}}
 
 
+FAULT_FILTER: Final = "envoy.filters.http.fault"
+_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.http"
+ROUTER: Final = {"name": "router", "typed_config": {"@type": f"{_TYPE}.router.v3.Router"}}
+UNKNOWN_CONFIG: Final = {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "1s"}
+"""The configuration of a filter that no client has."""
+
+
+def fault_filter(name: str = FAULT_FILTER, /, **policy: Any) -> dict[str, Any]:
+    """A fault filter for the chain of a listener."""
+    return {"name": name, "typed_config": {"@type": f"{_TYPE}.fault.v3.HTTPFault", **policy}}
+
+
+def chain(*filters: Mapping[str, Any]) -> dict[str, Any]:
+    """More of a listener: just these filters."""
+    return {"http_filters": list(filters)}
+
+
+def override(config: Mapping[str, Any], name: str = FAULT_FILTER) -> dict[str, Any]:
+    """A `typed_per_filter_config` of a route."""
+    return {"typed_per_filter_config": {name: config}}
+
+
+def wrapped(config: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A FilterConfig around a filter's configuration."""
+    inner = {} if config is None else {"config": config}
+    return {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", **inner, **more}
+
+
+def overridden(config: Mapping[str, Any], name: str = FAULT_FILTER) -> list[dict[str, Any]]:
+    """To v1, with this override."""
+    return [{**route("v1"), **override(config, name)}]
+
+
 def faulty(**policy: Any) -> list[dict[str, Any]]:
     """To v1, with this fault."""
     return [{**route("v1"), **fault(**policy)}]
@@ -198,6 +231,8 @@ NEVER: Final = {"max_stream_duration": "0s"}
 LIMIT: Final = {"common_http_protocol_options": SOON}
 A: Final = header("a", exact_match="1")
 FORBID: Final = {"grpc_status": 7, "percentage": share(100)}
+LONG: Final = {"fixed_delay": "60s", "percentage": share(100)}
+_UNKNOWN: Final = {"name": "unknown", "typed_config": UNKNOWN_CONFIG}
 A_MOMENT: Final = {"fixed_delay": "0.02s", "percentage": share(100)}
 
 # --- why we differ, where more than one row does ------------------------------------------------------------
@@ -209,6 +244,8 @@ SEPARATED = "gRPC does not know path_separated_prefix; Envoy does"
 PSEUDO = "Envoy matches it, and every gRPC call has it; gRPC's client adds it only after routing"
 IGNORED_CASE = "Envoy documents that ignore_case has no effect on a regex; gRPC refuses the two together"
 PERCENTAGE = "gRFC A33 and Envoy say …-abort-request-percentage; gRPC's client reads …-abort-percentage"
+"""So it is with delays."""
+DISABLED = "Envoy takes the filter out of the way; gRPC knows `disabled` in the chain only"
 TIMEOUT = "gRPC shows matchers its own encoding of the deadline, which no rule can be meant for"
 
 ROWS = [
@@ -778,6 +815,145 @@ ROWS = [
         [{**route("v2", headers=[A]), **fault(abort=FORBID)}, route("v1")],
         [],
         "v1",
+    ),
+    Case(
+        "fault: weighted cluster before route",
+        [
+            {
+                **weighted({"name": "v1", "weight": 1, **fault()})[0],
+                **fault(abort=FORBID),
+            }
+        ],
+        [],
+        "v1",
+    ),
+    Case(
+        "fault: the delay counts against the route's limit",
+        [{**to_v1(max_stream_duration=SOON)[0], **fault(delay=LONG)}],
+        [],
+        DEADLINE,
+    ),
+    Case("fault: none at once is none", faulty(abort=FORBID, max_active_faults=0), [], "v1"),
+    Case("fault: one at once is enough", faulty(abort=FORBID, max_active_faults=1), [], DENIED),
+    Case(
+        "abort: header's percentage without a number",
+        abort(header_abort={}),
+        [("x-envoy-fault-abort-grpc-request", "7"), ("x-envoy-fault-abort-request-percentage", "x")],
+        DENIED,
+    ),
+    Case(
+        "delay: by header",
+        [
+            {
+                **to_v1(max_stream_duration=SOON)[0],
+                **fault(delay={"header_delay": {}, "percentage": share(100)}),
+            }
+        ],
+        [("x-envoy-fault-delay-request", "60000")],
+        DEADLINE,
+    ),
+    Case(
+        "delay: header asks for less",
+        [
+            {
+                **to_v1(max_stream_duration=SOON)[0],
+                **fault(delay={"header_delay": {}, "percentage": share(100)}),
+            }
+        ],
+        [("x-envoy-fault-delay-request", "60000"), ("x-envoy-fault-delay-request-percentage", "0")],
+        "v1",
+        DEADLINE,
+        PERCENTAGE,
+    ),
+    # --- the chain of filters, and its overrides ---
+    Case("filters: the router alone", to_v1(), [], "v1", hcm=chain(ROUTER)),
+    Case("filters: no router", to_v1(), [], REFUSED, hcm=chain(fault_filter())),
+    Case("filters: the router is not the last", to_v1(), [], REFUSED, hcm=chain(ROUTER, fault_filter())),
+    Case("filters: two routers", to_v1(), [], REFUSED, hcm=chain(ROUTER, {**ROUTER, "name": "another"})),
+    Case("filters: a name twice", to_v1(), [], REFUSED, hcm=chain(fault_filter(), fault_filter(), ROUTER)),
+    Case("filters: no name", to_v1(), [], REFUSED, hcm=chain(fault_filter(""), ROUTER)),
+    Case("filters: unknown", to_v1(), [], REFUSED, hcm=chain(_UNKNOWN, ROUTER)),
+    Case(
+        "filters: unknown but optional",
+        to_v1(),
+        [],
+        "v1",
+        hcm=chain({**_UNKNOWN, "is_optional": True}, ROUTER),
+    ),
+    Case(
+        "filters: unknown but optional, behind the router",
+        to_v1(),
+        [],
+        "v1",
+        hcm=chain(ROUTER, {**_UNKNOWN, "is_optional": True}),
+    ),
+    Case("filters: a fault in the chain", to_v1(), [], DENIED, hcm=chain(fault_filter(abort=FORBID), ROUTER)),
+    Case(
+        "filters: a disabled fault in the chain",
+        to_v1(),
+        [],
+        "v1",
+        hcm=chain({**fault_filter(abort=FORBID), "disabled": True}, ROUTER),
+    ),
+    Case(
+        "filters: a disabled fault that the route brings back",
+        faulty(abort=FORBID),
+        [],
+        DENIED,
+        hcm=chain({**fault_filter(), "disabled": True}, ROUTER),
+    ),
+    Case(
+        "filters: two faults, each by its name",
+        overridden(fault_filter(abort=FORBID)["typed_config"], "second"),
+        [],
+        DENIED,
+        hcm=chain(fault_filter("first"), fault_filter("second"), ROUTER),
+    ),
+    Case(
+        "filters: two faults, one lifted",
+        overridden(fault_filter()["typed_config"], "second"),
+        [],
+        DENIED,
+        hcm=chain(fault_filter("first", abort=FORBID), fault_filter("second", abort=FORBID), ROUTER),
+    ),
+    Case(
+        "override: of no filter in the chain",
+        overridden(fault_filter(abort=FORBID)["typed_config"], "x"),
+        [],
+        "v1",
+    ),
+    Case("override: wrapped", overridden(wrapped(fault_filter(abort=FORBID)["typed_config"])), [], DENIED),
+    Case("override: unknown", overridden(UNKNOWN_CONFIG), [], REFUSED),
+    Case("override: unknown, wrapped", overridden(wrapped(UNKNOWN_CONFIG)), [], REFUSED),
+    Case("override: unknown but optional", overridden(wrapped(UNKNOWN_CONFIG, is_optional=True)), [], "v1"),
+    Case(
+        "override: optional and known",
+        overridden(wrapped(fault_filter(abort=FORBID)["typed_config"], is_optional=True)),
+        [],
+        DENIED,
+    ),
+    Case(
+        "override: optional, known and broken",
+        overridden(wrapped(fault_filter(abort={"grpc_status": 99})["typed_config"], is_optional=True)),
+        [],
+        REFUSED,
+    ),
+    Case("override: empty", overridden(wrapped()), [], REFUSED),
+    Case("override: of the router", overridden(ROUTER["typed_config"], "router"), [], REFUSED),
+    Case(
+        "override: of the router, optional",
+        overridden(wrapped(ROUTER["typed_config"], is_optional=True), "router"),
+        [],
+        "v1",
+    ),
+    Case(
+        "override: disabled",
+        overridden(wrapped(disabled=True)),
+        [],
+        "v1",
+        REFUSED,
+        DISABLED,
+        hcm=chain(fault_filter(abort=FORBID), ROUTER),
     ),
     # --- retries ---
     Case("retry: Istiod's default, once", retried(), fails("UNAVAILABLE 1"), "v1"),

@@ -80,6 +80,10 @@ class Theirs:
     async def close(self, target: str) -> None:
         await self._order({"close": target})
 
+    async def status(self) -> list[str]:
+        """What its CSDS says of each resource."""
+        return await self._order({"csds": True})
+
     async def _order(self, order: dict[str, Any]) -> list[str]:
         order["id"] = next(self.ids)
         answer = self.waiting[order["id"]] = asyncio.get_running_loop().create_future()
@@ -146,6 +150,45 @@ def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], 
     return hook_of
 
 
+@asynccontextmanager
+async def both(address: str, feature: str = "", **environ: str) -> AsyncIterator[tuple[Ours, Theirs]]:
+    """Our client and gRPC's, the latter with this environment, with a control plane of their own.
+
+    Both are told of the same feature of it.
+    """
+
+    def document(node: str) -> str:
+        servers = json.loads(bootstrap(node, address))
+        servers["xds_servers"][0]["server_features"] += [feature] if feature else []
+        return json.dumps(servers)
+
+    mesh = proxyless.Client(proxyless.Bootstrap.from_json(document("proxyless")))
+    async with mesh, grpc_s(document("grpc"), **environ) as theirs:
+        yield Ours(mesh), theirs
+
+
+@asynccontextmanager
+async def grpc_s(document: str, **environ: str) -> AsyncIterator[Theirs]:
+    """gRPC's client in a process of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(Path(grpc_driver.__file__))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**inherited, **environ, "GRPC_XDS_BOOTSTRAP_CONFIG": document},
+    )
+    theirs = Theirs(process)
+    readers = [asyncio.create_task(theirs.read_answers()), asyncio.create_task(theirs.listen())]
+    try:
+        yield theirs
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+        await asyncio.gather(*readers)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def plane() -> AsyncIterator[FakeControlPlane]:
     """The control plane, with the clusters in place."""
@@ -170,31 +213,9 @@ async def ours(plane: FakeControlPlane) -> AsyncIterator[Driver]:
         yield driver
 
 
-@asynccontextmanager
-async def grpcs_own(address: str) -> AsyncIterator[Theirs]:
-    """gRPC's own client with a control plane at `address`; it says nothing that is not kept in `said`."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
-    environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap("grpc", address)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(grpc_driver.__file__)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environ,
-    )
-    driver = Theirs(process)
-    readers = [asyncio.create_task(driver.read_answers()), asyncio.create_task(driver.listen())]
-    yield driver
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
-    await asyncio.gather(*readers)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     """gRPC's client."""
-    async with grpcs_own(plane.address) as driver:
+    async with grpc_s(bootstrap("grpc", plane.address)) as driver:
         await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
         yield driver

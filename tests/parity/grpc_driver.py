@@ -1,9 +1,10 @@
 """gRPC's own xDS client in a process of its own, driven by JSON lines.
 
 gRPC reads its bootstrap once a process and keeps one xDS client for all of it, so it lives apart from the
-tests. Two orders can come in, one a line. `{"id", "target", "method", "metadata", "n"}`, perhaps with a
+tests. Three orders can come in, one a line. `{"id", "target", "method", "metadata", "n"}`, perhaps with a
 "timeout", makes a call n times and is answered by `{"id", "results"}`, a result being "v1" or
-"UNAVAILABLE: why". `{"id", "close": target}` closes a channel. The end of the input ends the process.
+"UNAVAILABLE: why". `{"id", "close": target}` closes a channel. `{"id", "csds": true}` asks for the client's
+status: a line of JSON for each of its resources. The end of the input ends the process.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import sys
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+from envoy.admin.v3.config_dump_shared_pb2 import ClientResourceStatus
+from envoy.service.status.v3.csds_pb2 import ClientStatusResponse
 from grpc import aio
+from grpc_csds import ClientStatusDiscoveryServiceServicer
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
@@ -60,12 +64,32 @@ def from_json(metadata: list[list[str]]) -> Metadata:
     return tuple((k, base64.b64decode(v) if k.endswith("-bin") else v) for k, v in metadata)
 
 
+def resources_of(status: ClientStatusResponse) -> list[str]:
+    """What a CSDS answer says of each resource, the times left out."""
+    lines = []
+    for config in status.config:
+        for entry in config.generic_xds_configs:
+            said = {
+                "type": entry.type_url.rpartition(".")[2],
+                "name": entry.name,
+                "version": entry.version_info,
+                "status": ClientResourceStatus.Name(entry.client_status),
+                "config": entry.xds_config.value.hex(),
+                "updated": entry.HasField("last_updated"),
+                "refused": entry.error_state.version_info,
+            }
+            lines.append(json.dumps(said))
+    return sorted(lines)
+
+
 async def main() -> None:
     channels: dict[str, aio.Channel] = {}
 
     async def follow(order: dict[str, Any]) -> None:
         results: list[str] = []
-        if "close" in order:
+        if "csds" in order:
+            results = resources_of(ClientStatusDiscoveryServiceServicer.FetchClientStatus(None, None))
+        elif "close" in order:
             await channels.pop(order["close"]).close()
         else:
             target = order["target"]

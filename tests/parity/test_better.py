@@ -1,7 +1,7 @@
 """Where gRPC's own client leaves its users waiting, and ours beside it: one control plane, the same calls.
 
 What would take gRPC's client 15 seconds is cut short by a deadline, which ours has as well. That matching
-headers is linear there has no outcome but a cost: that is for `bench/`, as no test asserts a time.
+headers is linear there, and here by an index, has no outcome but a cost, and no test asserts a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 from tests.parity.cases import METHOD
-from tests.parity.conftest import Ours, Theirs, bootstrap, grpcs_own
+from tests.parity.conftest import Ours, Theirs, bootstrap, grpc_s
 
 NAME = "reviews:9080"
 TARGET = f"xds:///{NAME}"
@@ -80,7 +80,10 @@ async def scene() -> AsyncIterator[Scene]:
     notes = Notes()
     async with FakeControlPlane() as plane, Backend("v1") as v1, Backend("v2") as v2:
         config = proxyless.Bootstrap.from_json(bootstrap("proxyless", plane.address))
-        async with grpcs_own(plane.address) as theirs, proxyless.Client(config, observer=notes) as mesh:
+        async with (
+            grpc_s(bootstrap("grpc", plane.address)) as theirs,
+            proxyless.Client(config, observer=notes) as mesh,
+        ):
             yield Scene(plane, v1, v2, theirs, Ours(mesh), notes)
 
 

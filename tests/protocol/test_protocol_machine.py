@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from proxyless.protocol import ABSENT_AFTER, AdsMachine, Held, Request, Response, State
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from proxyless.held import DataErrors, Event, Held, State
+from proxyless.protocol import ABSENT_AFTER, OVERDUE_AFTER, AdsMachine, Denial, Request, Response
 from proxyless.resources import Kind
 
 from tests.fakes import resources as fake
@@ -50,6 +51,7 @@ WRONG = {kind: Kind.CLUSTER.type_url if kind is not Kind.CLUSTER else Kind.LISTE
 class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        self.policy = DataErrors()
         self.machine = AdsMachine()
         self.now = 0.0
         self.connected = False
@@ -57,6 +59,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.nonces = 0
         self.watched: dict[Kind, set[str]] = {kind: set() for kind in Kind}
         self.start_stream()
+
+    @initialize(policy=st.builds(DataErrors, st.booleans(), st.booleans(), st.booleans()))
+    def of_a_kind(self, policy: DataErrors) -> None:
+        self.policy, self.machine = policy, AdsMachine(policy)
 
     def start_stream(self) -> None:
         self.node_sent = False
@@ -96,8 +102,12 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.held() == before
 
     @precondition(lambda self: self.connected)
-    @rule(kind=KINDS, contents=st.lists(st.tuples(NAMES, WHATS), max_size=3))
-    def response(self, kind: Kind, contents: list[tuple[str, str]]) -> None:
+    @rule(
+        kind=KINDS,
+        contents=st.lists(st.tuples(NAMES, WHATS), max_size=3),
+        denied=st.dictionaries(NAMES, st.sampled_from([5, 7, 13, 14]), max_size=1),
+    )
+    def response(self, kind: Kind, contents: list[tuple[str, str]], denied: dict[str, int]) -> None:
         self.nonces += 1
         nonce, before = f"n{self.nonces}", self.held()
         accepted = self.machine.accepted_version(kind)
@@ -105,7 +115,8 @@ class AnyOrder(RuleBasedStateMachine):
             (WRONG[kind] if what == "wrong type" else kind.type_url, BYTES[kind, name, what])
             for name, what in contents
         )
-        self.machine.received(Response(kind.type_url, str(self.nonces), nonce, packed), self.now)
+        denials = tuple(Denial(name, code, "no") for name, code in denied.items())
+        self.machine.received(Response(kind.type_url, str(self.nonces), nonce, packed, denials), self.now)
         after = self.held()
         if kind not in self.asked:
             assert after == before
@@ -122,15 +133,21 @@ class AnyOrder(RuleBasedStateMachine):
             if key[0] is not kind:
                 assert now == was
             elif was.resource is not None and now.resource is None:
-                # A good resource is lost by proven deletion only.
-                assert kind.full_state and not blind and key[1] not in present
-                assert now.state is State.ABSENT
+                # A good resource is lost by proven deletion only, unless any error of the data is to end it.
+                if now.state is State.ABSENT:
+                    assert kind.full_state and not blind and key[1] not in present | denied.keys()
+                    assert self.policy.drops(Event.OMITTED)
+                else:
+                    assert self.policy.drops_on_error
+                    assert (key[1], "bad") in contents or denied.get(key[1]) in (5, 7)
             elif now.resource is not was.resource:
                 assert (key[1], "good") in contents or (key[1], "other") in contents
         for name, what in {name: what for name, what in contents if what in ("good", "other", "bad")}.items():
-            if (kind, name) in after:  # the last word counts
+            if (kind, name) in after and name not in denied:  # the last word counts
                 assert after[kind, name].state is (State.NACKED if what == "bad" else State.ACKED)
                 assert what == "bad" or after[kind, name].data == BYTES[kind, name, what]
+        for name in denied:
+            assert (kind, name) not in after or after[kind, name].state is State.DENIED
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 14.0, 15.0, 100.0]))
     def tick(self, seconds: float) -> None:
@@ -139,8 +156,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.machine.tick(self.now)
         for key, after in self.held().items():
             if after != before[key]:
-                assert (before[key].state, after.state) == (State.REQUESTED, State.ABSENT)
-                assert seconds
+                assert before[key].state is State.REQUESTED and seconds
+                overdue = after.state is State.OVERDUE and self.policy.slow_is_trouble
+                assert overdue or after.state is State.ABSENT
 
     @rule()
     def send(self) -> None:
@@ -178,7 +196,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def nobody_waits_for_ever(self) -> None:
         self.send()
-        self.now += ABSENT_AFTER
+        self.now += OVERDUE_AFTER if self.policy.slow_is_trouble else ABSENT_AFTER
         self.machine.tick(self.now)
         assert not [key for key, held in self.held().items() if held.state is State.REQUESTED]
 
@@ -200,11 +218,15 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def states_mean_what_they_say(self) -> None:
         for held in self.held().values():
-            assert bool(held.error) == (held.state is State.NACKED)
+            assert bool(held.error) == (held.state not in (State.REQUESTED, State.ACKED))
             if held.state is State.ACKED:
                 assert held.resource is not None
-            if held.state in (State.REQUESTED, State.ABSENT):
-                assert (held.resource, held.version, held.data) == (None, "", b"")
+            if held.state in (State.REQUESTED, State.OVERDUE):
+                assert held.resource is None
+            if held.state is State.ABSENT and self.policy.drops(Event.OMITTED):
+                assert held.resource is None
+            if held.resource is None:
+                assert (held.version, held.data) == ("", b"")
 
     @invariant()
     def only_what_was_asked_for_has_a_timer(self) -> None:
@@ -218,7 +240,7 @@ class AnyOrder(RuleBasedStateMachine):
         if not self.connected:
             assert due is None
         elif waiting:
-            assert due is not None and due <= self.now + ABSENT_AFTER
+            assert due is not None and due <= self.now + OVERDUE_AFTER
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -4,84 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Any
 
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import Resource as Wrapper
-from proxyless.protocol import (
-    ABSENT_AFTER,
-    RECHECK_AFTER,
-    TRANSITIONS,
-    AdsMachine,
-    Event,
-    Held,
-    Request,
-    Response,
-    State,
-)
+from proxyless.held import TRANSITIONS, Event, State
+from proxyless.protocol import ABSENT_AFTER, NOT_THERE, RECHECK_AFTER, Request, Response
 from proxyless.resources import Kind, Listener
 
 from tests.fakes import resources as fake
-
-LDS, RDS, CDS, EDS = Kind.LISTENER, Kind.ROUTE_CONFIG, Kind.CLUSTER, Kind.ENDPOINTS
-
-GOOD = {
-    LDS: fake.listener,
-    RDS: lambda name: fake.route_config(name, [fake.route("c")]),
-    CDS: fake.cluster,
-    EDS: lambda name: fake.endpoints(name, "10.0.0.1:80"),
-}
-BAD = {
-    LDS: lambda name: fake.Listener(name=name),
-    RDS: lambda name: fake.route_config(name, [{"match": {"prefix": ""}}]),
-    CDS: lambda name: fake.Cluster(name=name),
-    EDS: lambda name: fake.endpoints(name, "10.0.0.1:80", priority=1),
-}
-
-
-class Talk:
-    """A machine and the other end of its stream, with a clock that only moves when told."""
-
-    def __init__(self, *watched: tuple[Kind, str], connected: bool = True) -> None:
-        self.machine = AdsMachine()
-        self.now = 100.0
-        self._nonces = 0
-        for kind, name in watched:
-            self.machine.watch(kind, name)
-        if connected:
-            self.machine.connected()
-
-    def requests(self) -> list[Request]:
-        return self.machine.take_requests(self.now)
-
-    def request(self) -> Request:
-        (only,) = self.requests()
-        return only
-
-    def answer(self, kind: Kind, *resources: Any, version: str = "1") -> str:
-        """A response with these messages (bytes go as they are); returns its nonce."""
-        self._nonces += 1
-        nonce = f"n{self._nonces}"
-        packed = tuple(
-            (kind.type_url, each)
-            if isinstance(each, bytes)
-            else (fake.type_url(each), each.SerializeToString())
-            for each in resources
-        )
-        self.machine.received(Response(kind.type_url, version, nonce, packed), self.now)
-        return nonce
-
-    def after(self, seconds: float) -> None:
-        self.now += seconds
-        self.machine.tick(self.now)
-
-    def state(self, kind: Kind, name: str) -> State:
-        return self.held(kind, name).state
-
-    def held(self, kind: Kind, name: str) -> Held:
-        held = self.machine.held(kind, name)
-        assert held is not None
-        return held
+from tests.protocol.talk import BAD, CDS, EDS, GOOD, LDS, RDS, Talk
 
 
 def kinds_and_names(requests: Iterable[Request]) -> list[tuple[Kind, tuple[str, ...]]]:
@@ -93,9 +24,15 @@ def kinds_and_names(requests: Iterable[Request]) -> list[tuple[Kind, tuple[str, 
 
 def test_the_table_has_every_step_and_no_other() -> None:
     for state, event in product(State, Event):
-        timed = event is Event.EXPIRED and state is not State.REQUESTED
+        timed = event in (Event.EXPIRED, Event.OVERDUE) and state is not State.REQUESTED
         assert ((state, event) in TRANSITIONS) is not timed
-    ends = {Event.VALID: State.ACKED, Event.INVALID: State.NACKED}
+    ends = {
+        Event.VALID: State.ACKED,
+        Event.INVALID: State.NACKED,
+        Event.DENIED: State.DENIED,
+        Event.TROUBLED: State.DENIED,
+        Event.OVERDUE: State.OVERDUE,
+    }
     assert all(after is ends.get(event, State.ABSENT) for (_, event), after in TRANSITIONS.items())
 
 
@@ -407,7 +344,7 @@ def test_a_refused_resource_that_is_deleted_is_gone(kind: Kind) -> None:
     talk.answer(kind, BAD[kind]("a"))
     talk.answer(kind)
     assert talk.held(kind, "a").state is State.ABSENT
-    assert (talk.held(kind, "a").resource, talk.held(kind, "a").error) == (None, "")
+    assert (talk.held(kind, "a").resource, talk.held(kind, "a").error) == (None, NOT_THERE)
 
 
 @pytest.mark.parametrize("kind", [LDS, CDS])

@@ -32,30 +32,42 @@ class Locality:
 class Bootstrap:
     """The control plane's address and this node's identity.
 
-    `from_env` is what a program wants; `from_json` and `from_file` read gRPC's bootstrap format. All raise
-    BootstrapError, naming the variable, file or field.
+    `from_env` is what a program wants; `from_json` and `from_file` read gRPC's bootstrap format (gRFC A27).
+    All raise BootstrapError, naming the variable, file or field.
     """
 
     server: str
     """`host:port` of the control plane."""
     node_id: str
+    """Who this process is, to the control plane (`Node.id`)."""
     cluster: str = ""
+    """The group of processes it belongs to (`Node.cluster`)."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What else the control plane is told (`Node.metadata`); Istiod reads labels and namespace from it."""
     locality: Locality = Locality()
+    """Region, zone and sub-zone of the process (`Node.locality`)."""
     source: str = "code"
     """What it was read from, for messages."""
     tls: TlsFiles | None = None
     """How to reach the control plane over TLS; None is plaintext."""
+    server_features: frozenset[str] = frozenset()
+    """What the control plane is known for (gRFCs A53, A88); those without a meaning here are let be."""
 
     @property
     def identity(self) -> str:
         """Two bootstraps with the same identity may share one Client."""
         tls = None if self.tls is None else asdict(self.tls)
-        return json.dumps([self.server, self.node_id, self.cluster, self.metadata, tls], sort_keys=True)
+        features = sorted(self.server_features)
+        return json.dumps(
+            [self.server, self.node_id, self.cluster, self.metadata, tls, features], sort_keys=True
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Bootstrap:
-        """Read GRPC_XDS_BOOTSTRAP (a file), else GRPC_XDS_BOOTSTRAP_CONFIG (JSON), else XDS_ADDRESS."""
+        """Read GRPC_XDS_BOOTSTRAP (a file), else GRPC_XDS_BOOTSTRAP_CONFIG (JSON), else XDS_ADDRESS.
+
+        Raises BootstrapError where none of them is set, or the one that is cannot be used.
+        """
         environ = os.environ if environ is None else environ
         if path := environ.get("GRPC_XDS_BOOTSTRAP"):
             return cls.from_file(path)
@@ -70,7 +82,10 @@ class Bootstrap:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Bootstrap:
-        """Read gRPC's bootstrap JSON from a file."""
+        """Read gRPC's bootstrap JSON from a file.
+
+        Raises BootstrapError where it cannot be read, or what it says cannot be used.
+        """
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
@@ -81,7 +96,10 @@ class Bootstrap:
 
     @classmethod
     def from_json(cls, text: str, source: str = "bootstrap JSON") -> Bootstrap:
-        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used, others are only logged."""
+        """Read gRPC's bootstrap JSON; the first of its `xds_servers` is used, others are only logged.
+
+        `source` is what errors call it. Raises BootstrapError, naming the field.
+        """
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
@@ -95,6 +113,7 @@ class Bootstrap:
             _report_ignored_servers(source, len(servers) - 1)
         server = reader.object(servers[0], "xds_servers[0]")
         tls = reader.credentials(server.get("channel_creds"))
+        features = reader.list(server.get("server_features", []), "xds_servers[0].server_features")
         node = reader.object(root.get("node", {}), "node")
         locality = reader.object(node.get("locality", {}), "node.locality")
         return cls(
@@ -112,6 +131,9 @@ class Bootstrap:
                 )
             ),
             tls=tls,
+            server_features=frozenset(
+                reader.string(each, f"xds_servers[0].server_features[{i}]") for i, each in enumerate(features)
+            ),
             source=source,
         )
 
@@ -186,6 +208,7 @@ def _from_pod(address: str, environ: Mapping[str, str]) -> Bootstrap:
         node_id=f"sidecar~{ip}~{pod}.{namespace}~{namespace}.svc.cluster.local",
         metadata=metadata,
         tls=_istio_tls(server, metadata["CLUSTER_ID"], environ),
+        server_features=frozenset(filter(None, environ.get("XDS_SERVER_FEATURES", "").split(","))),
         source="XDS_ADDRESS",
     )
 

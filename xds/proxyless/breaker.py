@@ -1,4 +1,4 @@
-"""Circuit breaking: how many calls a cluster may have in flight, in the whole process (gRFC A32)."""
+"""What is counted in the whole process: calls in flight, retries, active faults (gRFCs A32, A33)."""
 
 from __future__ import annotations
 
@@ -36,5 +36,29 @@ class CallCounter:
         return self._counts.get(key, 0)
 
 
+class Gauge:
+    """Counts what goes on now."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._lock = Lock()
+
+    def enter(self) -> None:
+        """One more."""
+        with self._lock:
+            self.value += 1
+
+    def leave(self) -> None:
+        """One less."""
+        with self._lock:
+            self.value -= 1
+
+
 IN_FLIGHT = CallCounter()
-"""The process-wide counter, by cluster and EDS name."""
+"""The calls in flight, by cluster and EDS name."""
+
+RETRIES = CallCounter()
+"""The calls that are being retried, by the same."""
+
+ACTIVE_FAULTS = Gauge()
+"""The calls that are being delayed or aborted by a fault."""

@@ -62,7 +62,10 @@ class Channel(aio.Channel):
         await self.close()
 
     async def close(self, grace: float | None = None) -> None:
-        """Take no new calls, give those in flight `grace` seconds, cancel the rest."""
+        """Take no new calls, give those in flight `grace` seconds, cancel the rest.
+
+        Raises ValueError for a negative grace.
+        """
         if grace and grace < 0:
             raise ValueError(f"grace must be non-negative, got {grace}.")
         if self._closed:
@@ -90,14 +93,20 @@ class Channel(aio.Channel):
         return self._active.connectivity(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        """Return once `get_state` is another."""
+        """Return once `get_state` is another.
+
+        Raises grpc.aio.UsageError once the channel is closed.
+        """
         while (state := self.get_state()) is last_observed_state:
             if state is grpc.ChannelConnectivity.SHUTDOWN:
                 raise self._closed_error()
             await self._active.changed()
 
     async def channel_ready(self) -> None:
-        """Return once the state is READY, connecting where needed."""
+        """Return once the state is READY, connecting where needed.
+
+        Raises grpc.aio.UsageError where the channel is closed.
+        """
         while (state := self.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
             if state is grpc.ChannelConnectivity.SHUTDOWN:
                 raise self._closed_error()

@@ -19,9 +19,11 @@ from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
 from .explain import Decision, explain
+from .held import DataErrors, Held, State
 from .names import parse_target
 from .observer import Observer
-from .protocol import AdsMachine, Held, State
+from .pools import Pool
+from .protocol import AdsMachine
 from .resources import Kind
 from .routing import Fallback
 from .subchannels import SubchannelPool
@@ -69,7 +71,7 @@ class AdsClient:
                 "a proxyless.Client needs a running event loop: make it in a coroutine"
             ) from None
         self._born = _generation
-        self._calls: list[weakref.WeakSet[aio.Call]] = []
+        self._calls: list[weakref.WeakSet[Any]] = []
         """The calls of each channel that has not been closed, whether the channel itself is still there."""
         self.bootstrap = bootstrap
         self.fallback: Fallback = fallback
@@ -77,7 +79,7 @@ class AdsClient:
         self.rng = rng or random.Random()
         self._reconnect = reconnect
         self._max_response = max_response
-        self._machine = AdsMachine()
+        self._machine = AdsMachine(DataErrors.of(bootstrap.server_features))
         self._pool = SubchannelPool()
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
         self._watched: set[Key] = set()
@@ -121,7 +123,7 @@ class AdsClient:
             self.detach(active)
 
     def config_dump(self) -> dict[str, Any]:
-        """Every resource with its version, state and last error, as plain dicts."""
+        """Return every resource with its version, state and last error, as plain dicts."""
         return config_dump(self.bootstrap, self._machine, self._targets.values())
 
     async def close(self) -> None:
@@ -150,11 +152,11 @@ class AdsClient:
         """Whether `close` was called."""
         return self._closed
 
-    def adopt(self, calls: weakref.WeakSet[aio.Call]) -> None:
+    def adopt(self, calls: weakref.WeakSet[Any]) -> None:
         """Cancel these calls, too, when it is closed; until `release`."""
         self._calls.append(calls)
 
-    def release(self, calls: weakref.WeakSet[aio.Call]) -> None:
+    def release(self, calls: weakref.WeakSet[Any]) -> None:
         """Leave these calls to whoever closes their channel."""
         self._calls = [each for each in self._calls if each is not calls]
 
@@ -167,20 +169,37 @@ class AdsClient:
         target: str,
         credentials: grpc.ChannelCredentials | None = None,
         options: Sequence[tuple[str, Any]] = (),
+        pool: Pool[Any] | None = None,
     ) -> ActiveTarget:
-        """Take a share in a target; give it back with `detach`."""
+        """Take a share in a target; give it back with `detach`.
+
+        `pool` connects to its endpoints; by default that is the Client's own, which speaks gRPC.
+        """
         self.check_usable()
         parsed = parse_target(target)
-        key = (parsed.listener, credentials, tuple(options))
+        key = (parsed.listener, credentials, tuple(options), pool)
         active = self._targets.get(key)
         if active is None:
-            active = ActiveTarget(parsed, self._pool, self.draw, self.fallback, credentials, options)
+            active = ActiveTarget(parsed, pool or self._pool, self.draw, self.fallback, credentials, options)
             self._targets[key] = active
             self._refresh([active])
             if self._task is None:
                 self._task = self._loop.create_task(self._run(), name="proxyless ADS")
         active.users += 1
         return active
+
+    def held(self, kind: Kind) -> dict[str, Held]:
+        """What is held of a resource type, by name; times in it are on the clock of `now`."""
+        return self._machine.watched(kind)
+
+    def now(self) -> float:
+        """The event loop's clock, in seconds."""
+        return self._loop.time()
+
+    def ambient(self, active: ActiveTarget, cluster: str) -> str:
+        """What the control plane's side may have to do with the trouble of a cluster; empty for nothing."""
+        wrong = active.dependencies.ambient(self._machine.held, cluster, self._machine.stream_error)
+        return f" (meanwhile: {'; '.join(wrong)})" if wrong else ""
 
     def detach(self, active: ActiveTarget) -> None:
         """Give a share back; the last one drops the target's resources."""
@@ -346,8 +365,11 @@ class AdsClient:
             _log.error("refused %s %s", kind.value, held.error)
             self.observe(self.observer.resource_refused, kind, name, held.error)
         elif held.state is State.ABSENT:
-            _log.warning("%s resource %r does not exist in the control plane", kind.value, name)
+            kept = "; the version in force is kept (ignore_resource_deletion)" if held.resource else ""
+            _log.warning("%s resource %r does not exist in the control plane%s", kind.value, name, kept)
             self.observe(self.observer.resource_absent, kind, name)
+        elif held.state in (State.DENIED, State.OVERDUE):
+            _log.warning("%s resource %r cannot be had: %s", kind.value, name, held.error)
         else:
             self.observe(self.observer.resource_updated, kind, name, held.version)
             self._report_notes(kind, name, held)

@@ -9,23 +9,22 @@ from functools import partial
 from typing import Any
 
 import grpc
-from grpc import aio
 
 from .balance import Ask, OutlierDetector, Picker, Readiness, Status, draw_drop, make_picker
 from .balance.priorities import addresses, usable_by_priority
-from .breaker import IN_FLIGHT
+from .breaker import IN_FLIGHT, RETRIES
 from .depgraph import ClusterConfig, Failed, LeafOutcome, Pending
 from .dns import NameWatch, look_up
 from .match import Draw
+from .pools import Link, Pool, SubchannelKey
 from .resources import Cluster, DnsDiscovery, EdsDiscovery, Endpoints
-from .subchannels import Subchannel, SubchannelKey, SubchannelPool
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
     """What the clusters of one target connect with."""
 
-    pool: SubchannelPool
+    pool: Pool[Any]
     authority: str
     credentials: grpc.ChannelCredentials | None = None
     options: tuple[tuple[str, Any], ...] = ()
@@ -45,7 +44,7 @@ class ActiveCluster:
         self._connections = connections
         self._draw = draw
         self._changed = changed
-        self._subchannels: dict[str, Subchannel] = {}
+        self._subchannels: dict[str, Link] = {}
         self._awake = False
         self._names: NameWatch | None = None
         self._outliers: OutlierDetector | None = None
@@ -160,7 +159,7 @@ class ActiveCluster:
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def pick(self, avoid: frozenset[str], request_hash: int | None) -> Subchannel | Status:
+    def pick(self, avoid: frozenset[str], request_hash: int | None) -> Link | Status:
         """Return the subchannel for the next call, else whether it waits or has to be decided anew.
 
         `avoid` names the addresses a retry has tried already.
@@ -190,23 +189,33 @@ class ActiveCluster:
             return None
         return f"circuit breaker: {cluster.max_requests} calls are in flight already"
 
+    def enter_retry(self) -> Callable[[], None] | None:
+        """Count one more call that is being retried; returns what counts it off, None where it may not be."""
+        cluster = self.cluster
+        if cluster is None or cluster.max_retries is None:
+            return _nothing
+        key = _breaker_key(cluster)
+        return partial(RETRIES.leave, key) if RETRIES.enter(key, cluster.max_retries) else None
+
     def leave(self) -> None:
         """Take back an `enter` that led to no call."""
         assert self.cluster is not None
         IN_FLIGHT.leave(_breaker_key(self.cluster))
 
-    def started(self, subchannel: Subchannel, call: aio.Call) -> None:
+    def started(self, subchannel: Link, call: Any) -> None:
         """Take note of a call in flight, until it ends."""
         assert self.cluster is not None
         self._connections.pool.started(subchannel, call)
         call.add_done_callback(partial(self._ended, subchannel, _breaker_key(self.cluster)))
 
-    def _ended(self, subchannel: Subchannel, breaker: tuple[str, str], call: aio.Call) -> None:
+    def _ended(self, subchannel: Link, breaker: tuple[str, str], call: Any) -> None:
         if not self._connections.pool.finished(subchannel, call):
             return
         IN_FLIGHT.leave(breaker)
         if self._outliers is not None:
-            task = asyncio.get_running_loop().create_task(self._judge_call(subchannel.key.address, call))
+            task = asyncio.get_running_loop().create_task(
+                self._judge_call(subchannel.key.address, call, self._outliers)
+            )
             self._judging.add(task)
             task.add_done_callback(self._judging.discard)
 
@@ -236,10 +245,8 @@ class ActiveCluster:
             if self._outliers.ejected != before:
                 self._on_readiness()
 
-    async def _judge_call(self, address: str, call: aio.Call) -> None:
-        code = (await call.code()).value[0]
-        now = asyncio.get_running_loop().time()
-        if self._outliers is not None and self._outliers.ended(address, code, now):
+    async def _judge_call(self, address: str, call: Any, outliers: OutlierDetector) -> None:
+        if await self._connections.pool.judge(call, address, outliers) and self._outliers is outliers:
             self._on_readiness()
 
     def _stop_judging(self) -> None:
@@ -247,6 +254,10 @@ class ActiveCluster:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
+
+
+def _nothing() -> None:
+    """Count nothing off."""
 
 
 def _breaker_key(cluster: Cluster) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .fault import effective_policies
+from .held import Held, State
 from .match import RouteTable, select_virtual_host
-from .protocol import Held, State
 from .resources import (
     NO_EDITS,
     AggregateDiscovery,
@@ -106,9 +106,10 @@ class Config:
             self.listener.faults, self.table.virtual_host.faults, route.faults, weighted
         )
 
-    def edits(self, route: Route, cluster: WeightedCluster) -> tuple[MessageEdits, ...]:
+    def edits(self, route: Route, cluster: WeightedCluster | None) -> tuple[MessageEdits, ...]:
         """What is done to the headers of a call, level by level in the order in which it is done."""
-        levels = (cluster.edits, route.edits, self.table.virtual_host.edits, self.route_config.edits)
+        weighted = NO_EDITS if cluster is None else cluster.edits
+        levels = (weighted, route.edits, self.table.virtual_host.edits, self.route_config.edits)
         ordered = reversed(levels) if self.route_config.specific_edits_win else levels
         return tuple(level for level in ordered if level is not NO_EDITS)
 
@@ -148,6 +149,24 @@ class Dependencies:
                 self._clusters(old.table, lookup, needs, stream_error),
             )
         self.needs, self.outcome = frozenset(needs), new
+
+    def ambient(self, lookup: Lookup, cluster: str, stream_error: str) -> tuple[str, ...]:
+        """What is wrong with the news of a cluster, while what is in force serves on (gRFC A88).
+
+        Where its endpoints fail as well, this may be why.
+        """
+        outcome = self.outcome.clusters.get(cluster) if isinstance(self.outcome, Config) else None
+        of_cluster = {(Kind.CLUSTER, cluster)}
+        if isinstance(outcome, ClusterConfig) and isinstance(outcome.cluster.discovery, EdsDiscovery):
+            of_cluster.add((Kind.ENDPOINTS, outcome.cluster.discovery.name))
+        wrong = [stream_error] if stream_error else []
+        for key in sorted(self.needs, key=lambda key: (list(Kind).index(key[0]), key[1])):
+            if key[0] in (Kind.CLUSTER, Kind.ENDPOINTS) and key not in of_cluster:
+                continue
+            held = lookup(*key)
+            if held is not None and held.resource is not None and held.state is not State.ACKED:
+                wrong.append(_trouble(key, held).reason)
+        return tuple(wrong)
 
     def _with_routes(self, listener: Listener, lookup: Lookup, needs: set[Key], stream_error: str) -> Outcome:
         routes = listener.route_config
@@ -288,10 +307,21 @@ class _LoopError(Exception):
 
 
 def _missing(key: Key, held: Held | None, stream_error: str) -> Pending | Failed:
-    kind, name = key
-    word = f"{kind.value} resource {name!r}"
+    word = _word(key)
     if held is None or held.state is State.REQUESTED:
         return Failed(f"{word} cannot be had: {stream_error}", True) if stream_error else Pending(word)
+    return _trouble(key, held)
+
+
+def _word(key: Key) -> str:
+    kind, name = key
+    return f"{kind.value} resource {name!r}"
+
+
+def _trouble(key: Key, held: Held) -> Failed:
+    word = _word(key)
     if held.state is State.ABSENT:
         return Failed(f"{word} does not exist in the control plane")
+    if held.state in (State.DENIED, State.OVERDUE):
+        return Failed(f"{word} cannot be had: {held.error}", held.state is State.OVERDUE)
     return Failed(f"{word} was refused: {held.error}")

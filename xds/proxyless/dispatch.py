@@ -13,16 +13,19 @@ from typing import Any, Literal, TypeAlias, cast
 import grpc
 from grpc import aio
 
+from .attempts import Retrying, asked_to_wait, failure_before_headers, failure_of, retriable
 from .balance import Status
 from .client import AdsClient
-from .depgraph import Config, Failed
-from .edits import edited
+from .clusters import ActiveCluster
+from .deciding import Decider, Undecided, earlier
+from .depgraph import Config
+from .edits import edited, edited_answer
 from .match import CallHeaders
 from .mirror import Mirrors
 from .replay import Replay
-from .resources import MessageEdits, RetryPolicy
-from .retry import backoff, may_retry, pushback
-from .routing import Chosen, Course, Refused, describe
+from .resources import MessageEdits
+from .retry import backoff
+from .routing import Chosen, Course, describe
 from .subchannels import Subchannel
 from .targets import ActiveTarget
 
@@ -72,6 +75,8 @@ class CallSpec:
     """What is done to the headers of its last attempt."""
     dropped: str | None = None
     """Why the call must not be sent, decided when it was made."""
+    cluster: ActiveCluster | None = None
+    """Which one its last attempt went to."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
 
@@ -80,16 +85,14 @@ class CallSpec:
         levels = [level.response for level in self.edits if level.response]
         if not levels or self.course is None:
             return metadata
-        return aio.Metadata(*edited(tuple(metadata or ()), levels, self.course.call.get))
+        return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
-class Dispatcher:
+class Dispatcher(Decider):
     """Sends the calls of one channel."""
 
     def __init__(self, client: AdsClient, active: ActiveTarget) -> None:
-        self._client = client
-        self._active = active
-        self._loop = asyncio.get_running_loop()
+        super().__init__(client, active)
         self._mirrors = Mirrors(active, client.draw)
 
     def close(self) -> None:
@@ -118,9 +121,10 @@ class Dispatcher:
         tried: list[str] = []
         last: aio.Call | None = None
         backoffs = 0
+        retrying = Retrying()
         try:
             while True:
-                config, choice = await self._decide(spec, last)
+                config, choice = await self._decide(spec, retrying=last is not None)
                 if choice is None:
                     assert last is not None
                     return last
@@ -130,7 +134,7 @@ class Dispatcher:
                 deadline = self._deadline(config, choice, spec)
                 until = deadline
                 if policy is not None and policy.per_try_timeout is not None:
-                    until = _earlier(deadline, self._loop.time() + policy.per_try_timeout)
+                    until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
                 started = self._start(spec, choice, until, tried, replay)
                 if isinstance(started, str):
                     await self._wait(deadline, started)
@@ -145,11 +149,12 @@ class Dispatcher:
                     spec.attempt.set_result(last)
                 if policy is None:
                     return last
-                failure = await (_failure(last) if replay is None else _failure_before_headers(last))
+                failure = await (failure_of(last) if replay is None else failure_before_headers(last))
+                retrying.end()
                 slow = until != deadline and until is not None and self._loop.time() >= until
-                if failure is None or not _retriable(policy, failure, len(tried), replay, slow):
+                if failure is None or not retriable(policy, failure, len(tried), replay, slow=slow):
                     return last
-                wait = pushback(_last(failure.trailing_metadata(), "grpc-retry-pushback-ms"))
+                wait = asked_to_wait(failure)
                 if wait is None:
                     backoffs += 1
                     wait = backoff(policy, backoffs, self._client.rng.uniform)
@@ -157,103 +162,16 @@ class Dispatcher:
                     backoffs = 0  # a failure after a push-back waits as after the first (gRFC A6)
                 if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
                     return last
+                assert spec.cluster is not None
+                if not retrying.begin(spec.cluster):
+                    return last
                 await self._sleep(wait)
                 uri, path, code = self._active.target.uri, spec.method.path, failure.code().name
                 self._client.observe(self._client.observer.call_retried, uri, path, code, len(tried))
         finally:
+            retrying.end()
             if replay is not None and last is not None:
                 last.add_done_callback(lambda _: replay.close())
-
-    # --- deciding -----------------------------------------------------------------------------------------
-
-    async def _decide(self, spec: CallSpec, last: aio.Call | None) -> tuple[Config, Chosen | None]:
-        """Wait until the call has a cluster that can serve it, injecting its fault on the way.
-
-        For a retry, `last` is the attempt that failed: where nothing else can be had, that is the answer.
-        """
-        while True:
-            if self._client.closed:
-                raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
-            config = self._active.outcome
-            deadline = spec.deadline
-            if isinstance(config, Failed):
-                waiting_for = self._wait_or_fail(spec, config.reason)
-            elif not isinstance(config, Config):
-                waiting_for = config.what
-            else:
-                choice = self._choose(config, spec)
-                if isinstance(choice, Refused):
-                    raise self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
-                deadline = self._deadline(config, choice, spec)
-                if choice.fault:
-                    await self._inject(spec, choice, deadline)
-                    continue
-                if choice.status is Status.USABLE:
-                    return config, choice
-                if choice.status is Status.UNUSABLE and last is not None and not spec.wait_for_ready:
-                    return config, None
-                assert choice.cluster is not None  # only an abort has none, and that was injected
-                waiting_for = (
-                    f"route {describe(choice.route)}: cluster {choice.cluster.name}: {choice.reason}"
-                )
-                if choice.status is Status.UNUSABLE:
-                    waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
-            await self._wait(deadline, waiting_for)
-
-    def _choose(self, config: Config, spec: CallSpec) -> Chosen | Refused:
-        if spec.course is None or spec.course.table is not config.table:
-            call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
-            spec.course = self._active.course(config, call)
-        return self._active.choose(config, spec.course)
-
-    def _deadline(self, config: Config, choice: Chosen, spec: CallSpec) -> float | None:
-        """When the call has to be over: the caller's deadline or the route's timeout, both from its start."""
-        timeout = config.timeout(choice.action)
-        return spec.deadline if timeout is None else _earlier(spec.deadline, spec.started + timeout)
-
-    def _wait_or_fail(self, spec: CallSpec, reason: str, skipped: tuple[str, ...] = ()) -> str:
-        if spec.wait_for_ready:
-            return reason
-        raise self._error(grpc.StatusCode.UNAVAILABLE, reason, skipped)
-
-    async def _wait(self, deadline: float | None, what: str) -> None:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._active.changed()
-        except TimeoutError:
-            raise self._error(
-                grpc.StatusCode.DEADLINE_EXCEEDED, f"deadline exceeded while waiting: {what}"
-            ) from None
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait so long; a closed Client ends it, and whoever decides next sees that."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self._client.closed:
-                    await self._active.changed()
-        except TimeoutError:
-            return
-
-    async def _inject(self, spec: CallSpec, choice: Chosen, deadline: float | None) -> None:
-        fault = choice.fault
-        self._active.active_faults += 1
-        try:
-            if fault.delay:
-                end = self._loop.time() + fault.delay
-                until = end if deadline is None else min(deadline, end)
-                await self._sleep(until - self._loop.time())
-                if until < end and not self._client.closed:
-                    raise self._error(
-                        grpc.StatusCode.DEADLINE_EXCEEDED,
-                        f"deadline exceeded in a delay injected by route {describe(choice.route)}",
-                    )
-        finally:
-            self._active.active_faults -= 1
-        if fault.abort is not None:
-            reason = f"fault injected by route {describe(choice.route)}"
-            raise self._error(_CODES[fault.abort], reason, choice.skipped)
-        assert spec.course is not None
-        spec.course.suffered(choice.route)
 
     # --- sending ------------------------------------------------------------------------------------------
 
@@ -311,6 +229,7 @@ class Dispatcher:
             cluster.leave()
             raise
         cluster.started(subchannel, call)
+        spec.cluster = cluster
         if choice.action.mirrors and not tried and not method.streams_requests:
             self._mirror(spec, choice, deadline, metadata)
         uri, route = self._active.target.uri, describe(choice.route)
@@ -338,58 +257,14 @@ class Dispatcher:
 
         self._mirrors.copy(choice.action.mirrors, start)
 
+    def _headers(self, spec: Undecided) -> CallHeaders:
+        assert isinstance(spec, CallSpec)
+        return CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
+
+    def _aborted(self, status: int, reason: str, skipped: tuple[str, ...]) -> aio.AioRpcError:
+        return self._error(_CODES[status], reason, skipped)
+
     def _error(self, code: grpc.StatusCode, reason: str, skipped: tuple[str, ...] = ()) -> aio.AioRpcError:
         because = f" (before: {'; '.join(skipped)})" if skipped else ""
         details = f"{self._active.target.uri}: {reason}{because}"
         return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details, details)
-
-
-async def _failure(call: Any) -> aio.AioRpcError | None:
-    """Wait for the end of an attempt with one response; returns the failure to be retried, if it is one."""
-    try:
-        await call
-    except aio.AioRpcError as error:
-        return error
-    except Exception:  # noqa: BLE001 - nothing of it was sent; whoever awaits the call is told why
-        return None
-    return None
-
-
-async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
-    """The same for a call that is being written to: with response headers it is the one that counts."""
-    headers = asyncio.create_task(call.initial_metadata())
-    ended = asyncio.create_task(_failure(call))
-    try:
-        await asyncio.wait((headers, ended), return_when=asyncio.FIRST_COMPLETED)
-        # Empty ones say nothing: grpc.aio gives them for a response without headers, too.
-        return None if headers.done() and headers.result() and not ended.done() else await ended
-    except asyncio.CancelledError:
-        ended.cancel()
-        raise
-    finally:
-        headers.cancel()
-
-
-def _retriable(
-    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, slow: bool
-) -> bool:
-    """Whether another attempt may follow: none does once response headers came (gRFC A6).
-
-    `slow` tells that the attempt took longer than one may.
-    """
-    committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
-    return not committed and may_retry(policy, failure.code().value[0], attempts, slow=slow)
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
-
-
-def _last(metadata: Any, key: str) -> str | bytes | None:
-    found = None
-    for name, value in metadata or ():
-        if name == key:
-            found = value
-    return found

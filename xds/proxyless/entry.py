@@ -23,7 +23,8 @@ class Client(AdsClient):
     wait, in seconds, between attempts to reach the control plane; `max_response` how many bytes one of its
     responses may have. `rng` and `observer` are injected.
 
-    Use as an async context manager, or call `close`. Raises ClosedError where there is no running event loop.
+    Use as an async context manager, or call `close`. Raises ClosedError where there is no running event loop,
+    and ValueError for another `fallback`.
     """
 
     def channel(
@@ -67,7 +68,10 @@ def secure_channel(
     compression: grpc.Compression | None = None,
     interceptors: Sequence[aio.ClientInterceptor] | None = None,
 ) -> Channel:
-    """Return a channel like `insecure_channel`'s whose connections to endpoints use `credentials`."""
+    """Return a channel like `insecure_channel`'s whose connections to endpoints use `credentials`.
+
+    The signature is `grpc.aio.secure_channel`'s. Raises what `insecure_channel` raises.
+    """
     return _channel(target, credentials, options, compression, interceptors)
 
 

@@ -14,6 +14,7 @@ from .clusters import ActiveCluster
 from .depgraph import Config, Failed, Pending
 from .match import CallHeaders, Step
 from .resources import ClusterAction, FaultPolicy, RetryPolicy, Route
+from .retry import GRPC_ATTEMPTS
 from .routing import Chosen, Refused, describe
 from .targets import ActiveTarget
 
@@ -42,30 +43,44 @@ class Decision:
     """
 
     target: str
+    """The target as it was given."""
     method: str
+    """The path of the call, `/package.Service/Method`."""
     listener: str
+    """The name asked for in LDS."""
     route_config: str | None = None
+    """The name asked for in RDS, or of the routes in the listener."""
     virtual_host: str | None = None
+    """The name of the virtual host whose domains match the authority."""
     route: RouteName | None = None
+    """The name of the route, a `str` that also has its `index` in the virtual host."""
     cluster: str | None = None
+    """The cluster that was drawn."""
     clusters: dict[str, int] = field(default_factory=dict)
+    """The clusters it was drawn among, with their weights."""
     serving: str | None = None
     """The cluster that serves, where `cluster` is an aggregate of others."""
     endpoints: list[str] = field(default_factory=list)
+    """The usable addresses, `ip:port`, best priority first."""
     balancing: dict[str, Any] | None = None
     """How the endpoints share the calls: the policy, the call's hash, what limits them."""
     timeout: float | None = None
+    """The configured limit of the call in seconds (gRFC A31); None is none."""
     retry: dict[str, Any] | None = None
+    """When the call is tried again, how often, and after how many seconds (gRFC A44)."""
     fault: dict[str, Any] | None = None
+    """The delays and aborts that calls of this route may get (gRFC A33)."""
     mirrors: dict[str, float] = field(default_factory=dict)
     """Which clusters get a copy, and of what percentage of the calls."""
     edits: list[str] = field(default_factory=list)
     """What is done to the headers of the request and the response, in order."""
     steps: list[str] = field(default_factory=list)
+    """Every route that was tried, in order, and why it did not match or was passed over."""
     error: str | None = None
+    """Why the call would fail; None where it would reach an endpoint."""
 
     def to_json(self, indent: int | None = 2) -> str:
-        """The decision as a JSON object."""
+        """Return the decision as a JSON object; `indent` is json.dumps's."""
         fields = {
             **{name: getattr(self, name) for name in self.__dataclass_fields__},
             "route": None if self.route is None else {"name": self.route.name, "index": self.route.index},
@@ -205,6 +220,8 @@ def _balancing(active: ActiveCluster | None, request_hash: int | None) -> dict[s
     if request_hash is not None:
         said["hash"] = request_hash
     said["max_requests"] = cluster.max_requests
+    if cluster.max_retries is not None:
+        said["max_retries"] = cluster.max_retries
     if drops:
         said["drops"] = {d.category: 100 * d.fraction.numerator / d.fraction.denominator for d in drops}
     if active.ejected:
@@ -217,10 +234,11 @@ def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
         return None
     return {
         "retry_on": sorted(policy.retry_on),
-        "max_attempts": policy.max_attempts,
+        "max_attempts": min(policy.max_attempts, GRPC_ATTEMPTS),
         "per_try_timeout": policy.per_try_timeout,
         "base_interval": policy.base_interval,
         "max_interval": policy.max_interval,
+        **({"status_codes": sorted(policy.status_codes)} if policy.status_codes else {}),
     }
 
 
@@ -239,4 +257,6 @@ def _fault(policies: Sequence[FaultPolicy]) -> dict[str, Any] | None:
                 "grpc_status": policy.abort.code,
                 "percentage": 100 * share.numerator / share.denominator,
             }
+        if fault and policy.max_active is not None:
+            fault["max_active"] = policy.max_active
     return fault or None

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from grpc import aio
 
 from .balance import Status
 from .match import Draw
+from .pools import Link
 from .resources import Mirror
-from .subchannels import Subchannel
 from .targets import ActiveTarget
 
 _log = logging.getLogger("proxyless")
+
+Start: TypeAlias = Callable[[Any], Any]
+"""Makes the copy on a link and returns the call, an aio.Call or whatever the pool's calls are."""
 
 _PATIENCE = 5.0
 """Seconds a copy waits for a connection; the call it is a copy of waits for nothing."""
@@ -29,7 +32,7 @@ class Mirrors:
         self._draw = draw
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def copy(self, mirrors: tuple[Mirror, ...], start: Callable[[Subchannel], aio.Call]) -> None:
+    def copy(self, mirrors: tuple[Mirror, ...], start: Start) -> None:
         """Copy a call to those mirrors whose share hits; `start` makes the call on a subchannel."""
         for mirror in mirrors:
             if self._draw(mirror.fraction.denominator) < mirror.fraction.numerator:
@@ -42,7 +45,7 @@ class Mirrors:
         for task in self._tasks:
             task.cancel()
 
-    async def _send(self, mirror: Mirror, start: Callable[[Subchannel], aio.Call]) -> None:
+    async def _send(self, mirror: Mirror, start: Start) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
                 call = await self._started(mirror, start)
@@ -51,10 +54,10 @@ class Mirrors:
         except (aio.AioRpcError, TimeoutError) as error:
             _log.debug("a call mirrored to %s came to nothing: %s", mirror.cluster, error)
 
-    async def _started(self, mirror: Mirror, start: Callable[[Subchannel], aio.Call]) -> aio.Call | None:
+    async def _started(self, mirror: Mirror, start: Start) -> Any | None:
         while (cluster := self._active.mirrored(mirror)) is not None:
             subchannel = cluster.pick(frozenset(), None)
-            if isinstance(subchannel, Subchannel):
+            if isinstance(subchannel, Link):
                 if cluster.refusal() is not None or cluster.enter() is not None:
                     return None
                 try:

@@ -1,4 +1,4 @@
-"""The state-of-the-world ADS protocol as a sans-I/O state machine (gRFCs A27, A46, A57).
+"""The state-of-the-world ADS protocol as a sans-I/O state machine (gRFCs A27, A46, A57, A88).
 
 Facts go in (`watch`, `connected`, `received`, `disconnected`, `tick`), requests and changes come out
 (`take_requests`, `take_changes`). There is no socket, no task and no clock: `now` is passed in, seconds on
@@ -7,57 +7,25 @@ any monotonic scale. `deadline` says when `tick` is due.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 
 from .errors import ResourceError
+from .held import SPARING, TRANSITIONS, DataErrors, Event, Held, State
 from .parse import Parsed, parse_resource
-from .resources import KIND_OF_TYPE_URL, Kind, Resource
+from .resources import KIND_OF_TYPE_URL, Kind
 
 ABSENT_AFTER = 15.0
 """Seconds without an answer after which a resource counts as absent (gRFC A57)."""
 
+OVERDUE_AFTER = 30.0
+"""The same where the control plane is known to say what does not exist (gRFC A88)."""
+
 RECHECK_AFTER = 1.0
 """Seconds a name that a response left out is given when that response may not have known of it."""
 
+NOT_THERE = "the control plane has no such resource"
 _LONGEST_REASON = 500
-
-
-class State(enum.Enum):
-    """What is known of one watched resource."""
-
-    REQUESTED = "REQUESTED"
-    ACKED = "ACKED"
-    NACKED = "NACKED"
-    ABSENT = "DOES_NOT_EXIST"
-
-
-class Event(enum.Enum):
-    """What can happen to one watched resource."""
-
-    VALID = "a valid version arrived"
-    INVALID = "a version arrived that breaks a rule"
-    OMITTED = "a full response proved that it does not exist"
-    EXPIRED = "nobody answered in time"
-
-
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.REQUESTED, Event.VALID): State.ACKED,
-    (State.REQUESTED, Event.INVALID): State.NACKED,
-    (State.REQUESTED, Event.OMITTED): State.ABSENT,
-    (State.REQUESTED, Event.EXPIRED): State.ABSENT,
-    (State.ACKED, Event.VALID): State.ACKED,
-    (State.ACKED, Event.INVALID): State.NACKED,
-    (State.ACKED, Event.OMITTED): State.ABSENT,
-    (State.NACKED, Event.VALID): State.ACKED,
-    (State.NACKED, Event.INVALID): State.NACKED,
-    (State.NACKED, Event.OMITTED): State.ABSENT,
-    (State.ABSENT, Event.VALID): State.ACKED,
-    (State.ABSENT, Event.INVALID): State.NACKED,
-    (State.ABSENT, Event.OMITTED): State.ABSENT,
-}
-"""Every step a resource can take. A pair that is not here cannot happen: only REQUESTED ones have a timer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +41,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """Why the control plane cannot send a resource (xRFC TP3); `code` is a gRPC status."""
+
+    name: str
+    code: int
+    message: str
+
+    @property
+    def event(self) -> Event:
+        """What it means: NOT_FOUND and PERMISSION_DENIED are of the data, all else of the server."""
+        return Event.DENIED if self.code in (5, 7) else Event.TROUBLED
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """A DiscoveryResponse as it came: the resources are (type URL, bytes)."""
 
@@ -80,19 +62,7 @@ class Response:
     version: str
     nonce: str
     resources: tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A watched resource: its state and the last good version, which outlives a NACKed one."""
-
-    state: State = State.REQUESTED
-    resource: Resource | None = None
-    data: bytes = b""
-    version: str = ""
-    error: str = ""
-    notes: tuple[str, ...] = ()
-    updated_at: float | None = None
+    denials: tuple[Denial, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,6 +74,8 @@ class _Channel:
     """Held names nobody watches any more; forgotten once a request without them is sent, because until
     then the server takes them for known and would not send them anew."""
     timers: dict[str, float] = field(default_factory=dict)
+    omitted: set[str] = field(default_factory=set)
+    """Names with a timer that a response has left out."""
     accepted: str = ""
     """The last version accepted; it survives a reconnect, the nonce does not."""
     nonce: str = ""
@@ -126,12 +98,15 @@ class _Channel:
             self.unwanted.discard(name)
             self.held.pop(name, None)
             self.timers.pop(name, None)
+            self.omitted.discard(name)
 
 
 class AdsMachine:
     """One client's side of one ADS conversation, across reconnects."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: DataErrors = SPARING) -> None:
+        self._policy = policy
+        self._patience = OVERDUE_AFTER if policy.slow_is_trouble else ABSENT_AFTER
         self._channels = {kind: _Channel() for kind in Kind}
         self._connected = False
         self._node_sent = False
@@ -168,6 +143,7 @@ class AdsMachine:
             channel.nonce, channel.sent, channel.repeat = "", (), False
             channel.replies.clear()
             channel.timers.clear()
+            channel.omitted.clear()
             channel.forget_unwanted()
         if not self._answered:
             self.stream_error = error
@@ -195,17 +171,20 @@ class AdsMachine:
                     errors.append(error)
                 if error.resource is not None:
                     present.add(error.resource)
-                    self._invalid(kind, error.resource, str(error))
+                    self._went_wrong(kind, error.resource, Event.INVALID, now, str(error), response.version)
             else:
                 present.add(parsed.name)
                 self._valid(kind, parsed, response.version, now)
+        for denial in response.denials:
+            present.add(denial.name)
+            self._went_wrong(kind, denial.name, denial.event, now, denial.message, response.version)
         unnamed = [error for error in errors if error.resource is None]
         if unnamed:
             # Nobody can tell whose bytes these were: whoever still waits for an answer may have got it.
             for name in self._unanswered(channel, present):
-                self._invalid(kind, name, str(unnamed[0]))
+                self._went_wrong(kind, name, Event.INVALID, now, str(unnamed[0]), response.version)
         elif kind.full_state:
-            self._account_for_absent(kind, channel, present, now)
+            self._account_for_absent(kind, channel, present, now, response.version)
         channel.responses += 1
         channel.nonce = response.nonce
         if not errors:
@@ -219,7 +198,9 @@ class AdsMachine:
         for kind, channel in self._channels.items():
             for name in [name for name, due in channel.timers.items() if due <= now]:
                 del channel.timers[name]
-                self._step(kind, name, Event.EXPIRED, error="")
+                slow = self._policy.slow_is_trouble and name not in channel.omitted
+                error = NOT_THERE if name in channel.omitted else f"no answer for {self._patience:g} s"
+                self._went_wrong(kind, name, Event.OVERDUE if slow else Event.EXPIRED, now, error)
 
     # --- what follows from them ---------------------------------------------------------------------------
 
@@ -281,7 +262,7 @@ class AdsMachine:
         channel.requests += 1
         channel.forget_unwanted()
         for name in self._unanswered(channel, ()):
-            channel.timers.setdefault(name, now + ABSENT_AFTER)
+            channel.timers.setdefault(name, now + self._patience)
         return request
 
     def _parse(self, kind: Kind, type_url: str, data: bytes) -> Parsed:
@@ -297,35 +278,27 @@ class AdsMachine:
                 self._channels[kind].held[parsed.name] = replace(held, version=version)
                 return
             parsed = replace(parsed, resource=held.resource)
-        self._step(
-            kind,
-            parsed.name,
-            Event.VALID,
-            resource=parsed.resource,
-            data=parsed.data,
-            version=version,
-            error="",
-            notes=parsed.notes,
-            updated_at=now,
-        )
+        state = TRANSITIONS[held.state, Event.VALID]
+        after = Held(state, parsed.resource, parsed.data, version, notes=parsed.notes, updated_at=now)
+        self._step(kind, parsed.name, after)
 
-    def _invalid(self, kind: Kind, name: str, error: str) -> None:
-        self._step(kind, name, Event.INVALID, error=error)
+    def _went_wrong(
+        self, kind: Kind, name: str, event: Event, now: float, error: str, version: str = ""
+    ) -> None:
+        held = self._channels[kind].held.get(name)
+        if held is not None:
+            self._step(kind, name, held.after(event, self._policy, now, error, version))
 
-    def _step(self, kind: Kind, name: str, event: Event, **new: object) -> None:
+    def _step(self, kind: Kind, name: str, after: Held) -> None:
         channel = self._channels[kind]
-        held = channel.held.get(name)
-        if held is None:
-            return
-        state = TRANSITIONS[held.state, event]
-        if state is State.ABSENT:
-            held = Held(updated_at=held.updated_at)
-        after = replace(held, state=state, **new)  # type: ignore[arg-type]
         channel.held[name] = after
         channel.timers.pop(name, None)
+        channel.omitted.discard(name)
         self._changes[kind, name] = None
 
-    def _account_for_absent(self, kind: Kind, channel: _Channel, present: set[str], now: float) -> None:
+    def _account_for_absent(
+        self, kind: Kind, channel: _Channel, present: set[str], now: float, version: str
+    ) -> None:
         # Absence proves something only if the response knew of the name. That is certain for a name that
         # was answered before, and for the only request of a fresh stream. Otherwise the response may be a
         # push that was under way when the name was added: the names are asked for again, for one second.
@@ -336,8 +309,9 @@ class AdsMachine:
                 continue
             if held.state is not State.REQUESTED or certain:
                 if held.state is not State.ABSENT:
-                    self._step(kind, name, Event.OMITTED, error="")
+                    self._went_wrong(kind, name, Event.OMITTED, now, NOT_THERE, version)
             elif name in sent:
+                channel.omitted.add(name)
                 due = now + RECHECK_AFTER
                 channel.timers[name] = min(channel.timers.get(name, due), due)
 

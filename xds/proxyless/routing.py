@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from .balance import Status, call_hash, draw_weighted
 from .depgraph import Config
-from .fault import NO_FAULT, Fault, draw_fault
+from .fault import NO_FAULT, Fault, combined, draw_fault
 from .match import CallHeaders, Draw, RouteTable
 from .resources import ClusterAction, Route, WeightedCluster
 
@@ -37,6 +37,8 @@ class Refused:
 
     reason: str
     skipped: tuple[str, ...] = ()
+    route: Route | None = None
+    """The one that matches, where its action sends no call on: an HTTP client may follow it all the same."""
 
 
 class Course:
@@ -65,7 +67,7 @@ class Course:
         call: CallHeaders,
         draw: Draw,
         *,
-        active_faults: int = 0,
+        active_faults: Callable[[], int] = int,
         routes: Iterable[Route] | None = None,
         channel: int = 0,
     ) -> None:
@@ -76,7 +78,7 @@ class Course:
         self._found: list[Route] = []
         self._rest = iter(table.matches(call, draw) if routes is None else routes)
         self._clusters: dict[int, WeightedCluster] = {}
-        self._faults: dict[int, Fault] = {}
+        self._faults: dict[int, tuple[Fault, ...]] = {}
         self._hashes: dict[int, int] = {}
         self._channel = channel
 
@@ -100,16 +102,13 @@ class Course:
         return drawn
 
     def fault(self, config: Config, route: Route, cluster: WeightedCluster) -> Fault:
-        """The fault the route injects into the call, until `suffered`."""
-        fault = self._faults.get(route.index)
-        if fault is None:
-            delay, abort = 0.0, None
-            for policy in config.faults(route, cluster):
-                each = draw_fault(policy, self.call, self._draw, self._active_faults)
-                delay += each.delay
-                abort = each.abort if abort is None else abort
-            fault = self._faults[route.index] = Fault(delay, abort)
-        return fault
+        """The fault the route injects into the call now, until `suffered`."""
+        drawn = self._faults.get(route.index)
+        if drawn is None:
+            policies = config.faults(route, cluster)
+            drawn = tuple(draw_fault(policy, self.call, self._draw) for policy in policies)
+            self._faults[route.index] = drawn
+        return combined(drawn, self._active_faults()) if drawn else NO_FAULT
 
     def hash(self, route: Route) -> int | None:
         """The call's hash on this route; None where the route has no hash policy (gRFC A42).
@@ -127,7 +126,7 @@ class Course:
 
     def suffered(self, route: Route) -> None:
         """The route's fault was injected: it is not injected again."""
-        self._faults[route.index] = NO_FAULT
+        self._faults[route.index] = ()
 
 
 def choose(config: Config, course: Course, *, fallback: Fallback, status: ClusterStatus) -> Chosen | Refused:
@@ -144,6 +143,7 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
             return Refused(
                 f"route {describe(route)} has the action {action.what!r}, which gRPC cannot follow",
                 tuple(skipped),
+                route,
             )
         cluster = course.cluster(route)
         assert cluster is not None  # parse/ refuses a route whose weights add up to nothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,7 +13,8 @@ from weakref import WeakKeyDictionary
 import grpc
 from grpc import aio
 
-from .balance import Readiness
+from .balance import OutlierDetector, Readiness
+from .pools import Link, Pool, SubchannelKey
 from .transport import plain_channel
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -30,31 +31,11 @@ _FAREWELL = 0.1
 """Seconds a closed connection may take to say so; it takes less than one millisecond."""
 
 
-@dataclass(frozen=True)
-class SubchannelKey:
-    """What makes two subchannels the same."""
-
-    address: str
-    authority: str
-    credentials: grpc.ChannelCredentials | None = None
-    options: tuple[tuple[str, Any], ...] = ()
-
-
 @dataclass(eq=False)
-class Subchannel:
+class Subchannel(Link):
     """A connection to one endpoint and what is known of it."""
 
-    key: SubchannelKey
     channel: aio.Channel
-    readiness: Readiness = Readiness.CONNECTING
-    users: int = 0
-    cause: str = ""
-    """Why it has failed, as gRPC says."""
-    in_flight: set[int] = field(default_factory=set)
-    """Which calls; not how many: grpc.aio may say twice that one is done."""
-    draining: bool = False
-    task: asyncio.Task[None] | None = None
-    listeners: set[Callable[[], None]] = field(default_factory=set)
     _methods: WeakKeyDictionary[Any, Any] = field(default_factory=WeakKeyDictionary)
 
     def method(self, method: Any) -> Any:
@@ -75,73 +56,30 @@ class Subchannel:
         self.tell(Readiness.CONNECTING)
         return False
 
-    def tell(self, readiness: Readiness) -> None:
-        """Take in what is known now, and let those who hold it know."""
-        if readiness is not self.readiness:
-            self.readiness = readiness
-            for listener in tuple(self.listeners):
-                listener()
 
+class SubchannelPool(Pool[Subchannel]):
+    """Every subchannel of a Client."""
 
-class SubchannelPool:
-    """Every subchannel of a Client; an endpoint used by several clusters is connected to once."""
-
-    def __init__(self) -> None:
-        self._active: dict[SubchannelKey, Subchannel] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def acquire(self, key: SubchannelKey, listener: Callable[[], None]) -> Subchannel:
-        """Take a share in the subchannel of `key`; `listener` is called when its readiness changes."""
-        subchannel = self._active.get(key)
-        if subchannel is None:
-            options: Sequence[tuple[str, Any]] = (
-                *_OPTIONS,
-                ("grpc.default_authority", key.authority),
-                *key.options,
-            )
-            scheme = "ipv6" if key.address.startswith("[") else "ipv4"
-            channel = plain_channel(f"{scheme}:{key.address}", options, key.credentials)
-            subchannel = self._active[key] = Subchannel(key, channel)
-            subchannel.task = asyncio.create_task(_watch(subchannel), name=f"subchannel {key.address}")
-        subchannel.users += 1
-        subchannel.listeners.add(listener)
+    def open(self, key: SubchannelKey) -> Subchannel:
+        """Make the channel of an endpoint, and watch it."""
+        options: Sequence[tuple[str, Any]] = (
+            *_OPTIONS,
+            ("grpc.default_authority", key.authority),
+            *key.options,
+        )
+        scheme = "ipv6" if key.address.startswith("[") else "ipv4"
+        subchannel = Subchannel(key, plain_channel(f"{scheme}:{key.address}", options, key.credentials))
+        subchannel.task = asyncio.create_task(_watch(subchannel), name=f"subchannel {key.address}")
         return subchannel
 
-    def release(self, subchannel: Subchannel, listener: Callable[[], None]) -> None:
-        """Give a share back; the last one lets the calls in flight end, then closes it."""
-        subchannel.listeners.discard(listener)
-        subchannel.users -= 1
-        if subchannel.users == 0:
-            del self._active[subchannel.key]
-            subchannel.draining = True
-            if not subchannel.in_flight:
-                self._close(subchannel)
+    async def shut(self, link: Subchannel) -> None:
+        """Close, and wait until gRPC has told its watchers."""
+        await _shut(link)
 
-    def started(self, subchannel: Subchannel, call: aio.Call) -> None:
-        """Take note of a call in flight."""
-        subchannel.in_flight.add(id(call))
-
-    def finished(self, subchannel: Subchannel, call: aio.Call) -> bool:
-        """Take note of its end; False where that is known already."""
-        if id(call) not in subchannel.in_flight:
-            return False
-        subchannel.in_flight.remove(id(call))
-        if subchannel.draining and not subchannel.in_flight:
-            self._close(subchannel)
-        return True
-
-    def _close(self, subchannel: Subchannel) -> None:
-        task = asyncio.get_running_loop().create_task(_shut(subchannel))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    async def close(self) -> None:
-        """Close every subchannel, calls in flight included."""
-        for subchannel in self._active.values():
-            self._close(subchannel)
-        self._active.clear()
-        if self._closing:
-            await asyncio.wait(set(self._closing))
+    async def judge(self, call: aio.Call, address: str, outliers: OutlierDetector) -> bool:
+        """Tell outlier detection the call's gRPC status."""
+        code = (await call.code()).value[0]
+        return outliers.ended(address, code, asyncio.get_running_loop().time())
 
 
 async def _watch(subchannel: Subchannel) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import grpc
 
 from .balance import Status
+from .breaker import ACTIVE_FAULTS
 from .clusters import ActiveCluster, Connections
 from .depgraph import AggregateConfig, Config, Dependencies, Failed, Lookup, Outcome
 from .match import CallHeaders, Draw
 from .names import Target
+from .pools import Pool
 from .resources import Mirror, Route
 from .routing import Chosen, Course, Fallback, Refused, choose
-from .subchannels import SubchannelPool
 
 
 class ActiveTarget:
@@ -24,7 +25,7 @@ class ActiveTarget:
     def __init__(
         self,
         target: Target,
-        pool: SubchannelPool,
+        pool: Pool[Any],
         draw: Draw,
         fallback: Fallback,
         credentials: grpc.ChannelCredentials | None = None,
@@ -35,7 +36,6 @@ class ActiveTarget:
         self.clusters: dict[str, ActiveCluster] = {}
         self.draw = draw
         self.fallback: Fallback = fallback
-        self.active_faults = 0
         self.users = 0
         self.number = draw(2**64)
         """What a hash policy knows the channel by (gRFC A42)."""
@@ -149,7 +149,7 @@ class ActiveTarget:
             config.table,
             call,
             self.draw,
-            active_faults=self.active_faults,
+            active_faults=_active_faults,
             routes=routes,
             channel=self.number,
         )
@@ -183,6 +183,10 @@ class ActiveTarget:
         self.clusters.clear()
         self._shadows.clear()
         self.notify()
+
+
+def _active_faults() -> int:
+    return ACTIVE_FAULTS.value
 
 
 def _shadow(authority: str) -> str:

@@ -17,7 +17,7 @@ from grpc._cython import cygrpc
 from grpc.aio import _channel as aio_channel
 
 from .bootstrap import Bootstrap
-from .protocol import Request, Response
+from .protocol import Denial, Request, Response
 
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),  # Istiod drops clients that ping more often than every 15 s
@@ -120,6 +120,10 @@ class AdsStream:
             message.version_info,
             message.nonce,
             tuple((each.type_url, each.value) for each in message.resources),
+            tuple(
+                Denial(each.resource_name.name, each.error_detail.code, each.error_detail.message)
+                for each in message.resource_errors
+            ),
         )
 
     async def close(self) -> None:

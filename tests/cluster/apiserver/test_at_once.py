@@ -10,8 +10,8 @@ import pytest
 
 from lanes import edits
 from lanes.cluster.store import ClusterStore
-from lanes.compose import lanes_in
 from lanes.history import Revision
+from lanes.own import lanes_in
 from lanes.runner import Journal, Plan, Result, carry_out
 from lanes.spec import Lane
 from lanes.store import Seen

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from lanes.base import is_open, is_pin
 from lanes.change import Change, changes, diff_lines, steps
-from lanes.compose import drop, lane_subset, lanes_in, owner_of, put, restore
+from lanes.compose import drop, put, restore
 from lanes.landscape import Document, Key, Known, Landscape, LaneError, subsets_of
+from lanes.own import lane_subset, lanes_in, owner_of
 from lanes.render import lane_regex, render
 from lanes.spec import Lane, MeshSpec, Mode, Service
 

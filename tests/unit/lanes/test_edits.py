@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanes import edits
-from lanes.compose import lanes_in
 from lanes.expiry import expiry_after, is_past
 from lanes.landscape import Key
+from lanes.own import lanes_in
 from lanes.spec import Lane, Mode
 from tests.unit.lanes.test_compose import CANARY, LANES, hand_written, scene
 

@@ -9,9 +9,10 @@ import pytest
 
 from lanes import edits
 from lanes.change import Change, Step
-from lanes.compose import lanes_in, put
+from lanes.compose import put
 from lanes.history import Revision
 from lanes.landscape import Known, Landscape, LaneError, key_of
+from lanes.own import lanes_in
 from lanes.runner import Journal, Plan, Result, carry_out
 from lanes.spec import Lane, Mode
 from lanes.store import Conflict, FrontDoor, LaneStore, Member, Outcome, Place, Seen, Workload

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from proxyless.depgraph import AggregateConfig, ClusterConfig, Config, Dependencies, Failed, Key, Pending
-from proxyless.protocol import Held, State
+from proxyless.held import Held, State
 from proxyless.resources import (
     AggregateDiscovery,
     Cluster,

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proxyless.match import CallHeaders, RouteTable
+from proxyless.match import CallHeaders, RequestHeaders, RouteTable
 from proxyless.resources import (
     ClusterAction,
     Fraction,
     HeaderMatch,
     PathMatch,
     PresentMatch,
+    QueryMatch,
     RangeMatch,
     Route,
     RouteMatch,
@@ -86,7 +87,7 @@ def test_nothing_is_drawn_for_a_route_that_fails_otherwise() -> None:
     routes = table(
         RouteMatch(ALL, (OTHER,), Fraction(50)),
         RouteMatch(PathMatch("exact", "/other"), (), Fraction(50)),
-        RouteMatch(ALL, (), Fraction(50), needs_query=True),
+        RouteMatch(ALL, (), Fraction(50), (QueryMatch("q"),)),
     )
     assert list(routes.matches(CALL, never)) == []
     assert [step.matched for step in routes.explain(CALL, never)] == [False, False, False]
@@ -101,7 +102,7 @@ def test_nothing_is_drawn_for_a_route_that_fails_otherwise() -> None:
         (RouteMatch(ALL, (MISSING,)), "header 'user' exact 'jason': it is missing"),
         (RouteMatch(ALL, (), Fraction(1)), "outside its runtime_fraction this time"),
         (
-            RouteMatch(ALL, (), needs_query=True),
+            RouteMatch(ALL, (), query=(QueryMatch("q", PresentMatch(False)),)),
             "it asks for query parameters, which a gRPC call never has",
         ),
     ],
@@ -138,17 +139,23 @@ MATCHES = st.builds(
     PATHS,
     st.lists(HEADERS, max_size=3).map(tuple),
     st.none() | st.builds(Fraction, st.integers(0, 100)),
+    st.lists(
+        st.builds(QueryMatch, st.sampled_from("qrs"), STRINGS | st.builds(PresentMatch, st.booleans())),
+        max_size=2,
+    ).map(tuple),
     st.booleans(),
 )
 METADATA = st.lists(st.tuples(st.sampled_from(["lane", "Lane", "user", "n", "x-bin"]), WORDS), max_size=4)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(MATCHES, max_size=5), WORDS, METADATA, st.integers(0, 2**16))
+@given(st.lists(MATCHES, max_size=5), WORDS, METADATA, st.integers(0, 2**16), st.booleans())
 def test_explain_and_matches_agree(
-    matches: list[RouteMatch], path: str, metadata: list[tuple[str, str]], seed: int
+    matches: list[RouteMatch], path: str, metadata: list[tuple[str, str]], seed: int, http: bool
 ) -> None:
     routes, call = table(*matches), CallHeaders(path, "a", metadata)
+    if http:
+        call = RequestHeaders("GET", f"{path}?q=dev&r", "a", metadata)
     matched = [route.index for route in routes.matches(call, random.Random(seed).randrange)]
     steps = list(routes.explain(call, random.Random(seed).randrange))
     assert [step.route.index for step in steps if step.matched] == matched

@@ -18,6 +18,7 @@ from proxyless.resources import (
     Action,
     Cluster,
     ClusterAction,
+    DirectResponse,
     EdsDiscovery,
     Endpoint,
     Endpoints,
@@ -26,14 +27,18 @@ from proxyless.resources import (
     FaultFilter,
     FaultPolicy,
     Fraction,
+    HeaderMatch,
     Health,
     Kind,
     Listener,
     Locality,
     LocalityName,
     OtherAction,
+    PathRewrite,
     PresentMatch,
+    QueryMatch,
     RangeMatch,
+    RedirectAction,
     RetryPolicy,
     RouteConfig,
     StringMatch,
@@ -170,7 +175,7 @@ PERCENT_50 = {"numerator": 50}
         ({"max_active_faults": 3}, FaultPolicy(max_active=3)),
         ({"max_active_faults": 0}, FaultPolicy(max_active=0)),
         *(
-            ({"abort": {"http_status": http}}, FaultPolicy(None, FaultAbort(grpc, Fraction(0))))
+            ({"abort": {"http_status": http}}, FaultPolicy(None, FaultAbort(grpc, Fraction(0), http)))
             for http, grpc in [
                 (200, 0),
                 (400, 13),
@@ -191,6 +196,12 @@ PERCENT_50 = {"numerator": 50}
 def test_faults(fault: dict[str, Any], policy: FaultPolicy) -> None:
     made = listener(http_filters=[{"name": "f", "typed_config": {"@type": FAULT_URL, **fault}}, ROUTER])
     assert made.faults == (FaultFilter("f", policy),)
+
+
+def test_a_disabled_filter_does_nothing_by_itself() -> None:
+    abort = {"@type": FAULT_URL, "abort": {"grpc_status": 14, "percentage": {"numerator": 100}}}
+    made = listener(http_filters=[{"name": "f", "typed_config": abort, "disabled": True}, ROUTER])
+    assert made.faults == (FaultFilter("f", FaultPolicy()),)
 
 
 def packed(message: Any) -> AnyProto:
@@ -282,28 +293,49 @@ def test_headers(header: dict[str, Any], test: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("match", "fraction", "needs_query"),
+    ("match", "fraction", "query", "grpc"),
     [
-        ({}, None, False),
-        ({"grpc": {}}, None, False),
-        ({"runtime_fraction": {"default_value": {"numerator": 7}}}, Fraction(7), False),
+        ({}, None, (), False),
+        ({"grpc": {}}, None, (), True),
+        ({"runtime_fraction": {"default_value": {"numerator": 7}}}, Fraction(7), (), False),
         (
             {"runtime_fraction": {"default_value": {"numerator": 7, "denominator": 1}}},
             Fraction(7, 10_000),
+            (),
             False,
         ),
         (
             {"runtime_fraction": {"default_value": {"numerator": 7, "denominator": 2}}},
             Fraction(7, 10**6),
+            (),
             False,
         ),
-        ({"runtime_fraction": {"default_value": {}}}, Fraction(0), False),
-        ({"query_parameters": [{"name": "q", "present_match": True}]}, None, True),
+        ({"runtime_fraction": {"default_value": {}}}, Fraction(0), (), False),
+        (
+            {
+                "query_parameters": [
+                    {"name": "q", "present_match": True},
+                    {"name": "r", "present_match": False},
+                    {"name": "S"},
+                    {"name": "t", "string_match": {"exact": "", "ignore_case": True}},
+                ]
+            },
+            None,
+            (
+                QueryMatch("q"),
+                QueryMatch("r", PresentMatch(False)),
+                QueryMatch("S"),
+                QueryMatch("t", StringMatch("exact", "", True)),
+            ),
+            False,
+        ),
     ],
 )
-def test_what_else_a_route_asks(match: dict[str, Any], fraction: Fraction | None, needs_query: bool) -> None:
+def test_what_else_a_route_asks(
+    match: dict[str, Any], fraction: Fraction | None, query: tuple[QueryMatch, ...], grpc: bool
+) -> None:
     made = only_route({"prefix": "", **match})
-    assert (made.fraction, made.needs_query) == (fraction, needs_query)
+    assert (made.fraction, made.query, made.grpc) == (fraction, query, grpc)
 
 
 @pytest.mark.parametrize(
@@ -334,11 +366,28 @@ def test_the_limit_of_a_route(durations: dict[str, Any], limit: float | None) ->
                 frozenset({"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"})
             ),
         ),
-        ({"retry_on": "5xx,connect-failure"}, RetryPolicy(frozenset())),
+        ({"retry_on": "5xx,connect-failure,soon"}, RetryPolicy(frozenset({"5xx", "connect-failure"}))),
+        ({"retry_on": "soon"}, RetryPolicy(frozenset())),
+        (
+            {
+                "retry_on": "retriable-status-codes,retriable-headers,retriable-4xx,envoy-ratelimited",
+                "retriable_status_codes": [418, 503],
+                "retriable_headers": [{"name": "X-Again", "present_match": True}],
+                "per_try_timeout": "0.5s",
+            },
+            RetryPolicy(
+                frozenset(
+                    {"retriable-status-codes", "retriable-headers", "retriable-4xx", "envoy-ratelimited"}
+                ),
+                per_try_timeout=0.5,
+                status_codes=frozenset({418, 503}),
+                headers=(HeaderMatch("x-again", PresentMatch(True)),),
+            ),
+        ),
         ({}, RetryPolicy(frozenset())),
         ({"retry_on": "internal", "num_retries": 1}, RetryPolicy(frozenset({"internal"}), 2)),
         ({"retry_on": "internal", "num_retries": 3}, RetryPolicy(frozenset({"internal"}), 4)),
-        ({"retry_on": "internal", "num_retries": 99}, RetryPolicy(frozenset({"internal"}), 5)),
+        ({"retry_on": "internal", "num_retries": 99}, RetryPolicy(frozenset({"internal"}), 100)),
         ({"retry_on": "internal", "num_retries": 0}, RetryPolicy(frozenset(), 1)),
         (
             {"retry_on": "internal", "retry_back_off": {"base_interval": "1s"}},
@@ -363,6 +412,29 @@ def test_retry_policies(policy: dict[str, Any], becomes: RetryPolicy) -> None:
     assert made.retry == becomes
 
 
+@pytest.mark.parametrize(
+    ("said", "timeout", "rewrite", "host"),
+    [
+        ({}, None, None, None),
+        ({"timeout": "0s"}, 0.0, None, None),
+        ({"timeout": "1.5s", "max_stream_duration": {"max_stream_duration": "9s"}}, 1.5, None, None),
+        ({"prefix_rewrite": "/", "host_rewrite_literal": "shop:80"}, None, PathRewrite("/"), "shop:80"),
+        (
+            {"regex_rewrite": {"pattern": {"regex": "a"}, "substitution": "b"}},
+            None,
+            PathRewrite(None, "a", "b"),
+            None,
+        ),
+    ],
+)
+def test_what_is_for_http_requests(
+    said: dict[str, Any], timeout: float | None, rewrite: PathRewrite | None, host: str | None
+) -> None:
+    made = action(said)
+    assert isinstance(made, ClusterAction)
+    assert (made.timeout, made.rewrite, made.host_rewrite) == (timeout, rewrite, host)
+
+
 def test_weights_add_up_to_what_they_add_up_to() -> None:
     made = routes(fake.route({"a": 1, "b": 0, "c": 2**32 - 2})).virtual_hosts[0].routes[0].action
     assert made == ClusterAction(
@@ -371,17 +443,52 @@ def test_weights_add_up_to_what_they_add_up_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "what"),
+    ("other", "becomes"),
     [
-        ({"redirect": {}}, "redirect"),
-        ({"direct_response": {"status": 200}}, "direct_response"),
-        ({"filter_action": {}}, "filter_action"),
-        ({"non_forwarding_action": {}}, "non_forwarding_action"),
+        ({"redirect": {}}, RedirectAction()),
+        (
+            {
+                "redirect": {
+                    "https_redirect": True,
+                    "host_redirect": "shop",
+                    "port_redirect": 8443,
+                    "path_redirect": "/new?x=1",
+                    "response_code": "PERMANENT_REDIRECT",
+                    "strip_query": True,
+                }
+            },
+            RedirectAction(308, "https", "shop", 8443, "/new?x=1", None, True),
+        ),
+        (
+            {"redirect": {"scheme_redirect": "ftp", "prefix_rewrite": "/n", "response_code": "FOUND"}},
+            RedirectAction(302, "ftp", rewrite=PathRewrite("/n")),
+        ),
+        (
+            {
+                "redirect": {
+                    "regex_rewrite": {"pattern": {"regex": "/v(.)"}, "substitution": "/\\1"},
+                    "response_code": "SEE_OTHER",
+                }
+            },
+            RedirectAction(303, rewrite=PathRewrite(None, "/v(.)", "/\\1")),
+        ),
+        ({"redirect": {"response_code": "TEMPORARY_REDIRECT"}}, RedirectAction(307)),
+        ({"direct_response": {"status": 200}}, DirectResponse(200)),
+        (
+            {"direct_response": {"status": 503, "body": {"inline_string": "ö"}}},
+            DirectResponse(503, b"\xc3\xb6"),
+        ),
+        (
+            {"direct_response": {"status": 503, "body": {"inline_bytes": "AAE="}}},
+            DirectResponse(503, b"\0\1"),
+        ),
+        ({"filter_action": {}}, OtherAction("filter_action")),
+        ({"non_forwarding_action": {}}, OtherAction("non_forwarding_action")),
     ],
 )
-def test_actions_a_grpc_call_cannot_follow(other: dict[str, Any], what: str) -> None:
+def test_actions_a_grpc_call_cannot_follow(other: dict[str, Any], becomes: Action) -> None:
     made = routes({"name": "n", "match": {"prefix": ""}, **other}, fake.route("c")).virtual_hosts[0]
-    assert made.routes[0].action == OtherAction(what)
+    assert made.routes[0].action == becomes
     assert [(route.name, route.index) for route in made.routes] == [("n", 0), ("", 1)]
 
 
@@ -482,6 +589,14 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             f"{HCM_AT}.common_http_protocol_options.idle_timeout: has no effect here",
         ),
         (
+            lambda: fake.listener("l", rds={"config_source": {"initial_fetch_timeout": "5s"}}),
+            f"{HCM_AT}.rds.config_source.initial_fetch_timeout: has no effect here",
+        ),
+        (
+            lambda: acting(max_stream_duration={"grpc_timeout_header_offset": "1s"}),
+            f"{ROUTE_AT}.route.max_stream_duration.grpc_timeout_header_offset: has no effect here",
+        ),
+        (
             lambda: ParseDict({"validate_clusters": True}, fake.route_config("r", [])),
             "validate_clusters: has no effect here",
         ),
@@ -493,33 +608,40 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             lambda: fake.route_config(
                 "r", [{"match": {"prefix": ""}, "route": {"cluster": "c", "prefix_rewrite": "/"}}]
             ),
-            f"{ROUTE_AT}.route.prefix_rewrite: has no effect here",
+            f"{ROUTE_AT}.route.prefix_rewrite: has no effect on gRPC calls",
         ),
         (
             lambda: fake.route_config("r", [{"match": {"prefix": ""}, "route": {**TO_C, "timeout": "3s"}}]),
-            f"{ROUTE_AT}.route.timeout: has no effect here: gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
             lambda: acting(max_grpc_timeout="3s"),
-            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect here: "
-            "gRPC reads max_stream_duration (gRFC A31)",
+            f"{ROUTE_AT}.route.max_grpc_timeout: has no effect on gRPC calls: "
+            "they go by max_stream_duration (gRFC A31)",
         ),
         (
-            lambda: acting(retry_policy={"retry_on": "unavailable, 5xx"}),
-            f"{ROUTE_AT}.route.retry_policy.retry_on: '5xx' has no effect here: gRPC knows cancelled, "
-            "deadline-exceeded, internal, resource-exhausted, unavailable",
+            lambda: acting(host_rewrite_literal="x"),
+            f"{ROUTE_AT}.route.host_rewrite_literal: has no effect on gRPC calls",
         ),
         (
-            lambda: acting(retry_policy={"retry_on": ISTIO_RETRIES, "retriable_status_codes": [503, 429]}),
-            f"{ROUTE_AT}.route.retry_policy.retriable_status_codes: has no effect here: "
-            "a gRPC call has no HTTP status",
+            lambda: acting(regex_rewrite={"pattern": {"regex": "a"}, "substitution": ""}),
+            f"{ROUTE_AT}.route.regex_rewrite: has no effect on gRPC calls",
         ),
         (
-            lambda: acting(
-                retry_policy={"retry_on": ",retriable-status-codes", "retriable_status_codes": [503]}
+            lambda: fake.route_config(
+                "r",
+                [{"match": {"prefix": ""}, "direct_response": {"status": 200, "body": {"filename": "/f"}}}],
             ),
-            f"{ROUTE_AT}.route.retry_policy.retriable_status_codes: has no effect here: "
-            "a gRPC call has no HTTP status",
+            f"{ROUTE_AT}.direct_response.body.filename: has no effect here: a body must be inline",
+        ),
+        (
+            lambda: acting(retry_policy={"retry_on": "unavailable, soon"}),
+            f"{ROUTE_AT}.route.retry_policy.retry_on: 'soon' has no effect here: it is not known",
+        ),
+        (
+            lambda: acting(retry_policy={"retry_on": "retriable-headers"}),
+            f"{ROUTE_AT}.route.retry_policy.retry_on: 'retriable-headers' has no effect on gRPC calls",
         ),
         (
             lambda: fake.route_config(
@@ -534,7 +656,7 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
                     }
                 ],
             ),
-            f"{ROUTE_AT}.match.query_parameters: this route never matches: a gRPC call has no query",
+            f"{ROUTE_AT}.match.query_parameters: no gRPC call takes this route: it has no query",
         ),
         (
             lambda: fake.route_config(
@@ -549,8 +671,8 @@ ROUTE_AT = "virtual_hosts[0].routes[0]"
             f"{ROUTE_AT}.route.retry_policy.per_try_idle_timeout: has no effect here",
         ),
         (
-            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_retries": 3}]}),
-            "circuit_breakers.thresholds[0].max_retries: has no effect here",
+            lambda: fake.cluster("c", circuit_breakers={"thresholds": [{"max_connections": 3}]}),
+            "circuit_breakers.thresholds[0].max_connections: has no effect here",
         ),
         (
             lambda: fake.cluster("c", outlier_detection={"split_external_local_origin_errors": True}),
@@ -586,8 +708,12 @@ def test_notes(make: Callable[[], Any], note: str) -> None:
                 "host_selection_retry_max_attempts": 5,
             }
         ),
-        # These count where an attempt takes too long.
-        lambda: acting(retry_policy={"retry_on": "5xx,reset,gateway-error", "per_try_timeout": "1s"}),
+        lambda: acting(
+            retry_policy={
+                "retry_on": "5xx,reset,gateway-error,retriable-4xx,retriable-status-codes",
+                "retriable_status_codes": [503, 429],
+            }
+        ),
         # The limit that is in force says it all.
         lambda: acting(
             timeout="3s", max_grpc_timeout="3s", max_stream_duration={"max_stream_duration": "3s"}

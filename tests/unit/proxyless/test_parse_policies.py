@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from proxyless.admin import plain
 from proxyless.errors import ResourceError
 from proxyless.parse import Parsed, parse_resource
 from proxyless.resources import Cluster, ClusterAction, DnsDiscovery, HashPolicy, Kind, LbPolicy, RouteConfig
@@ -247,6 +249,19 @@ def test_a_weight_that_is_missing_is_not_taken_for_0() -> None:
         "virtual_hosts[0].routes[0].route.weighted_clusters.clusters[1].weight",
         "is missing",
     )
+
+
+@pytest.mark.parametrize("body, shown", [(b"gone", "gone"), (b"\xff!", "\\xff!")])
+def test_the_body_of_a_direct_response_can_be_dumped(body: bytes, shown: str) -> None:
+    """JSON has no bytes, and one such route would leave the whole config dump without an answer."""
+    made = fake.route_config("r", [{"match": {"prefix": ""}, "direct_response": {"status": 404}}])
+    made.virtual_hosts[0].routes[0].direct_response.body.inline_bytes = body
+    assert json.loads(json.dumps(plain(parsed(made).resource)))["virtual_hosts"][0]["routes"][0][
+        "action"
+    ] == {
+        "status": 404,
+        "body": shown,
+    }
 
 
 def test_an_action_on_headers_that_nobody_knows() -> None:

@@ -120,6 +120,11 @@ def api_listener_of(any_proto: AnyProto) -> Any:
             f"{HCM_AT}.common_http_protocol_options.max_stream_duration.seconds",
             "-1 is not in",
         ),
+        (
+            lambda: with_filters(http_filter("router", ROUTER_URL, disabled=True)),
+            f"{HCM_AT}.http_filters[0].disabled",
+            "the router cannot be disabled",
+        ),
         (lambda: without("rds", fake.listener("l")), HCM_AT, "no route_specifier is set"),
         (
             lambda: without("rds.route_config_name", fake.listener("l")),
@@ -456,6 +461,67 @@ def test_a_matcher_field_of_the_future_refuses_the_resource(at: Callable[[Any], 
 )
 def test_routes(route: dict[str, Any], field: str, reason: str) -> None:
     check(second_route(route), field, reason)
+
+
+def rewriting(substitution: str, pattern: str = "a(b)") -> dict[str, Any]:
+    return {"regex_rewrite": {"pattern": {"regex": pattern}, "substitution": substitution}}
+
+
+ANY_PATH = {"match": {"prefix": ""}}
+
+
+@pytest.mark.parametrize(
+    ("route", "field", "reason"),
+    [
+        ({"match": {"prefix": "", "query_parameters": [{}]}}, ".match.query_parameters[0].name", "is empty"),
+        (
+            {"match": {"prefix": "", "query_parameters": [{"name": "q", "string_match": {}}]}},
+            ".match.query_parameters[0].string_match",
+            "no match_pattern is set",
+        ),
+        ({"redirect": {"response_code": 9}}, ".redirect.response_code", "9 is not a known code"),
+        ({"redirect": {"port_redirect": 65536}}, ".redirect.port_redirect", "65536 is not a port"),
+        (
+            {"redirect": {"host_redirect": "a\r\nb: c"}},
+            ".redirect.host_redirect",
+            "does not fit into a header",
+        ),
+        ({"redirect": {"path_redirect": "/\n"}}, ".redirect.path_redirect", "does not fit into a header"),
+        ({"redirect": {"prefix_rewrite": "/\0"}}, ".redirect.prefix_rewrite", "does not fit into a header"),
+        ({"redirect": rewriting("\n")}, ".redirect.regex_rewrite.substitution", "does not fit into a header"),
+        ({"redirect": rewriting(r"\2")}, ".redirect.regex_rewrite.substitution", "does not fit the pattern"),
+        (
+            {"redirect": rewriting("", "(")},
+            ".redirect.regex_rewrite.pattern.regex",
+            "is not a valid RE2 pattern",
+        ),
+        ({"direct_response": {"status": 99}}, ".direct_response.status", "99 is not in [200, 600)"),
+        ({"direct_response": {"status": 600}}, ".direct_response.status", "600 is not in [200, 600)"),
+        (
+            {"direct_response": {"status": 200, "body": {"inline_string": 4097 * "x"}}},
+            ".direct_response.body",
+            "4097 bytes are more than 4096",
+        ),
+        (
+            {"route": {**TO_C, "prefix_rewrite": "/", **rewriting("")}},
+            ".route.regex_rewrite",
+            "cannot go with prefix_rewrite",
+        ),
+        ({"route": {**TO_C, "timeout": "-1s"}}, ".route.timeout.seconds", "-1 is not in"),
+        ({"route": {**TO_C, "host_rewrite_literal": "\n"}}, ".route.host_rewrite_literal", "does not fit"),
+        (
+            {"route": {**TO_C, "retry_policy": {"retriable_headers": [{"name": "x"}]}}},
+            ".route.retry_policy.retriable_headers[0]",
+            "no header_match_specifier is set",
+        ),
+    ],
+)
+def test_what_http_requests_need(route: dict[str, Any], field: str, reason: str) -> None:
+    check(
+        second_route({**ANY_PATH, "route": TO_C, **route} if "match" in route else {**ANY_PATH, **route}),
+        ROUTE + field,
+        reason,
+    )
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def test_an_action_grpc_cannot_follow_ends_the_search() -> None:
     assert choice == Refused(
         "route 'moved' has the action 'redirect', which gRPC cannot follow",
         ("route #0: cluster c0: down",),
+        redirect,
     )
 
 

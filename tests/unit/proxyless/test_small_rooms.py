@@ -8,12 +8,23 @@ from typing import Any
 
 import pytest
 from proxyless.bootstrap import Bootstrap, Locality
+from proxyless.endings import Ending, ending
 from proxyless.errors import BootstrapError, TargetError
-from proxyless.fault import NO_FAULT, Fault, draw_fault, effective_policies
+from proxyless.fault import NO_FAULT, Fault, combined, draw_fault, effective_policies
 from proxyless.match import CallHeaders
 from proxyless.names import SubsetKey, parse_subset_key, parse_target
-from proxyless.resources import FaultAbort, FaultDelay, FaultFilter, FaultPolicy, Fraction, RetryPolicy
-from proxyless.retry import backoff, may_retry, pushback
+from proxyless.resources import (
+    FaultAbort,
+    FaultDelay,
+    FaultFilter,
+    FaultPolicy,
+    Fraction,
+    HeaderMatch,
+    PresentMatch,
+    RetryPolicy,
+    StringMatch,
+)
+from proxyless.retry import backoff, may_retry, may_retry_request, pushback, request_backoff
 
 # --- retry ------------------------------------------------------------------------------------------------
 
@@ -39,6 +50,109 @@ def test_which_codes_are_retried(code: int) -> None:
 @pytest.mark.parametrize(("attempts", "retried"), [(1, True), (2, True), (3, False), (4, False)])
 def test_attempts_are_counted_with_the_first(attempts: int, retried: bool) -> None:
     assert may_retry(RetryPolicy(ALL_CONDITIONS, 3), 14, attempts) is retried
+
+
+def test_grpc_has_five_attempts_at_most() -> None:
+    policy = RetryPolicy(ALL_CONDITIONS | {"5xx"}, 99)
+    assert (may_retry(policy, 14, 4), may_retry(policy, 14, 5)) == (True, False)
+    assert may_retry_request(policy, 98, status=500)
+    assert not may_retry_request(policy, 99, status=500)
+
+
+LOSSES: dict[str, set[str]] = {
+    # condition: the ways in which an attempt that it retries got no answer
+    "connect-failure": {"connect-failure"},
+    "refused-stream": {"refused-stream"},
+    "reset": {"connect-failure", "refused-stream", "reset"},
+    "5xx": {"connect-failure", "refused-stream", "reset"},
+    "gateway-error": {"connect-failure", "refused-stream", "reset"},
+    "retriable-4xx": set(),
+    "retriable-status-codes": set(),
+    "retriable-headers": set(),
+    "envoy-ratelimited": set(),
+    "unavailable": set(),
+}
+STATUSES: dict[str, set[int]] = {
+    # condition: the HTTP status codes that it retries
+    "5xx": {500, 501, 502, 503, 504, 599},
+    "gateway-error": {502, 503, 504},
+    "retriable-4xx": {409},
+    "retriable-status-codes": {418, 503},
+}
+
+
+@pytest.mark.parametrize("word", LOSSES)
+@pytest.mark.parametrize("lost", ["connect-failure", "refused-stream", "reset"])
+def test_what_is_retried_that_got_no_answer(word: str, lost: Any) -> None:
+    policy = RetryPolicy(frozenset({word}))
+    assert may_retry_request(policy, 1, lost=lost) is (lost in LOSSES[word])
+    # A gRPC call then has a status that gRPC made up.
+    assert may_retry(policy, 2, 1, lost=lost) is (lost in LOSSES[word])
+    assert not may_retry(policy, 2, 1)
+
+
+@pytest.mark.parametrize("word", LOSSES)
+@pytest.mark.parametrize("status", [200, 301, 404, 409, 418, 429, 499, 500, 501, 502, 503, 504, 599, 600])
+def test_what_is_retried_by_http_status(word: str, status: int) -> None:
+    policy = RetryPolicy(frozenset({word}), status_codes=frozenset({418, 503}))
+    wanted = status in STATUSES.get(word, ())
+    assert may_retry_request(policy, 1, status=status, headers={}) is wanted
+    assert may_retry(policy, 2, 1, http_status=status) is wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "headers", "retried"),
+    [
+        ({"retriable-headers"}, {"x-again": "1"}, True),
+        ({"retriable-headers"}, {"x-later": "soon"}, True),
+        ({"retriable-headers"}, {"x-later": "never"}, False),
+        ({"retriable-headers"}, {}, False),
+        ({"5xx"}, {"x-again": "1"}, False),
+        ({"5xx", "retriable-headers"}, {"x-again": "1", "x-envoy-ratelimited": "true"}, False),
+        ({"envoy-ratelimited"}, {"x-envoy-ratelimited": "true"}, True),
+        ({"envoy-ratelimited"}, {}, False),
+    ],
+)
+def test_what_is_retried_by_the_headers_of_the_response(
+    words: set[str], headers: dict[str, str], retried: bool
+) -> None:
+    matches = (
+        HeaderMatch("x-again", PresentMatch(True)),
+        HeaderMatch("x-later", StringMatch("exact", "soon")),
+    )
+    policy = RetryPolicy(frozenset(words), headers=matches)
+    assert may_retry_request(policy, 1, status=429, headers=headers) is retried
+
+
+@pytest.mark.parametrize(
+    ("details", "end"),
+    [
+        (None, Ending()),
+        ("", Ending()),
+        ("no such product", Ending()),
+        ("the server says: Stream removed (…)", Ending()),
+        ("failed to connect to all addresses; last error: …", Ending("connect-failure")),
+        ("Stream removed (Socket closed)", Ending("reset")),
+        ("Stream removed (RST_STREAM (Received RST_STREAM with error code 2))", Ending("reset")),
+        ("Stream removed (RST_STREAM (Received RST_STREAM with error code 7))", Ending("refused-stream")),
+        ("Stream removed (GOAWAY received; Error code: 0; Debug Text: )", Ending("refused-stream")),
+        ("Received http2 header with status: 503", Ending(None, 503)),
+    ],
+)
+def test_how_an_attempt_ended(details: str | None, end: Ending) -> None:
+    assert ending(details) == end
+
+
+@pytest.mark.parametrize(("attempts", "longest"), [(1, 0.025), (3, 0.1), (5, 0.25), (5000, 0.25)])
+def test_requests_back_off_with_full_jitter(attempts: int, longest: float) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        asked.append((low, high))
+        return low
+
+    assert request_backoff(RetryPolicy(ALL_CONDITIONS), attempts, uniform) == 0.0
+    assert asked == [(0.0, pytest.approx(longest))]
 
 
 @pytest.mark.parametrize(("attempts", "middle"), [(1, 0.025), (2, 0.05), (3, 0.1), (4, 0.2), (5, 0.25)])
@@ -98,6 +212,7 @@ def abort(code: int | None, share: Fraction = ALWAYS) -> FaultPolicy:
         (delay(None), {}, 0, NO_FAULT),
         (delay(None), {"x-envoy-fault-delay-request": "250"}, 0, Fault(0.25)),
         (delay(None), {"x-envoy-fault-delay-request": "-250"}, 0, NO_FAULT),
+        (delay(None), {"x-envoy-fault-delay-request": "250,9000"}, 0, Fault(0.25)),
         (delay(None), {"x-envoy-fault-delay-request": "soon"}, 0, NO_FAULT),
         (
             delay(None),
@@ -140,14 +255,35 @@ def abort(code: int | None, share: Fraction = ALWAYS) -> FaultPolicy:
 )
 def test_faults(policy: FaultPolicy, headers: dict[str, str], drawn: int, fault: Fault) -> None:
     call = CallHeaders("/s/m", "a", headers.items())
-    assert draw_fault(policy, call, lambda _: drawn, 0) == fault
+    assert draw_fault(policy, call, lambda _: drawn) == fault
     assert bool(fault) == (fault != NO_FAULT)
 
 
 @pytest.mark.parametrize(("active", "faulted"), [(0, True), (1, True), (2, False), (3, False)])
 def test_active_faults_are_limited(active: int, faulted: bool) -> None:
     policy = FaultPolicy(abort=FaultAbort(14, ALWAYS), max_active=2)
-    assert bool(draw_fault(policy, CallHeaders("/", "a"), lambda _: 0, active)) is faulted
+    drawn = draw_fault(policy, CallHeaders("/", "a"), lambda _: 0)
+    assert bool(combined([drawn], active)) is faulted
+
+
+def test_each_of_several_filters_has_its_own_say() -> None:
+    drawn = [Fault(1.0, None, 5), Fault(0.5, 7, 2), Fault(0.25, 14), NO_FAULT]
+    assert combined(drawn, 0) == Fault(1.75, 7)
+    assert combined(drawn, 2) == Fault(1.25, 14)
+    assert combined(drawn, 5) == Fault(0.25, 14)
+    assert combined([], 0) == NO_FAULT
+
+
+def test_delay_and_abort_are_drawn_independently() -> None:
+    asked: list[int] = []
+
+    def draw(bound: int) -> int:
+        asked.append(bound)
+        return 0
+
+    policy = FaultPolicy(FaultDelay(1.0, Fraction(1, 100)), FaultAbort(14, Fraction(1, 10_000)))
+    assert draw_fault(policy, CallHeaders("/", "a"), draw) == Fault(1.0, 14)
+    assert asked == [100, 10_000]
 
 
 def test_the_most_specific_override_counts_and_names_outside_the_chain_do_not() -> None:

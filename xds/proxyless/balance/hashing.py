@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
-import re2
 from xxhash import xxh64_intdigest
 
 from ..resources import HashPolicy
+from ..substitution import substituting
 
 _BITS = 2**64 - 1
-_GROUP = re.compile(r"\\([0-9\\])")
 
 
 def call_hash(
@@ -37,18 +34,5 @@ def _of_header(policy: HashPolicy, value: str | None) -> int | None:
     if value is None:
         return None
     if policy.regex is not None:
-        value = _rewriter(policy.regex, policy.substitution)(value)
+        value = substituting(policy.regex, policy.substitution)(value)
     return int(xxh64_intdigest(value.encode("utf-8", "surrogateescape")))
-
-
-@lru_cache(maxsize=256)
-def _rewriter(pattern: str, substitution: str) -> Callable[[str], str]:
-    compiled = re2.compile(pattern)
-
-    def replacement(match: re.Match[str]) -> str:
-        def group(found: re.Match[str]) -> str:
-            return "\\" if found[1] == "\\" else match[int(found[1])] or ""
-
-        return _GROUP.sub(group, substitution)
-
-    return lambda value: str(compiled.sub(replacement, value))

@@ -59,14 +59,22 @@ class OutlierDetector:
 
     def ended(self, address: str, code: int, now: float) -> bool:
         """Take in how a call ended, by its gRPC status; whether that ejected the endpoint."""
+        return self._took(address, code != 0, _HTTP_OF_GRPC.get(code), now)
+
+    def answered(self, address: str, status: int, now: float) -> bool:
+        """Take in how a request ended, by its HTTP status; whether that ejected the endpoint."""
+        failed = status >= 500
+        return self._took(address, failed, status if failed else None, now)
+
+    def _took(self, address: str, failed: bool, http: int | None, now: float) -> bool:
+        """Take in one end; `http` is its status where that is a 5xx."""
         record = self._records.get(address)
         if record is None:
             return False
-        if code == 0:
-            record.successes += 1
-        else:
+        if failed:
             record.failures += 1
-        http = _HTTP_OF_GRPC.get(code)
+        else:
+            record.successes += 1
         record.fives = record.fives + 1 if http is not None else 0
         record.gateways = record.gateways + 1 if http in _GATEWAY else 0
         config = self.config

@@ -4,7 +4,7 @@ Resources say what a route wants; this room turns that into functions, once a co
 """
 
 from .domains import select_virtual_host
-from .headers import CallHeaders
+from .headers import CallHeaders, RequestHeaders
 from .table import Draw, RouteTable, Step
 
-__all__ = ["CallHeaders", "Draw", "RouteTable", "Step", "select_virtual_host"]
+__all__ = ["CallHeaders", "Draw", "RequestHeaders", "RouteTable", "Step", "select_virtual_host"]

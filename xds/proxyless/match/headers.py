@@ -1,9 +1,10 @@
-"""A call's headers as matchers see them, and header matchers (gRFC A28, A41, A63)."""
+"""A call's or request's headers as matchers see them, and header matchers (gRFC A28, A41, A63)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeAlias
 
 import re2
 
@@ -21,6 +22,10 @@ class CallHeaders:
     """
 
     __slots__ = ("_fields", "path")
+
+    is_grpc = True
+    query: Mapping[str, str] | None = None
+    """The first value of each query parameter; None for a gRPC call, which never has any."""
 
     def __init__(self, path: str, authority: str, metadata: Iterable[MetadataItem] = ()) -> None:
         self.path = path
@@ -43,13 +48,65 @@ class CallHeaders:
         return self._fields.get(name)
 
 
+class RequestHeaders(CallHeaders):
+    """What an HTTP request offers to the matchers; `target` is its path with the query, if it has one.
+
+    Paths are matched without query and fragment, `:path` with them, and query parameters are not unescaped,
+    as in Envoy. Values of a repeated header join with `,`. Its content type decides whether it is gRPC.
+    """
+
+    __slots__ = ("is_grpc", "query")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        authority: str,
+        headers: Iterable[MetadataItem] = (),
+        scheme: str = "http",
+    ) -> None:
+        self.path = _END_OF_PATH.split(target, maxsplit=1)[0]
+        fields: dict[str, str] = {}
+        for raw_key, raw in headers:
+            key = raw_key.lower()
+            value = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+            fields[key] = f"{fields[key]},{value}" if key in fields else value
+        fields[":path"] = target
+        fields[":authority"] = authority
+        fields[":method"] = method
+        fields[":scheme"] = scheme
+        self._fields = fields
+        self.query = _first_values(target)
+        self.is_grpc = _GRPC.fullmatch(fields.get("content-type", "")) is not None
+
+
+_END_OF_PATH = re.compile("[?#]")
+_GRPC = re.compile(r"application/grpc(\+.*)?")
+
+
+def _first_values(target: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in target.partition("#")[0].partition("?")[2].split("&"):
+        name, _, value = pair.partition("=")
+        values.setdefault(name, value)
+    return values
+
+
+class Fields(Protocol):
+    """Headers by their names in lower case."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the value of a header; None where there is none."""
+
+
+FieldTest: TypeAlias = Callable[[Fields], bool]
 HeaderTest: TypeAlias = Callable[[CallHeaders], bool]
 
 _INTEGER = re2.compile(r" *([+-]?)0*([0-9]{1,19}) *")
 """A number of 64 bits; blanks around it and zeros before it are allowed, as in gRPC and Envoy."""
 
 
-def compile_header(match: HeaderMatch) -> HeaderTest:
+def compile_header(match: HeaderMatch) -> FieldTest:
     """Compile a HeaderMatch.
 
     A missing header fails every test of its value, inverted or not, unless
@@ -62,7 +119,7 @@ def compile_header(match: HeaderMatch) -> HeaderTest:
     test = _compile_range(match.test) if isinstance(match.test, RangeMatch) else compile_string(match.test)
     missing = (test("") != invert) if match.treat_missing_as_empty else False
 
-    def matches(headers: CallHeaders) -> bool:
+    def matches(headers: Fields) -> bool:
         value = headers.get(name)
         return missing if value is None else test(value) != invert
 

@@ -1,4 +1,4 @@
-"""Path matchers: a gRPC call's path is `/package.Service/Method`."""
+"""Path matchers: a gRPC call's path is `/package.Service/Method`, an HTTP request's has no query here."""
 
 from __future__ import annotations
 

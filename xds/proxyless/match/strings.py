@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import re2
 
+from ..members import member_of
 from ..resources import StringMatch
 
 StringTest: TypeAlias = Callable[[str], bool]
@@ -14,6 +15,9 @@ StringTest: TypeAlias = Callable[[str], bool]
 
 def compile_regex(pattern: str) -> StringTest:
     """Compile an RE2 pattern that must match the whole value (Envoy: `safe_regex` is anchored)."""
+    member = member_of(pattern)
+    if member is not None:
+        return member.stands_in
     fullmatch = re2.compile(pattern).fullmatch
     return lambda value: fullmatch(value) is not None
 

@@ -28,7 +28,8 @@ def parse_cluster(message: Any, notes: Notes) -> Cluster:
     outlier = None
     if message.HasField("outlier_detection"):
         outlier = parse_outlier_detection(message.outlier_detection, "outlier_detection", notes)
-    return Cluster(message.name, discovery, policy, _parse_max_requests(message, notes), outlier)
+    requests, retries = _parse_limits(message, notes)
+    return Cluster(message.name, discovery, policy, requests, outlier, retries)
 
 
 def _parse_discovery(message: Any, notes: Notes) -> Discovery:
@@ -44,7 +45,7 @@ def _parse_discovery(message: Any, notes: Notes) -> Discovery:
         return AggregateDiscovery(tuple(dict.fromkeys(aggregate.clusters)))
     if message.type == _EDS:
         check_fields(message.eds_cluster_config, "eds_cluster_config", notes)
-        from_ads(message.eds_cluster_config.eds_config, "eds_cluster_config.eds_config")
+        from_ads(message.eds_cluster_config.eds_config, "eds_cluster_config.eds_config", notes)
         return EdsDiscovery(message.eds_cluster_config.service_name or message.name)
     if message.type == _LOGICAL_DNS:
         return _parse_dns(message, notes)
@@ -79,12 +80,17 @@ def _parse_dns(message: Any, notes: Notes) -> DnsDiscovery:
     return DnsDiscovery(socket.address, socket.port_value, refresh)
 
 
-def _parse_max_requests(message: Any, notes: Notes) -> int:
-    """The limit for calls of the default priority, which all of gRPC's are (A32)."""
+def _parse_limits(message: Any, notes: Notes) -> tuple[int, int | None]:
+    """`max_requests` and `max_retries` for calls of the default priority, which all of gRPC's are (A32).
+
+    Where no `max_retries` is set, Envoy allows 3. gRPC allows any number, and Istiod, unless it is told
+    otherwise, says the largest there is: so only one that is set counts.
+    """
     where = "circuit_breakers"
     check_fields(message.circuit_breakers, where, notes)
     for i, thresholds in enumerate(message.circuit_breakers.thresholds):
         if thresholds.priority == _DEFAULT_PRIORITY:
             check_fields(thresholds, f"{where}.thresholds[{i}]", notes)
-            return thresholds.max_requests.value if thresholds.HasField("max_requests") else _MAX_REQUESTS
-    return _MAX_REQUESTS
+            requests = thresholds.max_requests.value if thresholds.HasField("max_requests") else _MAX_REQUESTS
+            return requests, thresholds.max_retries.value if thresholds.HasField("max_retries") else None
+    return _MAX_REQUESTS, None

@@ -20,7 +20,12 @@ _ACTIONS: Mapping[int, _How] = {
 _NAME = re.compile(r"[0-9a-z_.-]+")
 _FORBIDDEN = re.compile(r"[\0\r\n]")
 _SENDABLE = re.compile(r"[ -~]*")
-_PLAIN = re.compile(r"(?:[^%]|%%|%REQ\([0-9A-Za-z_.:-]+\)%)*")
+_HEADER = r"[0-9A-Za-z_.:-]+"
+_ARGUMENTS = rf"\({_HEADER}(?:\?{_HEADER})?\)(?::[0-9]{{1,9}})?"
+_KNOWN = {
+    "request": re.compile(rf"(?:[^%]|%%|%REQ{_ARGUMENTS}%)*"),
+    "response": re.compile(rf"(?:[^%]|%%|%(?:REQ|RESP){_ARGUMENTS}%)*"),
+}
 
 
 def parse_edits(message: Any, where: str, notes: Notes) -> MessageEdits:
@@ -40,13 +45,13 @@ def _parse(message: Any, which: str, at: str, notes: Notes) -> HeaderEdits:
     added = []
     for i, option in enumerate(getattr(message, f"{which}_headers_to_add")):
         place = f"{at}{which}_headers_to_add[{i}]"
-        made = _parse_option(option, place, notes)
+        made = _parse_option(option, which, place, notes)
         if made is not None:
             added.append(made)
     return HeaderEdits(tuple(removed), tuple(added))
 
 
-def _parse_option(option: Any, where: str, notes: Notes) -> HeaderEdit | None:
+def _parse_option(option: Any, which: str, where: str, notes: Notes) -> HeaderEdit | None:
     check_fields(option, where, notes)
     check_fields(option.header, f"{where}.header", notes)
     if not _is_editable(option.header.key, f"{where}.header.key", notes):
@@ -54,6 +59,8 @@ def _parse_option(option: Any, where: str, notes: Notes) -> HeaderEdit | None:
     how = _ACTIONS.get(option.append_action)
     if how is None:
         raise ResourceError(f"{where}.append_action", f"{option.append_action} is not a known action")
+    if option.HasField("append") and option.append_action:
+        raise ResourceError(f"{where}.append", "cannot go with append_action")
     if option.HasField("append"):
         how = "append" if option.append.value else "overwrite"
     value = option.header.value
@@ -62,9 +69,10 @@ def _parse_option(option: Any, where: str, notes: Notes) -> HeaderEdit | None:
     if not option.header.key.lower().endswith("-bin") and not _SENDABLE.fullmatch(value):
         notes.add(f"{where}.header.value", f"{value!r} has no effect here: gRPC sends printable ASCII only")
         return None
-    if not _PLAIN.fullmatch(value):
+    if not _KNOWN[which].fullmatch(value):
+        known = "%REQ()%" if which == "request" else "%REQ()% and %RESP()%"
         notes.add(
-            f"{where}.header.value", f"{value!r} has no effect here: of commands, only %REQ()% is known"
+            f"{where}.header.value", f"{value!r} has no effect here: of commands, only {known} is known"
         )
         return None
     return HeaderEdit(how, option.header.key.lower(), value, option.keep_empty_value)

@@ -25,7 +25,7 @@ def parse_chain(filters: Any, where: str, notes: Notes) -> tuple[FaultFilter, ..
     """Check a listener's `http_filters` and return the fault filters among them.
 
     Raises ResourceError for an unknown filter that is not optional, two filters of one name, and a chain
-    whose last filter is not the router (gRFC A39).
+    whose last filter is not the router (gRFC A39), or a router that is disabled (Envoy).
     """
     faults: list[FaultFilter] = []
     names: set[str] = set()
@@ -44,11 +44,14 @@ def parse_chain(filters: Any, where: str, notes: Notes) -> tuple[FaultFilter, ..
                 raise ResourceError(at, f"filter {each.name!r} ({kind or 'no type'}) is not supported")
             notes.add(at, f"optional filter {each.name!r} ({kind}) is left out")
             continue
+        if kind == ROUTER and each.disabled:
+            raise ResourceError(f"{at}.disabled", "the router cannot be disabled")
         if last == ROUTER:
             raise ResourceError(at, f"{each.name!r} stands behind the router, which must be the last filter")
         if kind == FAULT:
             policy = _parse_fault(unpack(each.typed_config, HTTPFault, f"{at}.typed_config"), at, notes)
-            faults.append(FaultFilter(each.name, policy))
+            # A disabled one is in the chain all the same: an override brings it back (Envoy).
+            faults.append(FaultFilter(each.name, FaultPolicy() if each.disabled else policy))
         last = kind
     if last != ROUTER:
         raise ResourceError(where, "the last HTTP filter must be the router")
@@ -103,6 +106,7 @@ def _parse_fault(message: Any, where: str, notes: Notes) -> FaultPolicy:
         check_fields(message.abort, at, notes)
         which = one_of(message.abort, "error_type", at, ("http_status", "grpc_status", "header_abort"))
         code: int | None = None
+        http: int | None = None
         if which == "grpc_status":
             code = message.abort.grpc_status
             if code > 16:
@@ -112,7 +116,7 @@ def _parse_fault(message: Any, where: str, notes: Notes) -> FaultPolicy:
             if not 200 <= http < 600:
                 raise ResourceError(f"{at}.http_status", f"{http} is not in [200, 600)")
             code = 0 if http == 200 else _GRPC_OF_HTTP.get(http, 2)
-        abort = FaultAbort(code, _percentage(message.abort, at))
+        abort = FaultAbort(code, _percentage(message.abort, at), http)
     limit = message.max_active_faults.value if message.HasField("max_active_faults") else None
     return FaultPolicy(delay, abort, limit)
 

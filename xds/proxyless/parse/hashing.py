@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-
-import re2
 
 from ..errors import ResourceError
 from ..resources import HashPolicy
-from .scalars import regex
+from .rewrites import parse_substitution
 from .support import Notes, check_fields
 
 _CHANNEL = "io.grpc.channel_id"
-_REWRITE = re.compile(r"(?:[^\\]|\\[0-9\\])*")
-_GROUP = re.compile(r"\\([0-9])")
 
 
 def parse_hash_policies(messages: Any, where: str, notes: Notes) -> tuple[HashPolicy, ...]:
@@ -40,11 +35,5 @@ def _parse_header(message: Any, where: str, notes: Notes) -> HashPolicy:
         raise ResourceError(f"{where}.header_name", "is empty")
     if not header.HasField("regex_rewrite"):
         return HashPolicy(header.header_name.lower(), terminal=message.terminal)
-    at = f"{where}.regex_rewrite"
-    check_fields(header.regex_rewrite, at, notes)
-    pattern = regex(header.regex_rewrite.pattern, f"{at}.pattern")
-    substitution = header.regex_rewrite.substitution
-    groups = [int(number) for number in _GROUP.findall(substitution.replace("\\\\", ""))]
-    if not _REWRITE.fullmatch(substitution) or max(groups, default=0) > re2.compile(pattern).groups:
-        raise ResourceError(f"{at}.substitution", f"{substitution!r} does not fit the pattern {pattern!r}")
+    pattern, substitution = parse_substitution(header.regex_rewrite, f"{where}.regex_rewrite", notes)
     return HashPolicy(header.header_name.lower(), pattern, substitution, message.terminal)

@@ -45,7 +45,7 @@ def parse_listener(message: Any, notes: Notes) -> Listener:
     if one_of(hcm, "route_specifier", where, ("rds", "route_config")) == "route_config":
         config = parse_route_config(hcm.route_config, notes, where=f"{where}.route_config")
         return Listener(message.name, None, config, limit, faults)
-    from_ads(hcm.rds.config_source, f"{where}.rds.config_source")
+    from_ads(hcm.rds.config_source, f"{where}.rds.config_source", notes)
     if not hcm.rds.route_config_name:
         raise ResourceError(f"{where}.rds.route_config_name", "is empty")
     return Listener(message.name, hcm.rds.route_config_name, None, limit, faults)

@@ -9,6 +9,7 @@ from ..resources import (
     HeaderMatch,
     PathMatch,
     PresentMatch,
+    QueryMatch,
     RangeMatch,
     RouteMatch,
     StringMatch,
@@ -34,7 +35,7 @@ def parse_match(message: Any, where: str, notes: Notes) -> RouteMatch:
     """Validate a RouteMatch (gRFC A28)."""
     check_fields(message, where, notes)
     headers = tuple(
-        _parse_header(each, f"{where}.headers[{i}]", notes) for i, each in enumerate(message.headers)
+        parse_header(each, f"{where}.headers[{i}]", notes) for i, each in enumerate(message.headers)
     )
     share = None
     if message.HasField("runtime_fraction"):
@@ -43,8 +44,12 @@ def parse_match(message: Any, where: str, notes: Notes) -> RouteMatch:
             raise ResourceError(at, "is missing")
         share = fraction(message.runtime_fraction.default_value, at)
     if message.query_parameters:
-        notes.add(f"{where}.query_parameters", "this route never matches: a gRPC call has no query")
-    return RouteMatch(_parse_path(message, where), headers, share, bool(message.query_parameters))
+        notes.add(f"{where}.query_parameters", "no gRPC call takes this route: it has no query")
+    query = tuple(
+        _parse_query(each, f"{where}.query_parameters[{i}]", notes)
+        for i, each in enumerate(message.query_parameters)
+    )
+    return RouteMatch(_parse_path(message, where), headers, share, query, message.HasField("grpc"))
 
 
 def _parse_path(message: Any, where: str) -> PathMatch:
@@ -64,7 +69,19 @@ def _parse_path(message: Any, where: str) -> PathMatch:
     return PathMatch("path_separated_prefix", value, folded)
 
 
-def _parse_header(message: Any, where: str, notes: Notes) -> HeaderMatch:
+def _parse_query(message: Any, where: str, notes: Notes) -> QueryMatch:
+    check_fields(message, where, notes)
+    if not message.name:
+        raise ResourceError(f"{where}.name", "is empty")
+    which = message.WhichOneof("query_parameter_match_specifier")
+    if which == "string_match":
+        return QueryMatch(message.name, _parse_string(message.string_match, f"{where}.string_match", notes))
+    # With nothing said, it has to be there (Envoy).
+    return QueryMatch(message.name, PresentMatch(which is None or message.present_match))
+
+
+def parse_header(message: Any, where: str, notes: Notes) -> HeaderMatch:
+    """Validate a HeaderMatcher."""
     check_fields(message, where, notes)
     if not message.name:
         raise ResourceError(f"{where}.name", "is empty")

@@ -1,4 +1,4 @@
-"""Retry policies (gRFC A44)."""
+"""Retry policies (gRFC A44, Envoy's retry conditions)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from typing import Any
 
 from ..errors import ResourceError
 from ..resources import RetryPolicy
+from .matchers import parse_header
 from .scalars import duration
 from .support import Notes, check_fields
 
-GRPC_CONDITIONS = frozenset(
-    {"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"}
-)
-"""The `retry_on` conditions gRFC A44 knows; the others are for HTTP and are noted, not refused."""
+_OF_STATUS = frozenset({"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"})
+"""What the status of a gRPC call may be (gRFC A44)."""
 
-_SLOW_CONDITIONS = frozenset({"deadline-exceeded", "5xx", "gateway-error", "reset"})
-"""Those by which Envoy tries again where an attempt exceeds `per_try_timeout`."""
+_OF_LOSS = frozenset({"5xx", "connect-failure", "gateway-error", "refused-stream", "reset"})
+"""What applies to gRPC calls, too, where the server did not answer."""
+
+_OF_HTTP = frozenset({"envoy-ratelimited", "retriable-4xx", "retriable-headers", "retriable-status-codes"})
+"""What asks for something of an HTTP response."""
+
+_KNOWN = _OF_STATUS | _OF_LOSS | _OF_HTTP
 
 _UNASKED = frozenset(
     {"connect-failure", "refused-stream", "unavailable", "cancelled", "retriable-status-codes"}
@@ -23,11 +27,9 @@ _UNASKED = frozenset(
 _UNASKED_CODES: tuple[list[int], ...] = ([], [503])
 """What Istiod writes into every route whose user asked for no retries: a note on each would be noise."""
 
-_MAX_ATTEMPTS = 5
-
 
 def parse_retry(message: Any, where: str, notes: Notes) -> RetryPolicy:
-    """Validate a RetryPolicy; one without a condition that applies to gRPC means no retries."""
+    """Validate a RetryPolicy; one without a condition that is known means no retries."""
     check_fields(message, where, notes)
     wanted = {word.strip() for word in message.retry_on.split(",")} - {""}
     attempts = message.num_retries.value + 1 if message.HasField("num_retries") else 2
@@ -48,20 +50,21 @@ def parse_retry(message: Any, where: str, notes: Notes) -> RetryPolicy:
             if longest < base:
                 raise ResourceError(f"{at}.max_interval", "is smaller than base_interval")
     per_try = duration(message.per_try_timeout, f"{where}.per_try_timeout") or None
-    conditions = frozenset(wanted & GRPC_CONDITIONS)
-    slow = per_try is not None and not wanted.isdisjoint(_SLOW_CONDITIONS)
-    _note_conditions(message, wanted, where, notes, timed=per_try is not None)
-    return RetryPolicy(conditions, min(attempts, _MAX_ATTEMPTS), base, longest, per_try, slow)
+    headers = tuple(
+        parse_header(each, f"{where}.retriable_headers[{i}]", notes)
+        for i, each in enumerate(message.retriable_headers)
+    )
+    codes = frozenset(message.retriable_status_codes)
+    _note_conditions(message, wanted, where, notes)
+    return RetryPolicy(frozenset(wanted & _KNOWN), attempts, base, longest, per_try, codes, headers)
 
 
-def _note_conditions(message: Any, wanted: set[str], where: str, notes: Notes, *, timed: bool) -> None:
-    """Note what is asked for beyond Istiod's default and does not concern a gRPC call."""
-    codes = list(message.retriable_status_codes)
-    if wanted == _UNASKED and codes in _UNASKED_CODES:
+def _note_conditions(message: Any, wanted: set[str], where: str, notes: Notes) -> None:
+    """Note what is asked for beyond Istiod's default and does not concern a gRPC call, or nobody."""
+    if wanted == _UNASKED and list(message.retriable_status_codes) in _UNASKED_CODES:
         return
-    if codes:
-        notes.add(f"{where}.retriable_status_codes", "has no effect here: a gRPC call has no HTTP status")
-    for word in sorted(wanted - GRPC_CONDITIONS - _UNASKED):
-        if not (timed and word in _SLOW_CONDITIONS):
-            known = ", ".join(sorted(GRPC_CONDITIONS))
-            notes.add(f"{where}.retry_on", f"{word!r} has no effect here: gRPC knows {known}")
+    for word in sorted(wanted - _OF_STATUS - _OF_LOSS):
+        if word not in _KNOWN:
+            notes.add(f"{where}.retry_on", f"{word!r} has no effect here: it is not known")
+        elif word in ("retriable-headers", "envoy-ratelimited"):
+            notes.add(f"{where}.retry_on", f"{word!r} has no effect on gRPC calls")

@@ -21,6 +21,7 @@ from .filters import parse_overrides
 from .hashing import parse_hash_policies
 from .matchers import parse_match
 from .retry import parse_retry
+from .rewrites import parse_direct_response, parse_host, parse_path_rewrite, parse_redirect
 from .scalars import duration, fraction
 from .support import Notes, check_fields
 
@@ -78,6 +79,10 @@ def _parse_route(message: Any, index: int, where: str, notes: Notes) -> Route:
     action: Action = OtherAction(which)
     if which == "route":
         action = _parse_action(message.route, f"{where}.route", notes)
+    elif which == "redirect":
+        action = parse_redirect(message.redirect, f"{where}.redirect", notes)
+    elif which == "direct_response":
+        action = parse_direct_response(message.direct_response, f"{where}.direct_response", notes)
     return Route(match, action, message.name, index, faults, parse_edits(message, where, notes))
 
 
@@ -98,6 +103,7 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
     if message.HasField("max_stream_duration"):
         # The header's limit goes before the plain one; both mean seconds, 0 no limit (gRFC A31).
         durations, at = message.max_stream_duration, f"{where}.max_stream_duration"
+        check_fields(durations, at, notes)
         for name in ("grpc_timeout_header_max", "max_stream_duration"):
             if durations.HasField(name):
                 limit = duration(getattr(durations, name), f"{at}.{name}")
@@ -106,13 +112,22 @@ def _parse_action(message: Any, where: str, notes: Notes) -> Action:
         for name in ("timeout", "max_grpc_timeout"):
             said = getattr(message, name)
             if said.seconds or said.nanos:  # 0, which Istiod always says, is no limit in either reading
-                notes.add(f"{where}.{name}", "has no effect here: gRPC reads max_stream_duration (gRFC A31)")
+                notes.add(
+                    f"{where}.{name}",
+                    "has no effect on gRPC calls: they go by max_stream_duration (gRFC A31)",
+                )
     retry = None
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
     hashing = parse_hash_policies(message.hash_policy, f"{where}.hash_policy", notes)
     mirrors = _parse_mirrors(message.request_mirror_policies, f"{where}.request_mirror_policies", notes)
-    return ClusterAction(clusters, limit, retry, hashing, mirrors)
+    timeout = duration(message.timeout, f"{where}.timeout") if message.HasField("timeout") else None
+    rewrite = parse_path_rewrite(message, where, notes)
+    host = parse_host(message.host_rewrite_literal, f"{where}.host_rewrite_literal")
+    for descriptor, _ in message.ListFields():
+        if descriptor.name in ("prefix_rewrite", "regex_rewrite", "host_rewrite_literal"):
+            notes.add(f"{where}.{descriptor.name}", "has no effect on gRPC calls")
+    return ClusterAction(clusters, limit, retry, hashing, mirrors, timeout, rewrite, host)
 
 
 def _parse_mirrors(messages: Any, where: str, notes: Notes) -> tuple[Mirror, ...]:

@@ -9,7 +9,9 @@ from google.protobuf.message import DecodeError
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
 from ..errors import ResourceError
+from ..members import member_of
 from ..resources import Fraction
+from .support import Notes, check_fields
 
 _DENOMINATORS = {0: 100, 1: 10_000, 2: 1_000_000}
 
@@ -50,7 +52,7 @@ def regex(message: Any, where: str) -> str:
     if not pattern:
         raise ResourceError(f"{where}.regex", "is empty")
     try:
-        size = re2.compile(pattern, _QUIET).programsize
+        size = 0 if member_of(pattern) else re2.compile(pattern, _QUIET).programsize
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
@@ -60,8 +62,9 @@ def regex(message: Any, where: str) -> str:
     return pattern
 
 
-def from_ads(source: Any, where: str) -> None:
+def from_ads(source: Any, where: str, notes: Notes) -> None:
     """Check that a ConfigSource is this stream (`ads` or `self`, gRFC A27)."""
+    check_fields(source, where, notes)
     if source.WhichOneof("config_source_specifier") not in ("ads", "self"):
         raise ResourceError(where, "must be `ads` or `self`: resources come over this stream only")
 

@@ -27,8 +27,9 @@ SUPPORTED: dict[str, frozenset[str]] = {
         ),
         "envoy.extensions.filters.network.http_connection_manager.v3.Rds": "config_source route_config_name",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter": (
-            "name typed_config is_optional"
+            "name typed_config is_optional disabled"
         ),
+        "envoy.config.core.v3.ConfigSource": "ads self resource_api_version",
         "envoy.config.core.v3.HttpProtocolOptions": "max_stream_duration",
         "envoy.config.route.v3.RouteConfiguration": (
             f"name virtual_hosts most_specific_header_mutations_wins {_EDITS}"
@@ -46,6 +47,12 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers "
             "query_parameters grpc"
         ),
+        "envoy.config.route.v3.QueryParameterMatcher": "name string_match present_match",
+        "envoy.config.route.v3.RedirectAction": (
+            "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite "
+            "regex_rewrite response_code strip_query"
+        ),
+        "envoy.config.route.v3.DirectResponseAction": "status body",
         "envoy.config.route.v3.HeaderMatcher": (
             "name exact_match safe_regex_match range_match present_match prefix_match suffix_match "
             "contains_match string_match invert_match treat_missing_header_as_empty"
@@ -54,7 +61,8 @@ SUPPORTED: dict[str, frozenset[str]] = {
         "envoy.type.matcher.v3.RegexMatcher": "regex google_re2",
         "envoy.config.route.v3.RouteAction": (
             "cluster weighted_clusters cluster_header cluster_specifier_plugin timeout max_stream_duration "
-            "max_grpc_timeout retry_policy hash_policy request_mirror_policies"
+            "max_grpc_timeout retry_policy hash_policy request_mirror_policies prefix_rewrite regex_rewrite "
+            "host_rewrite_literal"
         ),
         "envoy.config.route.v3.RouteAction.RequestMirrorPolicy": (
             "cluster runtime_fraction disable_shadow_host_suffix_append"
@@ -68,7 +76,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
         ),
         "envoy.config.route.v3.RetryPolicy": (
             "retry_on num_retries retry_back_off retry_host_predicate host_selection_retry_max_attempts "
-            "retriable_status_codes per_try_timeout"
+            "retriable_status_codes retriable_headers per_try_timeout"
         ),
         "envoy.config.route.v3.RetryPolicy.RetryBackOff": "base_interval max_interval",
         "envoy.config.route.v3.WeightedCluster": "clusters total_weight",
@@ -90,7 +98,7 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "minimum_ring_size maximum_ring_size hash_function"
         ),
         "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
-        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests",
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds": "priority max_requests max_retries",
         "envoy.config.cluster.v3.OutlierDetection": (
             "interval base_ejection_time max_ejection_time max_ejection_percent success_rate_stdev_factor "
             "enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume "
@@ -130,6 +138,7 @@ CLOSED = frozenset(
     {
         "envoy.config.route.v3.RouteMatch",
         "envoy.config.route.v3.HeaderMatcher",
+        "envoy.config.route.v3.QueryParameterMatcher",
         "envoy.type.matcher.v3.StringMatcher",
     }
 )

@@ -87,3 +87,5 @@ class Cluster:
     max_requests: int = 1024
     """Calls in flight in the whole process, above which a call fails (gRFC A32)."""
     outlier_detection: OutlierDetection | None = None
+    max_retries: int | None = None
+    """Calls being retried in the whole process, above which none is; None is no limit."""

@@ -5,27 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .matching import Fraction
+from .matching import Fraction, HeaderMatch
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """envoy.config.route.v3.RetryPolicy, as gRFC A44 reads it. Back-offs are seconds."""
+    """envoy.config.route.v3.RetryPolicy. Back-offs are seconds."""
 
     retry_on: frozenset[str]
-    """gRPC status codes in Envoy's spelling (`unavailable` …); empty means no retries."""
+    """Conditions: gRPC status codes (`unavailable` …) and Envoy's (`5xx` …); empty means no retries."""
     max_attempts: int = 2
+    """With the first; gRPC calls have five at most."""
     base_interval: float = 0.025
     max_interval: float = 0.25
     per_try_timeout: float | None = None
     """Seconds one attempt may take (Envoy's per_try_timeout)."""
-    retry_slow: bool = False
-    """Whether another attempt follows one that took longer than that."""
+    status_codes: frozenset[int] = frozenset()
+    """HTTP status codes that `retriable-status-codes` stands for."""
+    headers: tuple[HeaderMatch, ...] = ()
+    """Headers of an HTTP response, any of which `retriable-headers` stands for."""
 
     @property
     def retries(self) -> bool:
         """Whether there is anything it retries."""
-        return bool(self.retry_on) or self.retry_slow
+        return bool(self.retry_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class FaultAbort:
 
     code: int | None
     fraction: Fraction
+    http: int | None = None
+    """The HTTP status, where it is that which was configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,18 @@ class HashPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PathRewrite:
+    """What becomes of a request's path: the matched prefix, or each match of a regex, is replaced."""
+
+    prefix: str | None = None
+    regex: str = ""
+    substitution: str = ""
+    """What replaces each match of `regex`; \\1 to \\9 are its groups."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderEdit:
-    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` in its value is a header of the request."""
+    """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` and `%RESP(name)%` in its value are headers."""
 
     how: Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
     name: str

@@ -41,6 +41,14 @@ class HeaderMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryMatch:
+    """envoy.config.route.v3.QueryParameterMatcher: a parameter's first value, as it stands in the URL."""
+
+    name: str
+    test: StringMatch | PresentMatch = PresentMatch(True)
+
+
+@dataclass(frozen=True, slots=True)
 class PathMatch:
     """The path specifier of envoy.config.route.v3.RouteMatch."""
 
@@ -62,10 +70,12 @@ EVERY_CALL = Fraction(100)
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """envoy.config.route.v3.RouteMatch, as far as a gRPC call can satisfy it."""
+    """envoy.config.route.v3.RouteMatch."""
 
     path: PathMatch
     headers: tuple[HeaderMatch, ...] = ()
     fraction: Fraction | None = None
-    needs_query: bool = False
-    """It asks for query parameters, which a gRPC call never has: it matches none (gRFC A28)."""
+    query: tuple[QueryMatch, ...] = ()
+    """No gRPC call matches a route that has any: it has no query (gRFC A28)."""
+    grpc: bool = False
+    """Only gRPC calls match."""

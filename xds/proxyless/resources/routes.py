@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from .effects import NO_EDITS, FaultFilter, HashPolicy, MessageEdits, RetryPolicy
+from .effects import NO_EDITS, FaultFilter, HashPolicy, MessageEdits, PathRewrite, RetryPolicy
 from .matching import EVERY_CALL, Fraction, RouteMatch
 
 
@@ -39,16 +39,45 @@ class ClusterAction:
     retry: RetryPolicy | None = None
     hash_policies: tuple[HashPolicy, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
+    timeout: float | None = None
+    """Seconds an HTTP request may take; 0 is no limit, None leaves it to the client (Envoy: 15)."""
+    rewrite: PathRewrite | None = None
+    """For HTTP requests."""
+    host_rewrite: str | None = None
+    """The authority an HTTP request is sent with, if not its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectAction:
+    """envoy.config.route.v3.RedirectAction: an HTTP request is sent elsewhere, a gRPC call fails (A28)."""
+
+    what: ClassVar[str] = "redirect"
+    status: int = 301
+    scheme: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    rewrite: PathRewrite | None = None
+    strip_query: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DirectResponse:
+    """envoy.config.route.v3.DirectResponseAction: the answer to an HTTP request; a gRPC call fails (A28)."""
+
+    what: ClassVar[str] = "direct_response"
+    status: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherAction:
-    """An action a gRPC call cannot follow (redirect, direct response …): the call fails (gRFC A31)."""
+    """An action that no client can follow (filter_action, non_forwarding_action): the call fails (A28)."""
 
     what: str
 
 
-Action: TypeAlias = ClusterAction | OtherAction
+Action: TypeAlias = ClusterAction | RedirectAction | DirectResponse | OtherAction
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C while a service is still importing: an end without a traceback."""
+"""Ctrl-C while a program is still importing: an end without a traceback."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""delivery: when a book arrives. The one service behind the page that speaks HTTP."""

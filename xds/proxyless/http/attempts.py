@@ -1,0 +1,80 @@
+"""One request on its way to one endpoint, until its response has been read or given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+
+class Attempt:
+    """Is told what became of it; the circuit breaker and outlier detection hear of its end."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        """What outlier detection counts; None where the caller gave up, which is nobody's fault."""
+        self.ended = False
+        self.cancelled = False
+        self._callbacks: list[Callable[[Any], None]] = []
+        self._response: aiohttp.ClientResponse | None = None
+        self._limit: asyncio.Timeout | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Call it when the attempt ends."""
+        self._callbacks.append(callback)
+
+    def until(self, when: float | None) -> asyncio.Timeout:
+        """The limit for the response's headers; `cancel` makes use of it, too."""
+        self._limit = asyncio.timeout_at(when)
+        return self._limit
+
+    def answered(self, response: aiohttp.ClientResponse) -> None:
+        """Take note of the response's headers; the attempt ends with its body."""
+        self._response, self._limit = response, None
+        self.status = response.status
+        if response.connection is None:
+            self.end()
+        else:
+            response.connection.add_callback(self.end)
+
+    def failed(self, status: int | None) -> None:
+        """There will be no response; `status` is what that counts as."""
+        self.status = status
+        self._limit = None
+        self.end()
+
+    def limit(self, when: float, error: Exception) -> None:
+        """Break the response off at this time: whoever reads it gets the error."""
+        if not self.ended:
+            self._timer = asyncio.get_running_loop().call_at(when, self._break_off, 504, error)
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        if self.ended:
+            return
+        self.ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        broken = self._response is not None and self._response.content.exception()
+        if broken and isinstance(broken, aiohttp.ClientPayloadError):
+            self.status = 503  # the endpoint left it unfinished
+        for callback in self._callbacks:
+            callback(self)
+
+    def cancel(self) -> None:
+        """Give it up; whoever waits for it gets an error."""
+        if self.ended:
+            return
+        self.cancelled = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time())
+        self._break_off(None, aiohttp.ClientConnectionError("the session was closed"))
+
+    def _break_off(self, status: int | None, error: Exception) -> None:
+        if self._response is not None and not self.ended:
+            self.status = status
+            self._response.content.set_exception(error)
+            self._response.close()
