@@ -46,6 +46,17 @@ up: $(STAMPS)/run ## start the mesh and stay (page at http://localhost:9080/prod
 test: $(STAMPS)/dev ## run the tests
 	@$(BIN)/python -m pytest
 
+.PHONY: coverage
+coverage: $(STAMPS)/dev ## branch coverage of the rooms that decide, by their own tests; at least 95 %
+	@$(BIN)/coverage run -m pytest --numprocesses=0 -q tests/unit/proxyless tests/protocol tests/fuzz
+	@$(BIN)/coverage report
+
+RUNS ?= 1000000
+SEED ?= 0
+.PHONY: fuzz
+fuzz: $(STAMPS)/dev ## try RUNS=1000000 inputs on the parsers and what lies behind them (SEED of an earlier run)
+	@$(BIN)/python -m tests.fuzz --runs $(RUNS) --seed $(SEED)
+
 .PHONY: test-istiod
 test-istiod: $(STAMPS)/dev ## run the lane matrix and the comparison on ISTIOD=path/to/pilot-discovery
 	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }
@@ -104,4 +115,4 @@ lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 
 .PHONY: clean
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .mesh .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .mesh .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -169,7 +169,9 @@ class XdsMetrics(Observer):
     # --- calls --------------------------------------------------------------------------------------------
 
     def call_routed(self, attempt: Attempt) -> None:
-        """An attempt started."""
+        """An attempt started; HTTP requests are not gRPC's to count, and their paths are without bound."""
+        if not attempt.method.startswith("/"):
+            return
         self._attempts.add(1, _call(attempt.target, attempt.method))
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:

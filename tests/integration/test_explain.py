@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import shlex
@@ -166,6 +167,17 @@ async def test_the_dump_is_json_and_says_what_is_held(mesh: proxyless.Client, v1
     assert locality["endpoints"][0]["port"] == int(v1.address.rpartition(":")[2])
     assert dump["targets"][TARGET]["state"] == "ready"
     assert dump["targets"][TARGET]["clusters"]["v1"]["configured"]
+
+
+async def test_bytes_are_text_in_the_dump(control_plane: FakeControlPlane, mesh: proxyless.Client) -> None:
+    answer = {"status": 503, "body": {"inline_bytes": base64.b64encode(b"\xffno").decode()}}
+    route = {"match": {"prefix": ""}, "direct_response": answer}
+    control_plane.set(build.listener(NAME), build.route_config(NAME, [route]))
+    mesh.channel(TARGET)
+    await mesh.explain(TARGET, method=METHOD)
+    (host,) = mesh.config_dump()["resources"]["RDS"]["resources"][NAME]["resource"]["virtual_hosts"]
+    assert host["routes"][0]["action"] == {"status": 503, "body": "\\xffno"}
+    json.dumps(mesh.config_dump())
 
 
 async def proxyless_command(*arguments: str, **environment: str) -> tuple[int, str, str]:

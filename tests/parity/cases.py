@@ -259,7 +259,6 @@ PSEUDO = "Envoy matches it, and every gRPC call has it; gRPC's client adds it on
 IGNORED_CASE = "the field is documented as without effect on a regex; both peers refuse the two together"
 PERCENTAGE = "gRFC A33 and Envoy say …-abort-request-percentage; gRPC's client reads …-abort-percentage"
 """So it is with delays."""
-DISABLED = "Envoy takes the filter out of the way; gRPC knows `disabled` in the chain only"
 TIMEOUT = "both peers show matchers the deadline in its encoding, which no rule can be meant for"
 
 EACH_VALUE = "since 1.39 Envoy tests each value of a repeated header by itself; gRPC joins them by a comma"
@@ -1005,29 +1004,7 @@ ROWS = [
         DEADLINE,
         PERCENTAGE,
     ),
-    # --- the chain of filters, and its overrides ---
-    Case("filters: the router alone", to_v1(), [], "v1", hcm=chain(ROUTER)),
-    Case("filters: no router", to_v1(), [], REFUSED, hcm=chain(fault_filter())),
-    Case("filters: the router is not the last", to_v1(), [], REFUSED, hcm=chain(ROUTER, fault_filter())),
-    Case("filters: two routers", to_v1(), [], REFUSED, hcm=chain(ROUTER, {**ROUTER, "name": "another"})),
-    Case(
-        "filters: a name twice",
-        to_v1(),
-        [],
-        REFUSED,
-        envoy="v1",
-        why="Envoy tells filters apart by their place; gRFC A39 demands that their names do",
-        hcm=chain(fault_filter(), fault_filter(), ROUTER),
-    ),
-    Case("filters: no name", to_v1(), [], REFUSED, hcm=chain(fault_filter(""), ROUTER)),
-    Case("filters: unknown", to_v1(), [], REFUSED, hcm=chain(_UNKNOWN, ROUTER)),
-    Case(
-        "filters: unknown but optional",
-        to_v1(),
-        [],
-        "v1",
-        hcm=chain({**_UNKNOWN, "is_optional": True}, ROUTER),
-    ),
+    # --- overrides of filters ---
     Case(
         "filters: unknown but optional, behind the router",
         to_v1(),
@@ -1037,45 +1014,7 @@ ROWS = [
         why="Envoy demands that the router is the last before it leaves filters out, gRPC after",
         hcm=chain(ROUTER, {**_UNKNOWN, "is_optional": True}),
     ),
-    Case("filters: a fault in the chain", to_v1(), [], DENIED, hcm=chain(fault_filter(abort=FORBID), ROUTER)),
-    Case(
-        "filters: a disabled fault in the chain",
-        to_v1(),
-        [],
-        "v1",
-        hcm=chain({**fault_filter(abort=FORBID), "disabled": True}, ROUTER),
-    ),
-    Case(
-        "filters: a disabled fault that the route brings back",
-        faulty(abort=FORBID),
-        [],
-        DENIED,
-        hcm=chain({**fault_filter(), "disabled": True}, ROUTER),
-    ),
-    Case(
-        "filters: two faults, each by its name",
-        overridden(fault_filter(abort=FORBID)["typed_config"], "second"),
-        [],
-        DENIED,
-        hcm=chain(fault_filter("first"), fault_filter("second"), ROUTER),
-    ),
-    Case(
-        "filters: two faults, one lifted",
-        overridden(fault_filter()["typed_config"], "second"),
-        [],
-        DENIED,
-        hcm=chain(fault_filter("first", abort=FORBID), fault_filter("second", abort=FORBID), ROUTER),
-    ),
-    Case(
-        "override: of no filter in the chain",
-        overridden(fault_filter(abort=FORBID)["typed_config"], "x"),
-        [],
-        "v1",
-    ),
-    Case("override: wrapped", overridden(wrapped(fault_filter(abort=FORBID)["typed_config"])), [], DENIED),
-    Case("override: unknown", overridden(UNKNOWN_CONFIG), [], REFUSED),
     Case("override: unknown, wrapped", overridden(wrapped(UNKNOWN_CONFIG)), [], REFUSED),
-    Case("override: unknown but optional", overridden(wrapped(UNKNOWN_CONFIG, is_optional=True)), [], "v1"),
     Case(
         "override: optional and known",
         overridden(wrapped(fault_filter(abort=FORBID)["typed_config"], is_optional=True)),
@@ -1090,22 +1029,12 @@ ROWS = [
         envoy="v1",
         why="Envoy takes the status, at no percentage; gRPC refuses those that are no status",
     ),
-    Case("override: empty", overridden(wrapped()), [], REFUSED),
     Case("override: of the router", overridden(ROUTER["typed_config"], "router"), [], REFUSED),
     Case(
         "override: of the router, optional",
         overridden(wrapped(ROUTER["typed_config"], is_optional=True), "router"),
         [],
         "v1",
-    ),
-    Case(
-        "override: disabled",
-        overridden(wrapped(disabled=True)),
-        [],
-        "v1",
-        REFUSED,
-        DISABLED,
-        hcm=chain(fault_filter(abort=FORBID), ROUTER),
     ),
     # --- retries ---
     Case("retry: Istiod's default, once", retried(), fails("UNAVAILABLE 1"), "v1"),

@@ -39,7 +39,9 @@ class Driver(Protocol):
 
     node: str
 
-    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]: ...
+    async def call(
+        self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
+    ) -> list[str]: ...
 
     async def close(self, target: str) -> None: ...
 
@@ -56,8 +58,10 @@ class Ours:
     node: str = "proxyless"
     channels: dict[str, proxyless.Channel] = field(default_factory=dict)
 
-    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
-        return await grpc_driver.calls(await self.channel(target), method, metadata, n)
+    async def call(
+        self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
+    ) -> list[str]:
+        return await grpc_driver.calls(await self.channel(target), method, metadata, n, timeout)
 
     async def channel(self, target: str) -> grpc.aio.Channel:
         if target not in self.channels:
@@ -79,10 +83,14 @@ class Theirs:
     node: str = "grpc"
     waiting: dict[int, asyncio.Future[list[str]]] = field(default_factory=dict)
     ids: itertools.count[int] = field(default_factory=itertools.count)
+    said: bytes = b""
+    """What it wrote to its standard error."""
 
-    async def call(self, target: str, method: str, metadata: Metadata, n: int = 1) -> list[str]:
+    async def call(
+        self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
+    ) -> list[str]:
         order = {"target": target, "method": method, "metadata": grpc_driver.to_json(metadata), "n": n}
-        return await self._order(order)
+        return await self._order(order | {"timeout": timeout})
 
     async def close(self, target: str) -> None:
         await self._order({"close": target})
@@ -107,7 +115,12 @@ class Theirs:
             answer = json.loads(line)
             self.waiting.pop(answer["id"]).set_result(answer["results"])
         for each in self.waiting.values():
-            each.set_exception(EOFError("gRPC's driver ended"))
+            each.set_exception(EOFError(f"gRPC's driver ended: {self.said.decode()}"))
+
+    async def listen(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.said += line
 
 
 def refusals(plane: FakeControlPlane, node: str, resource: str) -> list[str]:
@@ -183,17 +196,18 @@ async def grpc_s(document: str, **environ: str) -> AsyncIterator[Theirs]:
         *(sys.executable, str(Path(grpc_driver.__file__))),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         env={**inherited, **environ, "GRPC_XDS_BOOTSTRAP_CONFIG": document},
     )
     theirs = Theirs(process)
-    reader = asyncio.create_task(theirs.read_answers())
+    readers = [asyncio.create_task(theirs.read_answers()), asyncio.create_task(theirs.listen())]
     try:
         yield theirs
     finally:
         assert process.stdin is not None
         process.stdin.close()
         await process.wait()
-        await reader
+        await asyncio.gather(*readers)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from envoy.extensions.filters.http.buffer.v3 import buffer_pb2  # noqa: F401 - for Any in JSON
+from envoy.config.route.v3.route_components_pb2 import FilterConfig
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import Buffer
 
 from tests.fakes.resources import route, virtual_host
 from tests.parity.cases import (
     DEADLINE,
+    DENIED,
+    FORBID,
     REFUSED,
-    ROUTER,
     UNAVAILABLE,
     UNKNOWN,
     Case,
     abort,
     act,
-    chain,
     fails,
     faulty,
     host,
     numbered,
-    overridden,
     path,
     retried,
     share,
     to_v1,
-    wrapped,
 )
 
-_HTTP: Final = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3"
-BUFFER: Final = {"name": "buffer", "typed_config": {"@type": f"{_HTTP}.Buffer", "max_request_bytes": 9}}
-NO_BUFFER: Final = {"@type": f"{_HTTP}.BufferPerRoute", "disabled": True}
+_HTTP: Final = "type.googleapis.com/envoy.extensions.filters.http"
+FAULT: Final = "envoy.filters.http.fault"
+ROUTER: Final = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_HTTP}.router.v3.Router"}}
+BUFFER: Final = {
+    "name": "buffer",
+    "typed_config": {"@type": f"type.googleapis.com/{Buffer.DESCRIPTOR.full_name}", "max_request_bytes": 9},
+}
+NO_BUFFER: Final = {"@type": f"{_HTTP}.buffer.v3.BufferPerRoute", "disabled": True}
 BARE: Final = {"name": "x"}
+NOTHING: Final = {"@type": f"{_HTTP}.fault.v3.HTTPFault"}
+FORBIDDEN: Final = {**NOTHING, "abort": FORBID}
+
+
+def fault(name: str = FAULT, config: Mapping[str, Any] = NOTHING, **fields: Any) -> dict[str, Any]:
+    """A fault filter of a chain."""
+    return {"name": name, "typed_config": config, **fields}
+
+
+def chain(*filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The listener's filters."""
+    return {"http_filters": filters}
+
+
+def override(config: Mapping[str, Any], name: str = FAULT) -> list[dict[str, Any]]:
+    """To v1, with a filter's configuration of the route's own."""
+    return [{**route("v1"), "typed_per_filter_config": {name: config}}]
+
+
+def wrapped(config: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """A configuration in a FilterConfig."""
+    inner = {} if config is None else {"config": config}
+    return {"@type": f"type.googleapis.com/{FilterConfig.DESCRIPTOR.full_name}", **inner, **fields}
 
 
 def tried_again(on: str) -> list[dict[str, Any]]:
@@ -46,12 +74,27 @@ def retry_on(conditions: str) -> list[dict[str, Any]]:
 
 
 KNOWN = "Envoy has the filter; to gRFC A39 one that is not known refuses the resource"
+BY_NAME = "Envoy tells filters apart by their place; gRFC A39 demands that their names do"
 ROUTE_TIMEOUT = "gRFC A31: only max_stream_duration limits a call of gRPC; Envoy has timeouts of its own"
 PER_TRY = "gRPC ignores per_try_timeout; Envoy and ours go by it"
 PER_TRY_ENDS = "gRPC ignores per_try_timeout; Envoy ends with 504, which HTTP's mapping makes UNAVAILABLE"
 
 ROWS = [
     # --- filters ---
+    Case("filters: the router alone", to_v1(), [], "v1", hcm=chain(ROUTER)),
+    Case("filters: no router", to_v1(), [], REFUSED, hcm=chain(fault())),
+    Case("filters: the router is not the last", to_v1(), [], REFUSED, hcm=chain(ROUTER, fault())),
+    Case("filters: two routers", to_v1(), [], REFUSED, hcm=chain(ROUTER, {**ROUTER, "name": "r"})),
+    Case(
+        "filters: one twice",
+        to_v1(),
+        [],
+        REFUSED,
+        envoy="v1",
+        why=BY_NAME,
+        hcm=chain(fault(), fault(), ROUTER),
+    ),
+    Case("filters: without a name", to_v1(), [], REFUSED, hcm=chain(fault(""), ROUTER)),
     Case("filters: not known", to_v1(), [], REFUSED, envoy="v1", why=KNOWN, hcm=chain(BUFFER, ROUTER)),
     Case(
         "filters: not known, optional", to_v1(), [], "v1", hcm=chain({**BUFFER, "is_optional": True}, ROUTER)
@@ -66,13 +109,47 @@ ROWS = [
         "gRPC wants the type of a filter even where it is to be left out; Envoy does not",
         hcm=chain({**BARE, "is_optional": True}, ROUTER),
     ),
-    Case("filters: override not known", overridden(NO_BUFFER, "b"), [], REFUSED, envoy="v1", why=KNOWN),
+    Case("filters: fault", to_v1(), [], DENIED, hcm=chain(fault(config=FORBIDDEN), ROUTER)),
+    Case("filters: fault, lifted", override(NOTHING), [], "v1", hcm=chain(fault(config=FORBIDDEN), ROUTER)),
+    Case("filters: two faults", to_v1(), [], DENIED, hcm=chain(fault("a"), fault("b", FORBIDDEN), ROUTER)),
     Case(
-        "filters: override not known, optional",
-        overridden(wrapped(NO_BUFFER, is_optional=True), "b"),
+        "filters: one of two overridden",
+        override(NOTHING, "b"),
         [],
         "v1",
+        hcm=chain(fault("a"), fault("b", FORBIDDEN), ROUTER),
     ),
+    Case(
+        "filters: the other overridden",
+        override(NOTHING, "a"),
+        [],
+        DENIED,
+        hcm=chain(fault("a"), fault("b", FORBIDDEN), ROUTER),
+    ),
+    Case("filters: override of none", override(FORBIDDEN, "nobody"), [], "v1"),
+    Case("filters: override not known", override(NO_BUFFER, "b"), [], REFUSED, envoy="v1", why=KNOWN),
+    Case(
+        "filters: override not known, optional", override(wrapped(NO_BUFFER, is_optional=True), "b"), [], "v1"
+    ),
+    Case("filters: override, wrapped", override(wrapped(FORBIDDEN)), [], DENIED),
+    Case(
+        "filters: override that disables",
+        override(wrapped(disabled=True)),
+        [],
+        "v1",
+        REFUSED,
+        "Envoy knows FilterConfig.disabled; gRPC misses a config",
+        hcm=chain(fault(config=FORBIDDEN), ROUTER),
+    ),
+    Case("filters: disabled", to_v1(), [], "v1", hcm=chain(fault(config=FORBIDDEN, disabled=True), ROUTER)),
+    Case(
+        "filters: disabled, enabled by the route",
+        override(FORBIDDEN),
+        [],
+        DENIED,
+        hcm=chain(fault(disabled=True), ROUTER),
+    ),
+    Case("filters: wrapped in nothing", override(wrapped()), [], REFUSED),
     # --- what else a listener says ---
     Case(
         "listener: trusted hops",
@@ -115,6 +192,7 @@ ROWS = [
         )
         for http in (99, 600)
     ),
+    Case("fault: none at a time", faulty(abort=FORBID, max_active_faults=0), [], "v1"),
     # --- limits ---
     Case(
         "limit: timeout of the route",

@@ -1,10 +1,10 @@
 """gRPC's own xDS client in a process of its own, driven by JSON lines.
 
 gRPC reads its bootstrap once a process and keeps one xDS client for all of it, so it lives apart from the
-tests. Three orders can come in, one a line. `{"id", "target", "method", "metadata", "n"}` makes a call n
-times and is answered by `{"id", "results"}`, a result being "v1" or "UNAVAILABLE: why". `{"id", "close":
-target}` closes a channel. `{"id", "csds": true}` asks for the client's status: a line of JSON for each of
-its resources. The end of the input ends the process.
+tests. Three orders can come in, one a line. `{"id", "target", "method", "metadata", "n"}`, perhaps with a
+"timeout", makes a call n times and is answered by `{"id", "results"}`, a result being "v1" or
+"UNAVAILABLE: why". `{"id", "close": target}` closes a channel. `{"id", "csds": true}` asks for the client's
+status: a line of JSON for each of its resources. The end of the input ends the process.
 """
 
 from __future__ import annotations
@@ -27,27 +27,29 @@ TIMEOUT = 20.0
 """Seconds after which a call counts as hanging."""
 
 
-async def call(channel: aio.Channel, method: str, metadata: Metadata) -> str:
+async def call(channel: aio.Channel, method: str, metadata: Metadata, timeout: float = TIMEOUT) -> str:
     """Make one call; return the name of whoever answered, else `CODE: details`.
 
     `x-call` tells backends which attempts belong together.
     """
     metadata = (*metadata, ("x-call", uuid4().hex))
     try:
-        answer = await channel.unary_unary(method)(b"", metadata=metadata, timeout=TIMEOUT)
+        answer = await channel.unary_unary(method)(b"", metadata=metadata, timeout=timeout)
         return "OK: no message" if answer is None else bytes(answer).decode()
     except aio.AioRpcError as error:
         return f"{error.code().name}: {error.details()}"
 
 
-async def calls(channel: aio.Channel, method: str, metadata: Metadata, n: int) -> list[str]:
+async def calls(
+    channel: aio.Channel, method: str, metadata: Metadata, n: int, timeout: float = TIMEOUT
+) -> list[str]:
     """Make one call `n` times, twenty at once."""
     turns = iter(range(n))
     results: list[str] = []
 
     async def caller() -> None:
         for _ in turns:
-            results.append(await call(channel, method, metadata))
+            results.append(await call(channel, method, metadata, timeout))
 
     await asyncio.gather(*(caller() for _ in range(min(n, 20))))
     return results
@@ -95,7 +97,10 @@ async def main() -> None:
             channel = channels.get(target)
             if channel is None:
                 channel = channels[target] = aio.insecure_channel(target)
-            results = await calls(channel, order["method"], from_json(order["metadata"]), order["n"])
+            metadata = from_json(order["metadata"])
+            results = await calls(
+                channel, order["method"], metadata, order["n"], order.get("timeout", TIMEOUT)
+            )
         print(json.dumps({"id": order["id"], "results": results}), flush=True)
 
     loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity.cases import CASES, METHOD, REFUSED, Case
+from tests.parity.cases import CASES, METHOD, REFUSED
 from tests.parity.conftest import Driver
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,20 +29,13 @@ OTHER = "envoy.config.route.v3.Route"
 Bad = Callable[[str, str], Any]
 """From a name and the address of v1 to a resource that breaks a rule."""
 
-
-def bad(case: Case, name: str) -> Any:
-    """What of a row is refused: its listener where the row says something of it, else its routes."""
-    listener, routes = replace(case, listener=name).resources
-    return listener if case.hcm else routes
-
-
-BAD_ROWS: Mapping[str, Bad] = {
-    case.name: lambda name, _, case=case: bad(case, name)  # type: ignore[misc]
+BAD_ROUTES: Mapping[str, Bad] = {
+    case.name: lambda name, _, case=case: replace(case, listener=name).resources[1]  # type: ignore[misc]
     for case in CASES
     if case.expected == REFUSED and case.grpc is None
 }
 BAD: Mapping[str, Bad] = {
-    **BAD_ROWS,
+    **BAD_ROUTES,
     "listener: for a socket": lambda name, _: Listener(name=name),
     "listener: no router": lambda name, _: build.listener(name, http_filters=filters(f=FAULT)),
     "listener: router first": lambda name, _: build.listener(name, http_filters=filters(r=ROUTER, f=FAULT)),
@@ -80,7 +73,7 @@ async def test_the_last_good_version_stays(
 ) -> None:
     name = f"good-{list(BAD).index(why)}:9080"
     v1, v2 = address(plane, "v1"), address(plane, "v2")
-    refused = BAD[why](name, v1)
+    bad = BAD[why](name, v1)
     plane.set(*build.service(name, {name: [v1]}, [build.route(name)]))
 
     async def goes_to(client: Driver) -> list[str]:
@@ -89,11 +82,11 @@ async def test_the_last_good_version_stays(
     for client in (ours, theirs):
         assert await goes_to(client) == ["v1"]
         assert not client.refusals(plane, name)
-    plane.set(refused)
+    plane.set(bad)
     for client in (ours, theirs):
         await plane.until(lambda client=client: bool(client.refusals(plane, name)))  # type: ignore[misc]
         assert await goes_to(client) == ["v1"]
-    plane.set(repaired(refused, name, v2))
+    plane.set(repaired(bad, name, v2))
     for client in (ours, theirs):
         while await goes_to(client) != ["v2"]:
             pass  # not there yet

@@ -563,3 +563,15 @@ def test_what_has_no_effect_is_noted_with_the_resource() -> None:
     talk.requests()
     talk.answer(CDS, fake.cluster("a", upstream_connection_options={}))
     assert talk.held(CDS, "a").notes == ("upstream_connection_options: has no effect here",)
+
+
+def test_a_refusal_stays_small_whatever_it_quotes() -> None:
+    """A server takes 4 MiB of a message, and ends the stream at more: the next one would end as the last."""
+    names = [str(i) + "n" * 100_000 for i in range(10, 40)]
+    talk = Talk(*((CDS, name) for name in names))
+    talk.requests()
+    talk.answer(CDS, *(fake.Cluster(name=name) for name in names))
+    error = talk.request().error
+    assert error.startswith("30 of 30 resources refused: 10nnn")
+    assert error.endswith("nnn…; and 20 more")
+    assert len(error) < 10_000

@@ -66,6 +66,8 @@ def plain(value: Any) -> Any:
     """A resource as dicts, lists and scalars; fields that are not set are left out."""
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")  # the body of a direct response; JSON has no bytes
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         items = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
         return {name: plain(each) for name, each in items if each is not None and each != ()}

@@ -8,6 +8,7 @@ still on its way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -234,14 +235,42 @@ class _Graph:
         if known is None:
             known = self._settle(name, path)
             last = self.before.get(name)
-            if _unsettled(known) and isinstance(last, ClusterConfig):
-                if isinstance(last.cluster.discovery, EdsDiscovery):
-                    self.needs.add((Kind.ENDPOINTS, last.cluster.discovery.name))
-                known = last
-            elif known == last:
+            if last is not None and self._waits(known):
+                known = self._kept(last, (*path, name)) or known
+            if known == last:
                 known = last  # The same object, so that whoever compares by identity sees no change.
             self.clusters[name] = known
         return known.leaves if isinstance(known, AggregateConfig) else (name,)
+
+    def _waits(self, outcome: ClusterOutcome) -> bool:
+        """Whether a call to the cluster would have to wait, be it for the first leaf that may serve."""
+        if not isinstance(outcome, AggregateConfig):
+            return _unsettled(outcome)
+        for leaf in outcome.leaves:
+            below = self.clusters[leaf]
+            if not isinstance(below, Failed) or below.transient:
+                return _unsettled(below)
+        return False
+
+    def _kept(self, last: ClusterOutcome, path: tuple[str, ...]) -> ClusterOutcome | None:
+        """The last version of a cluster over what there is of it now; None where that is not good."""
+        if isinstance(last, AggregateConfig):
+            leaves: dict[str, None] = {}
+            for name in last.leaves:
+                with suppress(_LoopError):
+                    leaves.update(dict.fromkeys(self.add(name, path)))
+            settled = tuple(leaf for leaf in leaves if not _unsettled(self.clusters[leaf]))
+            good = any(isinstance(self.clusters[leaf], ClusterConfig) for leaf in settled)
+            return AggregateConfig(last.cluster, settled) if good else None
+        if not isinstance(last, ClusterConfig):
+            return None
+        if isinstance(last.cluster.discovery, EdsDiscovery):
+            key = (Kind.ENDPOINTS, last.cluster.discovery.name)
+            self.needs.add(key)
+            held = self.lookup(*key)
+            if held is not None and isinstance(held.resource, Endpoints):
+                return ClusterConfig(last.cluster, held.resource)
+        return last
 
     def _settle(self, name: str, path: tuple[str, ...]) -> ClusterOutcome:
         key = (Kind.CLUSTER, name)
@@ -254,7 +283,7 @@ class _Graph:
         if isinstance(cluster.discovery, DnsDiscovery):
             return ClusterConfig(cluster, None)
         if isinstance(cluster.discovery, AggregateDiscovery):
-            return self._aggregate(cluster, cluster.discovery.clusters, path)
+            return self._aggregate(cluster, cluster.discovery.clusters, (*path, name))
         key = (Kind.ENDPOINTS, cluster.discovery.name)
         self.needs.add(key)
         held = self.lookup(*key)
@@ -267,9 +296,9 @@ class _Graph:
         leaves: dict[str, None] = {}
         for name in below:
             try:
-                leaves.update(dict.fromkeys(self.add(name, (*path, cluster.name))))
+                leaves.update(dict.fromkeys(self.add(name, path)))
             except _LoopError as error:
-                if path:
+                if len(path) > 1:
                     raise
                 return Failed(str(error))
         return AggregateConfig(cluster, tuple(leaves))

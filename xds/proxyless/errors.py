@@ -9,7 +9,8 @@
     ├── UnknownRouteError  `explain` is asked about a route that the configuration does not have
     └── ClosedError        a Client or Channel used after its close, or outside its event loop
 
-What a *call* fails with is never one of these but `grpc.aio.AioRpcError`, as any gRPC client raises.
+What a gRPC *call* fails with is never one of these but `grpc.aio.AioRpcError`, as any gRPC client raises. An
+HTTP request fails with `proxyless.http.HttpError`, an XdsError and an aiohttp.ClientConnectionError.
 """
 
 from __future__ import annotations

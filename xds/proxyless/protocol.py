@@ -25,6 +25,7 @@ RECHECK_AFTER = 1.0
 """Seconds a name that a response left out is given when that response may not have known of it."""
 
 NOT_THERE = "the control plane has no such resource"
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +350,11 @@ def _summarise(errors: list[ResourceError], total: int) -> str:
     """The NACK's message: every refused resource with its field and reason, within a sane length."""
     if not errors:
         return ""
-    shown = "; ".join(str(error) for error in errors[:10])
+    shown = "; ".join(_clipped(str(error)) for error in errors[:10])
     more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
     return f"{len(errors)} of {total} resources refused: {shown}{more}"
+
+
+def _clipped(text: str) -> str:
+    """A message names what was found, which may be megabytes; a server closes a stream that sends those."""
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"

@@ -7,11 +7,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proxyless.depgraph import ClusterConfig, Config, Dependencies, Failed, Key, Pending
+from proxyless.depgraph import AggregateConfig, ClusterConfig, Config, Dependencies, Failed, Key, Pending
 from proxyless.held import Held, State
 from proxyless.resources import (
+    AggregateDiscovery,
     Cluster,
     ClusterAction,
+    DnsDiscovery,
     EdsDiscovery,
     Endpoint,
     Endpoints,
@@ -206,6 +208,85 @@ def test_the_last_good_endpoints_serve_until_the_new_ones_arrive() -> None:
         Cluster("a", EdsDiscovery("e-new")), endpoints("e-new", 7)
     )
     assert "EDS e-a" not in world.needs
+
+
+def test_the_last_good_endpoints_go_with_their_own_news() -> None:
+    world = World().whole("a")
+    world.config()
+    world.has(CDS, Cluster("a", EdsDiscovery("e-new")))
+    world.config()
+    world.has(EDS, endpoints("e-a", 1, 2))
+    assert world.config().clusters["a"] == ClusterConfig(
+        Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2)
+    )
+
+
+def test_the_last_good_aggregate_serves_until_the_new_one_can() -> None:
+    world = World().whole("x").has(CDS, Cluster("a", EdsDiscovery("e-a"))).has(EDS, endpoints("e-a", 1))
+    old, new = (Cluster("x", AggregateDiscovery((name,))) for name in "ab")
+    world.has(CDS, old)
+    assert world.config().clusters["x"] == AggregateConfig(old, ("a",))
+    world.has(CDS, new)
+    assert world.config().clusters["x"] == AggregateConfig(old, ("a",))
+    assert {(CDS, "a"), (EDS, "e-a"), (CDS, "b")} <= world.target.needs
+    world.has(CDS, Cluster("b", EdsDiscovery("e-b"))).has(EDS, endpoints("e-b", 2))
+    assert world.config().clusters["x"] == AggregateConfig(new, ("b",))
+    assert (CDS, "a") not in world.target.needs
+
+
+def test_an_aggregate_does_not_turn_to_a_part_that_is_still_to_come() -> None:
+    world = World().whole("x", "b")
+    both = Cluster("x", AggregateDiscovery(("a", "b")))
+    world.has(CDS, both).becomes(CDS, "a", State.ABSENT)
+    assert world.config().clusters["x"] == AggregateConfig(both, ("a", "b"))
+    world.has(CDS, Cluster("a", EdsDiscovery("e-a")))
+    assert world.config().clusters["x"] == AggregateConfig(both, ("b",))
+    world.has(EDS, endpoints("e-a", 1))
+    assert world.config().clusters["x"] == AggregateConfig(both, ("a", "b"))
+
+
+def test_a_cluster_that_changes_its_kind_serves_on_meanwhile() -> None:
+    world = World().whole("x", "a")
+    aggregate, plain = Cluster("x", AggregateDiscovery(("a",))), Cluster("x", EdsDiscovery("e-new"))
+    world.has(CDS, aggregate)
+    assert isinstance(world.config().clusters["x"], AggregateConfig)
+    world.has(CDS, plain)
+    assert world.config().clusters["x"] == AggregateConfig(aggregate, ("a",))
+    world.has(EDS, endpoints("e-new", 3))
+    assert world.config().clusters["x"] == ClusterConfig(plain, endpoints("e-new", 3))
+    world.has(CDS, Cluster("x", AggregateDiscovery(("y",))))
+    assert world.config().clusters["x"] == ClusterConfig(plain, endpoints("e-new", 3))
+
+
+def test_of_an_aggregate_that_is_gone_nothing_is_kept() -> None:
+    world = World().whole("x", "a").has(CDS, Cluster("x", AggregateDiscovery(("a",))))
+    world.config()
+    world.becomes(CDS, "a", State.ABSENT)
+    now = Cluster("x", AggregateDiscovery(("b",)))
+    world.has(CDS, now)
+    assert world.config().clusters["x"] == AggregateConfig(now, ("b",))
+
+
+def test_aggregates_more_than_16_deep_fail() -> None:
+    chain = [Cluster(f"x{i}", AggregateDiscovery((f"x{i + 1}",))) for i in range(20)]
+    world = World().whole("x0").has(CDS, *chain)
+    assert world.config().clusters["x0"] == Failed("aggregate clusters stand more than 16 deep")
+
+
+def test_a_host_name_serves_on_while_its_cluster_becomes_another() -> None:
+    world = World().whole("x")
+    named = Cluster("x", DnsDiscovery("a.test", 80))
+    world.has(CDS, named)
+    assert world.config().clusters["x"] == ClusterConfig(named, None)
+    world.has(CDS, Cluster("x", EdsDiscovery("e-new")))
+    assert world.config().clusters["x"] == ClusterConfig(named, None)
+
+
+def test_clusters_that_contain_each_other_fail_by_the_names_they_go_by() -> None:
+    """A wrapper may name a resource otherwise than it names itself."""
+    world = World().whole("x")
+    world.held[CDS, "x"] = Held(State.ACKED, Cluster("self", AggregateDiscovery(("x",))))
+    assert world.config().clusters["x"] == Failed("aggregate cluster 'x' contains itself")
 
 
 def test_a_refused_version_leaves_the_last_good_one_in_force() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from proxyless import Attempt
+from proxyless.resources import LocalityName
 
 from telemetry.xds_metrics import XdsMetrics
 
@@ -34,3 +36,12 @@ def test_a_server_goes_from_healthy_to_unhealthy_and_back() -> None:
     assert now() == (1, 1)
     observer.stream_failed("a:1", "reset")
     assert now() == (0, 2)
+
+
+def test_http_requests_are_not_counted_as_grpc_s_calls() -> None:
+    reader = InMemoryMetricReader()
+    observer = XdsMetrics(MeterProvider(metric_readers=[reader]))
+    observer.call_routed(Attempt("xds:///a:1", "GET /books/1", "#0", "c", "10.0.0.1:80", LocalityName(), 1))
+    assert reader.get_metrics_data() is None
+    observer.call_routed(Attempt("xds:///a:1", "/s/m", "#0", "c", "10.0.0.1:80", LocalityName(), 1))
+    assert reader.get_metrics_data() is not None

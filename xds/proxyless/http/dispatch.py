@@ -332,7 +332,7 @@ class HttpDispatcher(Decider):
             shadow = link.key.authority if link.key.authority != self._active.target.authority else None
             return Copy(link, method, target, headers, body, shadow)
 
-        self._mirrors.copy(choice.action.mirrors, start)
+        self._mirrors.copy(choice.action.mirrors, lambda: start)
 
     # --- answering ----------------------------------------------------------------------------------------
 

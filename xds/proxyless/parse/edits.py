@@ -18,6 +18,8 @@ _ACTIONS: Mapping[int, _How] = {
     3: "overwrite_if_exists",
 }
 _NAME = re.compile(r"[0-9a-z_.-]+")
+_FORBIDDEN = re.compile(r"[\0\r\n]")
+_SENDABLE = re.compile(r"[ -~]*")
 _HEADER = r"[0-9A-Za-z_.:-]+"
 _ARGUMENTS = rf"\({_HEADER}(?:\?{_HEADER})?\)(?::[0-9]{{1,9}})?"
 _KNOWN = {
@@ -62,6 +64,11 @@ def _parse_option(option: Any, which: str, where: str, notes: Notes) -> HeaderEd
     if option.HasField("append"):
         how = "append" if option.append.value else "overwrite"
     value = option.header.value
+    if _FORBIDDEN.search(value):
+        raise ResourceError(f"{where}.header.value", f"{value!r} would end the header")
+    if not option.header.key.lower().endswith("-bin") and not _SENDABLE.fullmatch(value):
+        notes.add(f"{where}.header.value", f"{value!r} has no effect here: gRPC sends printable ASCII only")
+        return None
     if not _KNOWN[which].fullmatch(value):
         known = "%REQ()%" if which == "request" else "%REQ()% and %RESP()%"
         notes.add(

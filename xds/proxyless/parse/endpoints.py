@@ -106,6 +106,8 @@ def _parse_endpoint(message: Any, where: str, notes: Notes) -> Endpoint:
     if socket.WhichOneof("port_specifier") != "port_value" or not 0 < socket.port_value <= 65535:
         raise ResourceError(f"{where}.socket_address.port_value", f"{socket.port_value} is not a port")
     try:
+        if "%" in socket.address:
+            raise ValueError  # An interface of whoever wrote it; Python takes anything behind the sign.
         ip = str(ip_address(socket.address))
     except ValueError:
         raise ResourceError(

@@ -43,4 +43,6 @@ def parse_outlier_detection(message: Any, where: str, notes: Notes) -> OutlierDe
                 raise ResourceError(f"{where}.{name}", f"{value} is above 100")
     if given.get("interval") == 0:
         raise ResourceError(f"{where}.interval", "must be above 0")
+    if "interval" in given:
+        given["interval"] = max(given["interval"], 0.001)  # Envoy's timers have no shorter one either
     return OutlierDetection(**given)

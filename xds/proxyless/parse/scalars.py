@@ -17,10 +17,16 @@ _DENOMINATORS = {0: 100, 1: 10_000, 2: 1_000_000}
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_LARGEST_REGEX = 32_768
+"""Instructions a regex may compile to: what Istio allows its sidecars (re2.max_program_size.error_level)."""
+
+
+_LONGEST = 1e9
+"""Seconds, 31 years. A deadline ten times as far is past for gRPC, whose clock has 63 bits of nanoseconds."""
 
 
 def duration(message: Any, where: str) -> float:
-    """Return a google.protobuf.Duration in seconds.
+    """Return a google.protobuf.Duration in seconds, at most 10⁹.
 
     Raises ResourceError outside the range the type allows.
     """
@@ -29,7 +35,7 @@ def duration(message: Any, where: str) -> float:
         raise ResourceError(f"{where}.seconds", f"{seconds} is not in [0, 315576000000]")
     if not 0 <= nanos <= 999_999_999:
         raise ResourceError(f"{where}.nanos", f"{nanos} is not in [0, 999999999]")
-    return float(seconds + nanos / 1e9)
+    return min(float(seconds + nanos / 1e9), _LONGEST)
 
 
 def fraction(message: Any, where: str) -> Fraction:
@@ -41,17 +47,18 @@ def fraction(message: Any, where: str) -> Fraction:
 
 
 def regex(message: Any, where: str) -> str:
-    """Return the pattern of an envoy.type.matcher.v3.RegexMatcher, known to compile as RE2."""
+    """Return the pattern of an envoy.type.matcher.v3.RegexMatcher, known to compile within bounds."""
     pattern: str = message.regex
     if not pattern:
         raise ResourceError(f"{where}.regex", "is empty")
     try:
-        if member_of(pattern) is None:
-            re2.compile(pattern, _QUIET)
+        size = 0 if member_of(pattern) else re2.compile(pattern, _QUIET).programsize
     except re2.error as error:
         reason = error.args[0] if error.args else error
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise ResourceError(f"{where}.regex", f"{pattern!r} is not a valid RE2 pattern: {text}") from None
+    if size > _LARGEST_REGEX:
+        raise ResourceError(f"{where}.regex", f"compiles to {size} instructions, above {_LARGEST_REGEX}")
     return pattern
 
 
