@@ -206,7 +206,10 @@ async def test_a_change_by_hand_in_between_is_not_overwritten(lanes: Lanes, mesh
 
 async def test_what_fails_exits_with_1_and_one_sentence(lanes: Lanes, tmp_path: Path) -> None:
     for words, said in (
-        (("create", "dev", "-s", "nope=v2"), "There is no service 'nope' in this mesh; there are details,"),
+        (
+            ("create", "dev", "-s", "nope=v2"),
+            "There is no service 'nope' in this mesh; there are delivery, details,",
+        ),
         (("status", "dev"), "There is no lane 'dev'; there are none."),
         (("try", "dev"), "There is no lane 'dev'"),
         (("remove", "dev", "-s", "reviews"), "There is no lane 'dev'"),
