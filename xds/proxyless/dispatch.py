@@ -111,6 +111,7 @@ class Dispatcher(Decider):
 
     def close(self) -> None:
         """Give up the copies of calls that are still on their way."""
+        super().close()
         self._mirrors.close()
 
     def start_now(self, spec: CallSpec) -> aio.Call | None:
