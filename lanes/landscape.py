@@ -39,7 +39,7 @@ class Known:
     namespace: str = NAMESPACE
     ports: tuple[int, ...] = ()
     grpc: bool = True
-    """Whether its clients speak gRPC to it."""
+    """Whether its clients call it over xDS: gRPC, or HTTP by way of `proxyless.http`."""
 
     @property
     def host(self) -> str:

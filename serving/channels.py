@@ -9,6 +9,8 @@ import grpc
 import proxyless
 
 from lanes import grpc_client
+from lanes.context import current
+from telemetry.observer import XdsTelemetry
 
 # Baggage alone may have 8192 bytes, which is all the metadata that grpc admits by default.
 METADATA_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -29,7 +31,11 @@ class Channels(dict[str, grpc.aio.Channel]):
     async def client(self) -> proxyless.Client:
         """The client of the mesh, set up from the environment when first asked for."""
         if self.mesh is None:
-            client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
+            client = proxyless.Client(
+                proxyless.Bootstrap.from_env(),
+                fallback="next-route",
+                observer=XdsTelemetry(lane=lambda: current().lane_name),
+            )
             self.mesh = await self._stack.enter_async_context(client)
         return self.mesh
 

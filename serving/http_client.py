@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import proxyless.http
+from proxyless.errors import XdsError
 
 from lanes.http import lane_client_middleware
 from serving.channels import Channels
@@ -15,24 +16,45 @@ _XDS = "xds:///"
 
 
 class HttpService:
-    """One service and the session to it; requests carry what the current request carries."""
+    """One service and the session to it, which is opened by the first request."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
-        self._session = session
-        self._base = base
+    def __init__(self, target: str, channels: Channels) -> None:
+        self._target = target
+        self._channels = channels
+        self._session: aiohttp.ClientSession | None = None
 
-    def get(self, path: str, timeout: float) -> aiohttp.client._RequestContextManager:
-        """Ask for a path, as aiohttp does; `timeout` in seconds is for all of it."""
-        return self._session.get(f"{self._base}{path}", timeout=aiohttp.ClientTimeout(total=timeout))
+    @asynccontextmanager
+    async def get(self, path: str, timeout: float) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for a path; the request carries what the current one carries.
+
+        `timeout` is seconds for all of it. Raises aiohttp.ClientError and TimeoutError.
+        """
+        if self._session is None:
+            self._session = await self._open()
+        url = f"http://{self._target.removeprefix(_XDS)}{path}"
+        async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=timeout)) as response:
+            yield response
+
+    async def _open(self) -> aiohttp.ClientSession:
+        middlewares = [lane_client_middleware]
+        if self._target.startswith("xds:"):
+            try:
+                return proxyless.http.session(await self._channels.client(), middlewares=middlewares)
+            except XdsError as error:
+                raise aiohttp.ClientConnectionError(f"{self._target}: {error}") from error
+        return aiohttp.ClientSession(middlewares=middlewares)
+
+    async def close(self) -> None:
+        """Close the session."""
+        if self._session is not None:
+            await self._session.close()
 
 
 @asynccontextmanager
 async def open_http(target: str, channels: Channels) -> AsyncIterator[HttpService]:
     """A service that speaks HTTP, at a target as `open_channels` takes it, on the same client of the mesh."""
-    if target.startswith("xds:"):
-        middlewares = [lane_client_middleware]
-        session = proxyless.http.session(await channels.client(), middlewares=middlewares)
-    else:
-        session = aiohttp.ClientSession(middlewares=[lane_client_middleware])
-    async with session:
-        yield HttpService(session, f"http://{target.removeprefix(_XDS)}")
+    service = HttpService(target, channels)
+    try:
+        yield service
+    finally:
+        await service.close()

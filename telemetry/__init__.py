@@ -1,1 +1,1 @@
-"""Logs and traces of a process."""
+"""Logs, traces and metrics of a process."""

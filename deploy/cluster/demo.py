@@ -10,11 +10,13 @@ from rich.console import Console
 
 from deploy.cluster.mesh import ClusterMesh, Where, cluster_mesh
 from mesh.errors import MeshError
-from mesh.walkthrough.demo import INTERRUPTED, STEPS
+from mesh.walkthrough.demo import INTERRUPTED
+from mesh.walkthrough.demo import STEPS as ALL_STEPS
 from mesh.walkthrough.door import Door
 from mesh.walkthrough.outcome import Notes, Outcome, Stage, Step
 from mesh.walkthrough.playing import Playing
 
+STEPS = tuple(step for step in ALL_STEPS if not step.local)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

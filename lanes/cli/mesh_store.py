@@ -21,6 +21,7 @@ from lanes.history import Revision
 from lanes.landscape import NAMESPACE, Key, Known, Landscape, LaneError, key_of, maps, resolved, spec_of
 from lanes.store import Conflict, FrontDoor, Member, Outcome, Place, Seen, Workload, deployed_of
 from mesh.errors import Changed
+from mesh.inventory import FRONT_DOOR
 from mesh.objects import MeshObject, Ref
 from mesh.remote import Remote
 from mesh.report import Report
@@ -232,6 +233,9 @@ def _ref(key: Key) -> Ref:
 def _services(objects: Sequence[MeshObject]) -> list[Known]:
     """Every service that a ServiceEntry of this namespace declares."""
     found: list[Known] = []
+    # What speaks HTTP is called over xDS as well, but for the door; until it is started nobody calls it.
+    workloads = [spec_of(item.document) for item in objects if item.ref.kind == "WorkloadEntry"]
+    running = {str((spec.get("labels") or {}).get("app")) for spec in workloads} - {FRONT_DOOR.service}
     for item in objects:
         if item.ref.kind != "ServiceEntry":
             continue
@@ -242,7 +246,7 @@ def _services(objects: Sequence[MeshObject]) -> list[Known]:
         for host in spec.get("hosts") or ():
             name, _, rest = resolved(host, item.ref.namespace).partition(".")
             if rest == f"{NAMESPACE}.svc.cluster.local":
-                found.append(Known(name, NAMESPACE, ports, grpc))
+                found.append(Known(name, NAMESPACE, ports, grpc or name in running))
     return found
 
 

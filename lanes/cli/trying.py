@@ -149,6 +149,11 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
 )
 @click.option("-s", "--service", "only", metavar="NAME", help="One service instead of all.")
 @click.option(
+    "--want-route",
+    metavar="NAME",
+    help="Also say what would have to change for the request to take this route of the service.",
+)
+@click.option(
     "--xds-address",
     metavar="HOST:PORT",
     default="",
@@ -156,7 +161,15 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
 )
 @output_option
 @target_options
-def explain(lane: str, method: str, only: str | None, xds_address: str, output: str, target: Target) -> None:
+def explain(
+    lane: str,
+    method: str,
+    only: str | None,
+    want_route: str | None,
+    xds_address: str,
+    output: str,
+    target: Target,
+) -> None:
     """Say for each service which rule decides over a request of the lane, and why.
 
     A client joins the mesh as the services do and asks its library, so what is told is what calls get. A
@@ -165,13 +178,22 @@ def explain(lane: str, method: str, only: str | None, xds_address: str, output: 
     \b
     lanes explain dev
     lanes explain dev --service reviews --method /bookinfo.v1.Reviews/GetReviews
+    lanes explain dev --service reviews --want-route base
     """
-    found = target.run(lambda store: _explain(store, lane, method, only, xds_address, target))
+    if want_route is not None and only is None:
+        raise click.UsageError("--want-route names a route of one service: name that with --service.")
+    found = target.run(lambda store: _explain(store, lane, method, only, want_route, xds_address, target))
     show(output, found, lambda: Text("\n".join(line for each in found for line in reasons(each))))
 
 
 async def _explain(
-    store: LaneStore, lane: str, method: str, only: str | None, xds_address: str, target: Target
+    store: LaneStore,
+    lane: str,
+    method: str,
+    only: str | None,
+    want_route: str | None,
+    xds_address: str,
+    target: Target,
 ) -> list[dict[str, Any]]:
     seen = await store.read()
     lane_named(seen.landscape, lane)
@@ -194,19 +216,28 @@ async def _explain(
         bootstrap = proxyless.Bootstrap.from_env(environment)
         async with proxyless.Client(bootstrap, fallback="next-route") as mesh:
             for service in services:
-                found += await _explain_one(mesh, service, method, metadata, target.timeout)
+                found += await _explain_one(mesh, service, method, metadata, want_route, target.timeout)
     return found
 
 
 async def _explain_one(
-    mesh: Any, service: Known, method: str, metadata: list[tuple[str, str]], timeout: float
+    mesh: Any,
+    service: Known,
+    method: str,
+    metadata: list[tuple[str, str]],
+    want_route: str | None,
+    timeout: float,
 ) -> list[dict[str, Any]]:
+    from proxyless import UnknownRouteError  # noqa: PLC0415 - as in _explain
+
     found = []
     for port in service.ports or (80,):
         uri = f"xds:///{service.host}:{port}"
         try:
-            decision = await mesh.explain(uri, method=method, metadata=metadata, timeout=timeout)
-        except TimeoutError as error:
+            decision = await mesh.explain(
+                uri, method=method, metadata=metadata, timeout=timeout, want_route=want_route
+            )
+        except (TimeoutError, UnknownRouteError) as error:
             raise LaneError(f"{error}.") from None
         found.append({"service": service.name, "port": port, **json.loads(decision.to_json())})
     return found
@@ -226,3 +257,7 @@ def reasons(decision: Mapping[str, Any]) -> Iterator[str]:
     yield f"{decision['service']}: {name} → {where}"
     for step in decision["steps"]:
         yield f"    {step}"
+    for wanted in decision.get("wanted") or ():
+        from proxyless.status import wanted_lines  # noqa: PLC0415 - as in _explain
+
+        yield from (f"    {line}" for line in wanted_lines(wanted, decision["target"]))

@@ -19,7 +19,7 @@ from mesh.istiod import version_of
 from mesh.mesh import Mesh
 from mesh.status import MeshStatus
 from mesh.table import status_view
-from mesh.walkthrough import changes, colours, why
+from mesh.walkthrough import changes, colours, http, why
 from mesh.walkthrough.door import Door
 from mesh.walkthrough.local import Local
 from mesh.walkthrough.outcome import Outcome, Stage, Step
@@ -37,6 +37,7 @@ STEPS: tuple[Step, ...] = (
     Step("A rule edited live", changes.edit),
     Step("An instance killed under load", changes.instance_killed),
     Step("The control plane killed and started again under load", changes.control_plane_killed),
+    Step("A service that speaks HTTP, in the middle of a chain", http.delivery, local=True),
     Step("Why a call goes where it goes", why.explain),
 )
 
@@ -89,9 +90,9 @@ async def _play(
         playing.end(Outcome(True, ()))
         for step in steps:
             await playing.play(step, Stage(Local(mesh), door))
-        pids = _pids(await mesh.status()) | _pids(status)
+        last = await mesh.status()
     playing.begin("Nothing is left")
-    playing.end(left_behind(status, pids))
+    playing.end(left_behind(last, _pids(last) | _pids(status)))
 
 
 def left_behind(status: MeshStatus, pids: set[int]) -> Outcome:

@@ -53,11 +53,11 @@ class Door:
     ) -> None:
         await self._session.close()
 
-    async def visit(self, baggage: str | None = None) -> Visit:
-        """Ask for a book; a failure is part of the visit and not an exception."""
+    async def visit(self, baggage: str | None = None, what: str = "0") -> Visit:
+        """Ask for a book, or what belongs to it; a failure is part of the visit and not an exception."""
         headers = {"baggage": baggage} if baggage is not None else {}
         try:
-            async with self._session.get(f"{self._url}/api/v1/products/0", headers=headers) as response:
+            async with self._session.get(f"{self._url}/api/v1/products/{what}", headers=headers) as response:
                 return read_visit(response.status, await response.json(content_type=None))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Visit((), {}, errors=(f"{type(error).__name__}: {error}",))
@@ -79,6 +79,8 @@ def read_visit(status: int, body: Any) -> Visit:
     if not isinstance(hops, dict):
         return Visit((), {}, errors=(f"HTTP {status}: {str(body)[:200]}",))
     errors = [f"HTTP {status}"] if status != 200 else []
+    if "error" in body:
+        errors.append(f"{body['error']['code']}: {body['error']['reason']}")
     for part in ("details", "reviews"):
         failure = (body.get(part) or {}).get("error")
         if failure:

@@ -74,6 +74,8 @@ class Step:
 
     title: str
     play: Callable[[Stage], Awaitable[Outcome]]
+    local: bool = False
+    """Whether it needs what only the one-machine mesh has."""
 
 
 class Notes:

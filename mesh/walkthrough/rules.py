@@ -8,6 +8,7 @@ from mesh.objects import dump_yaml
 
 DEV = "env=dev"
 QA = "env=qa"
+FAST = "env=fast"
 REVIEWS_SHARE = {"v1": 80, "v3": 20}
 
 
@@ -24,6 +25,13 @@ def lanes(*, qa: Mode = Mode.PERMISSIVE) -> MeshSpec:
             Lane("qa", {"ratings": "v2", "details": "v2"}, qa),
         ),
     )
+
+
+def lanes_and_delivery(*, fast: bool) -> MeshSpec:
+    """The same lanes beside delivery v1; `fast` is one more, with delivery v2 and, behind it, details v2."""
+    spec = lanes()
+    more = (Lane("fast", {"delivery": "v2", "details": "v2"}),) if fast else ()
+    return MeshSpec(services=(*spec.services, Service("delivery", "v1")), lanes=(*spec.lanes, *more))
 
 
 def as_yaml(spec: MeshSpec) -> str:

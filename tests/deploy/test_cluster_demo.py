@@ -15,11 +15,10 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
-from deploy.cluster.demo import run_cluster_demo
+from deploy.cluster.demo import STEPS, run_cluster_demo
 from deploy.cluster.mesh import Where
 from mesh import Mesh
 from mesh.sources import CANARY_RULES
-from mesh.walkthrough.demo import STEPS
 from mesh.walkthrough.outcome import Notes, Outcome, Stage, Step
 from tests.deploy.fake_cluster import FakeCluster
 

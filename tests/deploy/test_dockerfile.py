@@ -19,7 +19,7 @@ STAGES = {stage.name: stage for stage in stages((ROOT / "deploy/docker/Dockerfil
 BUILD, IMAGE = STAGES["build"], STAGES[""]
 IGNORE = (ROOT / ".dockerignore").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-SERVICES = ("productpage", "reviews", "details", "ratings")
+SERVICES = ("productpage", "reviews", "details", "ratings", "delivery")
 CHECKS = [each.words for each in IMAGE.all("RUN")]
 
 

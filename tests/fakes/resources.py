@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
@@ -108,10 +109,14 @@ def add_locality(
     locality.load_balancing_weight.value = weight
     locality.locality.zone = zone
     for address in addresses:
-        ip, _, port = address.rpartition(":")
-        entry = ParseDict({"health_status": health}, locality.lb_endpoints.add())
-        entry.endpoint.address.socket_address.address = ip
-        entry.endpoint.address.socket_address.port_value = int(port)
+        add_endpoint(locality, address, health)
+
+
+def add_endpoint(locality: LocalityLbEndpoints, address: str, health: str = "HEALTHY") -> None:
+    ip, _, port = address.rpartition(":")
+    entry = ParseDict({"health_status": health}, locality.lb_endpoints.add())
+    entry.endpoint.address.socket_address.address = ip
+    entry.endpoint.address.socket_address.port_value = int(port)
 
 
 def service(

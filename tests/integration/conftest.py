@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import proxyless
@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
+from tests.fakes.telemetry import Seen
 
 TARGET = "xds:///reviews:9080"
 NAME = "reviews:9080"
@@ -56,6 +57,15 @@ class News(proxyless.Observer):
 @pytest.fixture
 def news() -> News:
     return News()
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    """What services have told OpenTelemetry, with its SDK."""
+    made = Seen()
+    yield made
+    made.provider.shutdown()
+    made.tracers.shutdown()
 
 
 @pytest_asyncio.fixture

@@ -69,7 +69,7 @@ async def test_requests_and_responses_are_edited(
             assert "secret" not in seen
 
 
-@pytest.mark.parametrize(("specific_wins", "last"), [(False, "config"), (True, "cluster")])
+@pytest.mark.parametrize(("specific_wins", "last"), [(False, "config"), (True, "route")])
 async def test_the_levels_have_an_order(
     specific_wins: bool, last: str, control_plane: FakeControlPlane, mesh: proxyless.Client, v1: Backend
 ) -> None:

@@ -10,6 +10,7 @@ import proxyless
 import pytest
 from google.protobuf.json_format import ParseDict
 from grpc import aio
+from proxyless.breaker import ACTIVE_FAULTS
 from proxyless.dns import NameWatch
 from proxyless.resources import DnsDiscovery, Endpoints
 
@@ -19,7 +20,7 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.parity.balancing import aggregate, dns
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import with_retry
+from .test_channel_routing import with_fault, with_retry
 
 
 def limited(requests: int) -> dict[str, Any]:
@@ -52,6 +53,39 @@ async def test_a_circuit_breaker_counts_the_calls_of_the_whole_process(
         assert await asyncio.gather(*held) == [b"v1", b"v1"]
         assert await calls[0](b"", timeout=20) == b"v1"  # there is room again
     assert len(backend.calls) == 3  # what was refused was never sent, nor tried again
+
+
+@pytest.mark.parametrize("configured", [False, True])
+async def test_active_faults_are_counted_in_the_whole_process(
+    configured: bool, control_plane: FakeControlPlane, mesh: proxyless.Client, v1: Backend
+) -> None:
+    """Also among calls that are made at one moment, none of which has begun to wait (gRFC A33)."""
+    delay = {"fixed_delay": "600s", "percentage": {"numerator": 100}}
+    route = with_fault(build.route("c"), delay=delay, max_active_faults=2)
+    control_plane.set(*build.service(NAME, {"c": [v1.address]}, [route]))
+    async with proxyless.Client(bootstrap_for(control_plane)) as other:
+        if configured:
+            for each in (mesh, other):
+                await each.explain(TARGET, method=METHOD)
+        calls = [each.channel(TARGET).unary_unary(METHOD)(b"") for each in (mesh, other) for _ in range(4)]
+        waiting = {asyncio.ensure_future(_answer(call)) for call in calls}
+        for _ in range(6):
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            assert {each.result() for each in done} == {b"v1"}
+            if len(waiting) == 2:
+                break
+        assert ACTIVE_FAULTS.value == len(waiting) == 2
+        decision = await mesh.explain(TARGET, method=METHOD)
+        assert decision.fault is not None and decision.fault["max_active"] == 2
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(waiting)
+    assert ACTIVE_FAULTS.value == 0
+    assert len(v1.calls) == 6
+
+
+async def _answer(call: Any) -> bytes:
+    return bytes(await call)
 
 
 @pytest.mark.parametrize("kind", ["UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"])

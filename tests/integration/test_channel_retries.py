@@ -138,3 +138,20 @@ async def test_a_call_that_ends_in_its_backoff_leaves_its_place(
         assert call.cancel()
         await asyncio.wait([call._task])
         assert RETRIES.count(("c", "c")) == 0
+
+
+async def test_a_status_that_meets_a_write_is_retried_for_what_it_is(
+    control_plane: FakeControlPlane, mesh: proxyless.Client
+) -> None:
+    """grpc.aio calls it INTERNAL in one of twenty such calls."""
+
+    async def fail_first(context: aio.ServicerContext[Any, Any]) -> None:
+        if len(backend.calls) % 2:
+            await context.abort(StatusCode.UNAVAILABLE, "as told")
+
+    async with Backend("v1", fail_first) as backend:
+        route = with_retry(build.route("c"), retry_back_off={"base_interval": "0.001s"})
+        control_plane.set(*build.service(NAME, {"c": [backend.address]}, [route]))
+        method = mesh.channel(TARGET).stream_unary("/test.Service/StreamUnary")
+        for _ in range(150):
+            assert await method([b"a", b"b", b"c"], timeout=20) == b"v1:a:b:c"

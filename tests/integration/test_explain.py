@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
-from .conftest import METHOD, NAME, TARGET
+from .conftest import METHOD, NAME, TARGET, bootstrap_for
 from .test_channel_routing import RETRY, with_fault
 
 LANE = [("baggage", "env=dev")]
@@ -43,7 +45,7 @@ async def test_a_lane(mesh: proxyless.Client, v2: Backend) -> None:
     decision = await mesh.explain(TARGET, method=METHOD, metadata=LANE)
     assert decision.listener == NAME
     assert decision.route_config == NAME
-    assert decision.virtual_host == "vh"
+    assert (decision.virtual_host, decision.domain) == ("vh", "*")
     assert decision.route == "lane-dev"
     assert decision.route is not None and decision.route.index == 0
     assert decision.cluster == "v2"
@@ -73,6 +75,59 @@ async def test_a_call_that_would_fail(mesh: proxyless.Client) -> None:
     assert decision.route is None and decision.cluster is None and decision.endpoints == []
     assert decision.error == "no route of virtual host 'vh' matches /other.Service/Call"
     assert len(decision.steps) == 2
+
+
+@pytest.mark.usefixtures("configured")
+async def test_what_keeps_a_call_from_a_route_and_one_that_takes_it(mesh: proxyless.Client) -> None:
+    decision = await mesh.explain(
+        TARGET, method=METHOD, metadata=[("baggage", "env=qa")], want_route="lane-dev"
+    )
+    assert decision.route == "base"
+    assert decision.wanted is not None
+    (wanted,) = decision.wanted
+    assert wanted["route"] == {"name": "lane-dev", "index": 0}
+    assert (wanted["hit"], wanted["after"]) == (False, None)
+    assert wanted["unmet"] == ["header 'baggage' exact 'env=dev': it is 'env=qa'"]
+    call = wanted["call"]
+    assert call == {"method": METHOD, "metadata": [["baggage", "env=dev"]], "percentage": 100.0}
+    again = await mesh.explain(
+        TARGET, method=call["method"], metadata=[tuple(each) for each in call["metadata"]], want_route="#0"
+    )
+    assert again.route == "lane-dev"
+    assert again.wanted is not None and again.wanted[0]["hit"]
+    assert json.loads(again.to_json())["wanted"] == again.wanted
+
+
+@pytest.mark.usefixtures("configured")
+async def test_a_route_that_is_not_there(mesh: proxyless.Client) -> None:
+    with pytest.raises(
+        proxyless.UnknownRouteError,
+        match=r"'vh' has no route 'lane-qa'; it has lane-dev \(#0\), base \(#1\)",
+    ):
+        await mesh.explain(TARGET, method=METHOD, want_route="lane-qa")
+
+
+async def test_a_route_whose_cluster_has_nobody(
+    control_plane: FakeControlPlane, mesh: proxyless.Client, v1: Backend
+) -> None:
+    lane = build.route("v2", headers=[build.header("lane", present_match=True)])
+    lane["name"] = "lane"
+    routes = [lane, build.route("v1")]
+    control_plane.set(*build.service(NAME, {"v1": [v1.address], "v2": []}, routes))
+    decision = await mesh.explain(TARGET, method=METHOD, metadata=[("lane", "x")], want_route="lane")
+    assert decision.wanted is not None
+    after = "cluster v2: it has no endpoints; what comes then is nothing: the call fails"
+    assert (decision.wanted[0]["hit"], decision.wanted[0]["after"]) == (True, after)
+    async with proxyless.Client(bootstrap_for(control_plane), fallback="next-route") as permissive:
+        decision = await permissive.explain(
+            TARGET, method=METHOD, metadata=[("lane", "x")], want_route="lane"
+        )
+    assert decision.route is not None and decision.route.index == 1
+    assert decision.wanted is not None and not decision.wanted[0]["hit"]
+    assert (
+        decision.wanted[0]["after"]
+        == "cluster v2: it has no endpoints; what comes then is the next matching route"
+    )
 
 
 @pytest.mark.usefixtures("configured")
@@ -114,6 +169,17 @@ async def test_the_dump_is_json_and_says_what_is_held(mesh: proxyless.Client, v1
     assert dump["targets"][TARGET]["clusters"]["v1"]["configured"]
 
 
+async def test_bytes_are_text_in_the_dump(control_plane: FakeControlPlane, mesh: proxyless.Client) -> None:
+    answer = {"status": 503, "body": {"inline_bytes": base64.b64encode(b"\xffno").decode()}}
+    route = {"match": {"prefix": ""}, "direct_response": answer}
+    control_plane.set(build.listener(NAME), build.route_config(NAME, [route]))
+    mesh.channel(TARGET)
+    await mesh.explain(TARGET, method=METHOD)
+    (host,) = mesh.config_dump()["resources"]["RDS"]["resources"][NAME]["resource"]["virtual_hosts"]
+    assert host["routes"][0]["action"] == {"status": 503, "body": "\\xffno"}
+    json.dumps(mesh.config_dump())
+
+
 async def proxyless_command(*arguments: str, **environment: str) -> tuple[int, str, str]:
     """Run `python -m proxyless …`: its exit code and what it printed."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("GRPC_XDS", "XDS_"))}
@@ -134,11 +200,31 @@ async def test_the_command(control_plane: FakeControlPlane) -> None:
     code, out, err = await proxyless_command(*arguments, "-m", "baggage=env=dev")
     assert (code, err) == (0, "")
     assert "lane-dev (#0)" in out and "2.5 s" in out
+    assert "virtual host  vh  (domain *)" in out and "fault  delay of 0.001 s for 5 %" in out
+    code, out, _ = await proxyless_command(*arguments)
+    assert "retry  3 attempts on cancelled, " in out and ", back-off 0.025 s to 0.25 s" in out
     code, out, _ = await proxyless_command(*arguments, "-m", "baggage=env=dev", "--json", POD_NAME="me")
     assert "~me.default~" in control_plane.nodes[-1]  # the flag changes the address, not the identity
     assert (code, json.loads(out)["cluster"]) == (0, "v2")
     code, out, _ = await proxyless_command("explain", TARGET, XDS_ADDRESS=control_plane.address)
     assert code == 1 and "no route of virtual host 'vh' matches" in out
+
+
+@pytest.mark.usefixtures("configured")
+async def test_the_command_says_how_a_route_would_be_taken(control_plane: FakeControlPlane) -> None:
+    arguments = ("explain", TARGET, "--xds-address", control_plane.address, "--want-route")
+    code, out, err = await proxyless_command(*arguments, "lane-dev", "--method", METHOD)
+    assert (code, err) == (0, "")
+    assert "wanted: lane-dev (#0): this call does not take it" in out
+    assert "does not fit  header 'baggage' exact 'env=dev': it is missing" in out
+    _, _, line = out.partition("would take it ")
+    proposed = shlex.split(line.splitlines()[0])
+    assert proposed == [TARGET, "--method", METHOD, "-m", "baggage=env=dev"]
+    code, out, _ = await proxyless_command(*arguments, "lane-dev", *proposed[1:])
+    assert code == 0 and "wanted: lane-dev (#0): this call takes it" in out
+    code, out, err = await proxyless_command(*arguments, "lane-qa")
+    assert (code, out) == (2, "")
+    assert "no route 'lane-qa'; it has lane-dev (#0), base (#1)" in err
 
 
 @pytest.mark.parametrize(

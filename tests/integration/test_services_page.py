@@ -18,6 +18,7 @@ from productpage.app import SERVER, application
 from productpage.settings import PageSettings
 from serving.channels import open_channels
 from serving.grpc_server import listen, new_server
+from serving.http_client import open_http
 from serving.identity import Identity
 from serving.settings import Settings
 
@@ -75,7 +76,9 @@ async def page(**environ: str) -> AsyncIterator[tuple[TestClient[Any, Any], Back
         stack.push_async_callback(server.stop, None)
         targets = dict.fromkeys(("details", "reviews", "ratings"), address)
         channels = await stack.enter_async_context(open_channels(targets))
-        app = application(settings, PageSettings.read(settings, environ), channels)
+        read = PageSettings.read(settings, {"DELIVERY_TARGET": "127.0.0.1:1", **environ})
+        delivery = await stack.enter_async_context(open_http(read.delivery, channels))
+        app = application(settings, read, channels, delivery)
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield client, backend
 

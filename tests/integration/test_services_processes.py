@@ -18,7 +18,7 @@ from bookinfo_pb.v1 import ratings_pb2
 from bookinfo_pb.v1.ratings_pb2_grpc import RatingsStub
 from tests.fakes.processes import LOCAL, log_line, running, start
 
-SERVICES = ["productpage", "reviews", "details", "ratings"]
+SERVICES = ["productpage", "reviews", "details", "ratings", "delivery"]
 UNUSED = {f"{name}_TARGET": "127.0.0.1:1" for name in ("DETAILS", "REVIEWS", "RATINGS")}
 
 
@@ -40,7 +40,7 @@ async def test_help(service: str) -> None:
     assert ("LANE_HEADER" in out) == (service == "productpage")
     assert ("RATINGS_TARGET" in out) == (service in {"productpage", "reviews"})
     # Who calls nobody has no use for a control plane.
-    assert ("XDS_ADDRESS" in out) == (service in {"productpage", "reviews"})
+    assert ("XDS_ADDRESS" in out) == (service in {"productpage", "reviews", "delivery"})
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,12 @@ async def test_the_admin_port(service: str) -> None:
         code, out, err = await ended("proxyless", "dump", "--admin", at, **LOCAL)
         again = await ended(service, **(LOCAL | through_the_mesh))
     assert again == (1, "", f"{service}: Cannot listen on {at}: the port is taken by another process.\n")
-    if service in {"productpage", "reviews"}:
+    if service in {"productpage", "reviews", "delivery"}:
         assert (code, err) == (0, "")
         called = {target.split("/")[-1].partition(".")[0] for target in json.loads(out)["targets"]}
-        assert called == {"reviews": {"ratings"}}.get(service, {"details", "reviews", "ratings"})
+        assert called == {"reviews": {"ratings"}, "delivery": {"details"}}.get(
+            service, {"details", "reviews", "ratings"}
+        )
     else:
         assert (code, out) == (2, "")
         assert f"/config_dump: 404 Not Found: {service} v2 calls nobody through the mesh" in err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.istiod.documents import document, join, service, subsets, workload
+from tests.istiod.documents import document, join, service, subsets, virtual_service, workload
 
 HOST = "reviews.default.svc.cluster.local"
 
@@ -13,6 +13,26 @@ def _entry(spec: str, name: str = "reviews", namespace: str = "default", metadat
 
 GRPC = "ports: [{number: 9080, name: grpc, protocol: GRPC}]"
 INSIDE = f"hosts: [{HOST}]\nlocation: MESH_INTERNAL\nresolution: STATIC\n"
+
+HTTP_ROUTES = """
+- match: [{method: {exact: GET}, queryParams: {fast: {exact: "1"}}, headers: {baggage: {regex: dev}}}]
+  route: [{destination: {host: reviews, subset: two}}]
+  timeout: 2s
+  retries: {attempts: 3, perTryTimeout: 1s, retryOn: "5xx,reset,418"}
+- match: [{uri: {prefix: /old}}]
+  redirect: {uri: /new, authority: far.example.org, redirectCode: 308}
+- match: [{uri: {exact: /teapot}}]
+  directResponse: {status: 418, body: {string: short and stout}}
+- match: [{uri: {prefix: /api}, method: {regex: "PUT|POST"}}]
+  rewrite: {uri: /v2, authority: inner.example.org}
+  fault: {abort: {httpStatus: 503, percentage: {value: 50}}, delay: {fixedDelay: 1s, percentage: {value: 1}}}
+  mirrors: [{destination: {host: reviews, subset: two}, percentage: {value: 10}}]
+  route:
+    - {destination: {host: reviews, subset: one}, weight: 90}
+    - {destination: {host: reviews, subset: two}, weight: 10}
+- route: [{destination: {host: reviews, subset: one}}]
+"""
+"""What only HTTP makes use of: it comes the same way, whatever the port is called."""
 
 WORLDS: dict[str, str] = {
     "inline": join(
@@ -116,5 +136,12 @@ WORLDS: dict[str, str] = {
     "upper-case": _entry(
         f"hosts: [Reviews.default.svc.cluster.local]\nresolution: STATIC\n{GRPC}\n"
         "endpoints: [{address: 127.0.4.1}]"
+    ),
+    "http-port": join(
+        service("reviews", ports="[{number: 9080, name: http, protocol: HTTP}]"),
+        workload("reviews", "one", "127.0.1.1", "ports: {http: 7001}"),
+        workload("reviews", "two", "127.0.1.2"),
+        subsets("reviews", "one two"),
+        virtual_service(HTTP_ROUTES),
     ),
 }

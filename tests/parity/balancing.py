@@ -11,7 +11,7 @@ from envoy.extensions.load_balancing_policies.maglev.v3 import maglev_pb2  # noq
 from google.protobuf.json_format import ParseDict
 
 from tests.fakes import resources as build
-from tests.parity.cases import UNAVAILABLE, Case, act, share
+from tests.parity.cases import REFUSED, UNAVAILABLE, Case, act, share
 
 Addresses: TypeAlias = Mapping[str, str]
 """Where each backend listens."""
@@ -80,6 +80,7 @@ def dns(host: str, backend: str, **socket: Any) -> Make:
         made = {
             "name": name,
             "type": "LOGICAL_DNS",
+            "dns_lookup_family": "V4_ONLY",
             "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
         }
         return [ParseDict(made, Cluster())]
@@ -103,18 +104,20 @@ def row(
     expected: Any,
     grpc: Any = None,
     why: str = "",
+    envoy: Any = None,
     **action: Any,
 ) -> tuple[Case, Make]:
     """A row: what stands behind the route, and where its calls go."""
-    cluster = f"of {name}"
+    listener = f"{name.replace(' ', '-').replace(',', '')}.balancing:9080"
     case = Case(
         name,
-        [act(route={"cluster": cluster, **action})],
+        [act(route={"cluster": f"of {listener}", **action})],
         [("user", "jane")],
         expected,
         grpc,
         why,
-        listener=f"{name.replace(' ', '-')}.balancing:9080",
+        envoy,
+        listener=listener,
     )
     return case, make
 
@@ -124,13 +127,17 @@ THIRDS: Final = {"v1": 1 / 3, "v2": 1 / 3, "v3": 1 / 3}
 
 ROWS: tuple[tuple[Case, Make], ...] = (
     row("round robin", of("v1", "v2", "v3"), THIRDS),
-    row(
-        "least request", of("v1", "v2", lb_policy="LEAST_REQUEST"), HALF, UNAVAILABLE, "gRPC's core has none"
-    ),
-    row("random", of("v1", "v2", lb_policy="RANDOM"), HALF, UNAVAILABLE, "gRPC has none"),
+    row("least request", of("v1", "v2", lb_policy="LEAST_REQUEST"), HALF, REFUSED, "gRPC's core has none"),
+    row("random", of("v1", "v2", lb_policy="RANDOM"), HALF, REFUSED, "gRPC has none"),
     row("one of one", of("v1"), "v1"),
     row("newer round robin", of("v1", "v2", **policies(policy("round_robin.v3.RoundRobin"))), HALF),
-    row("newer pick first", of("v1", "v2", **policies(policy("pick_first.v3.PickFirst"))), "v1"),
+    row(
+        "newer pick first",
+        of("v1", "v2", **policies(policy("pick_first.v3.PickFirst"))),
+        "v1",
+        envoy=REFUSED,
+        why="gRPC has it (gRFC A62); this Envoy does not",
+    ),
     row(
         "newer goes before older",
         of("v1", "v2", lb_policy="RING_HASH", **policies(policy("round_robin.v3.RoundRobin"))),
@@ -145,6 +152,13 @@ ROWS: tuple[tuple[Case, Make], ...] = (
     row(
         "localities by weight",
         localities(("v1", 3, 0), ("v2", 1, 0)),
+        {"v1": 0.75, "v2": 0.25},
+        envoy=HALF,
+        why="Envoy weighs localities only where common_lb_config says so; gRPC always (gRFC A27)",
+    ),
+    row(
+        "localities by weight, as Envoy wants to be told",
+        localities(("v1", 3, 0), ("v2", 1, 0), common_lb_config={"locality_weighted_lb_config": {}}),
         {"v1": 0.75, "v2": 0.25},
     ),
     row(
@@ -162,6 +176,8 @@ ROWS: tuple[tuple[Case, Make], ...] = (
             ),
         ),
         {"v1": 0.75, "v2": 0.25},
+        envoy=REFUSED,
+        why="Envoy has it for weights that clients measure only; gRPC for every policy (gRFC A52)",
     ),
     row(
         "localities that a bare policy does not see",
@@ -171,7 +187,13 @@ ROWS: tuple[tuple[Case, Make], ...] = (
     row("priorities", localities(("v1", 1, 0), ("v2", 1, 1)), "v1"),
     row("all dropped", of("v1", assignment=drop(100)), UNAVAILABLE),
     row("a quarter dropped", of("v1", assignment=drop(25)), {"v1": 0.75, "UNAVAILABLE": 0.25}),
-    row("two kinds of drops", of("v1", assignment=drop(50, 50)), {"v1": 0.25, "UNAVAILABLE": 0.75}),
+    row(
+        "two kinds of drops",
+        of("v1", assignment=drop(50, 50)),
+        {"v1": 0.25, "UNAVAILABLE": 0.75},
+        envoy=REFUSED,
+        why="Envoy takes one category; gRPC drops for each in turn (gRFC A27)",
+    ),
     row("no drops", of("v1", assignment=drop(0)), "v1"),
     row("a circuit that is always open", of("v1", **limit(0)), UNAVAILABLE),
     row("a circuit that is wide enough", of("v1", **limit(20)), "v1"),
@@ -180,7 +202,11 @@ ROWS: tuple[tuple[Case, Make], ...] = (
     row("an aggregate whose first serves", aggregate("v2", "v1"), "v2"),
     row("an aggregate whose first is empty", aggregate("empty", "v3", empty=of()), "v3"),
     row(
-        "an aggregate of aggregates", aggregate("inner", "v1", inner=aggregate("none", "v2", none=of())), "v2"
+        "an aggregate of aggregates",
+        aggregate("inner", "v1", inner=aggregate("none", "v2", none=of())),
+        "v2",
+        envoy="v1",
+        why="Envoy sees no endpoint in an inner aggregate; gRPC looks into it (gRFC A37)",
     ),
     row("a host name", dns("localhost", "v1"), "v1"),
     row(

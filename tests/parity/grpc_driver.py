@@ -34,7 +34,8 @@ async def call(channel: aio.Channel, method: str, metadata: Metadata, timeout: f
     """
     metadata = (*metadata, ("x-call", uuid4().hex))
     try:
-        return bytes(await channel.unary_unary(method)(b"", metadata=metadata, timeout=timeout)).decode()
+        answer = await channel.unary_unary(method)(b"", metadata=metadata, timeout=timeout)
+        return "OK: no message" if answer is None else bytes(answer).decode()
     except aio.AioRpcError as error:
         return f"{error.code().name}: {error.details()}"
 

@@ -1,4 +1,4 @@
-"""Clusters, policies and limits: two clients of one control plane, and the same calls get the same."""
+"""Clusters, policies and limits: two clients and an Envoy, and the same calls get the same."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import pytest
 
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity.balancing import ROWS, Addresses, Make, localities, of
+from tests.parity import assignments, balancing
+from tests.parity.balancing import Addresses, Make, localities, of
 from tests.parity.cases import BACKENDS, METHOD, Case, act
 from tests.parity.conftest import Driver
 from tests.parity.test_parity import drive
+
+ROWS = (*balancing.ROWS, *assignments.ROWS)
 
 
 def addresses(plane: FakeControlPlane) -> Addresses:
@@ -23,7 +26,7 @@ def addresses(plane: FakeControlPlane) -> Addresses:
 
 
 def set_row(plane: FakeControlPlane, case: Case, make: Make) -> None:
-    plane.set(*make(f"of {case.name}", addresses(plane)), *case.resources)
+    plane.set(*make(f"of {case.listener}", addresses(plane)), *case.resources)
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -34,6 +37,15 @@ async def test_both_balance_as_the_table_says(
     set_row(plane, case, make)
     await drive(plane, theirs, case, case.expected if case.grpc is None else case.grpc)
     await drive(plane, ours, case, case.expected)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(("case", "make"), ROWS, ids=[case.name for case, _ in ROWS])
+async def test_envoy_balances_as_the_table_says(
+    plane: FakeControlPlane, envoy: Driver, case: Case, make: Make
+) -> None:
+    set_row(plane, case, make)
+    await drive(plane, envoy, case, case.expected if case.envoy is None else case.envoy)
 
 
 HASHES = {
@@ -70,9 +82,9 @@ RINGS = {
 async def test_a_hash_leads_both_to_the_same_endpoint(
     plane: FakeControlPlane, ours: Driver, theirs: Driver, hashed: str, ring: str
 ) -> None:
-    name = f"{hashed}-{ring}".replace(" ", "-").replace(",", "")
+    name = f"{hashed}-{ring}.hash:9080".replace(" ", "-").replace(",", "")
     routes = [act(route={"cluster": f"of {name}", "hash_policy": HASHES[hashed]})]
-    case = Case(name, routes, [], "any", listener=f"{name}.hash:9080")
+    case = Case(name, routes, [], "any", listener=name)
     set_row(plane, case, RINGS[ring])
     went = []
     try:
@@ -94,7 +106,7 @@ async def test_a_hash_of_the_channel_keeps_it_at_one_endpoint(
 ) -> None:
     policy = [{"filter_state": {"key": "io.grpc.channel_id"}}]
     case = Case(
-        "c", [act(route={"cluster": "of c", "hash_policy": policy})], [], "any", listener="c.hash:9080"
+        "c", [act(route={"cluster": "of c.hash", "hash_policy": policy})], [], "any", listener="c.hash"
     )
     set_row(plane, case, RINGS["equal"])
     for client in (theirs, ours):
@@ -106,7 +118,7 @@ async def test_a_hash_of_the_channel_keeps_it_at_one_endpoint(
 async def test_without_a_hash_the_ring_is_drawn_from(
     plane: FakeControlPlane, ours: Driver, theirs: Driver
 ) -> None:
-    case = Case("r", [act(route={"cluster": "of r"})], [], "any", listener="r.hash:9080")
+    case = Case("r", [act(route={"cluster": "of r.hash"})], [], "any", listener="r.hash")
     set_row(plane, case, RINGS["equal"])
     for client in (theirs, ours):
         assert set(await client.call(case.target, METHOD, (), 100)) == set(BACKENDS)

@@ -162,7 +162,7 @@ async def test_a_field_without_effect_is_said_once(scene: Scene) -> None:
     for client in ("grpc", "proxyless"):
         await scene.acked(client, build.RDS)
     assert scene.notes.notes == [
-        (NAME, "virtual_hosts[0].routes[0].route.prefix_rewrite: has no effect here")
+        (NAME, "virtual_hosts[0].routes[0].route.prefix_rewrite: has no effect on gRPC calls")
     ]
     assert b"prefix_rewrite" not in scene.theirs.said
     assert not scene.plane.nacks

@@ -12,7 +12,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
 from tests.parity.cases import CASES, METHOD, REFUSED
-from tests.parity.conftest import Driver, refusals
+from tests.parity.conftest import Driver
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -81,10 +81,10 @@ async def test_the_last_good_version_stays(
 
     for client in (ours, theirs):
         assert await goes_to(client) == ["v1"]
-        assert not refusals(plane, client, name)
+        assert not client.refusals(plane, name)
     plane.set(bad)
     for client in (ours, theirs):
-        await plane.until(lambda client=client: bool(refusals(plane, client, name)))  # type: ignore[misc]
+        await plane.until(lambda client=client: bool(client.refusals(plane, name)))  # type: ignore[misc]
         assert await goes_to(client) == ["v1"]
     plane.set(repaired(bad, name, v2))
     for client in (ours, theirs):

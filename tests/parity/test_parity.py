@@ -1,4 +1,4 @@
-"""The same control plane, the same routes, two clients: the same metadata must reach the same version."""
+"""The same routes, two clients and an Envoy: the same metadata must reach the same version."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from grpc import StatusCode
 
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity.cases import CASES, REFUSED, Case, Expected
-from tests.parity.conftest import Driver, refusals
+from tests.parity import report
+from tests.parity.cases import REFUSED, Case, Expected
+from tests.parity.conftest import Driver
 
+CASES = report.ROUTES
 CALLS = 1000
 """Made where shares are expected; a tenth where one gets all."""
 
@@ -46,9 +48,9 @@ async def _hold(plane: FakeControlPlane, client: Driver, case: Case, expected: E
     outcomes = Counter(each.partition(":")[0] for each in results)
     if expected == REFUSED:
         assert outcomes == {"UNAVAILABLE": 1}, (client.node, results)
-        await plane.until(lambda: bool(refusals(plane, client, case.listener)))
+        await plane.until(lambda: bool(client.refusals(plane, case.listener)))
         return
-    assert not refusals(plane, client, case.listener), client.node
+    assert not client.refusals(plane, case.listener), client.node
     if isinstance(expected, Mapping):
         assert_shares(expected, outcomes)
     else:
@@ -66,9 +68,22 @@ async def test_both_go_where_the_table_says(
     await drive(plane, ours, case, case.expected)
 
 
-def test_the_table_is_one_to_rely_on() -> None:
-    assert len(CASES) >= 80
-    assert len({case.name for case in CASES}) == len({case.listener for case in CASES}) == len(CASES)
-    for case in CASES:
-        assert (case.grpc is None) == (not case.why), f"{case.name}: a difference needs its reason"
-        assert case.grpc != case.expected, f"{case.name}: this is no difference"
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("case", rows())
+async def test_envoy_goes_where_the_table_says(plane: FakeControlPlane, envoy: Driver, case: Case) -> None:
+    plane.set(*case.resources)
+    await drive(plane, envoy, case, case.expected if case.envoy is None else case.envoy)
+
+
+def test_the_tables_are_ones_to_rely_on() -> None:
+    assert len(CASES) >= 300
+    every = [*CASES, *report.CLUSTERS]
+    assert len({case.name for case in every}) == len({case.listener for case in every}) == len(every)
+    for case in every:
+        differs = case.grpc is not None or case.envoy is not None
+        assert differs == bool(case.why), f"{case.name}: a difference needs its reason"
+        assert case.expected not in (case.grpc, case.envoy), f"{case.name}: this is no difference"
+
+
+def test_the_page_of_differences_is_up_to_date() -> None:
+    assert report.FILE.read_text() == report.text(), "make it anew: python -m tests.parity.report"

@@ -17,11 +17,11 @@ ORDER = (
     "errors",
     "names resources members substitution observer",
     "parse|match|balance",
-    "held protocol depgraph retry endings fault edits rewrites routing",
+    "held protocol depgraph retry endings fault edits rewrites routing wanted",
     "identity bootstrap transport pools subchannels breaker dns",
-    "clusters targets explain admin status",
+    "reports clusters targets explain admin status",
     "client",
-    "deciding mirror replay attempts dispatch calls interceptors",
+    "deciding mirror news replay tap attempts dispatch calls interceptors",
     "channel|http",
     "entry",
     "__init__",
@@ -54,6 +54,7 @@ SANS_IO = {
     "edits",
     "rewrites",
     "routing",
+    "wanted",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {
     "subprocess",

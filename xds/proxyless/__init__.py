@@ -7,15 +7,23 @@ with quiet_imports():
         from .bootstrap import Bootstrap
         from .channel import Channel
         from .entry import Client, insecure_channel, secure_channel
-        from .errors import BootstrapError, ClosedError, ResourceError, TargetError, XdsError
+        from .errors import (
+            BootstrapError,
+            ClosedError,
+            ResourceError,
+            TargetError,
+            UnknownRouteError,
+            XdsError,
+        )
         from .explain import Decision
-        from .observer import Observer
+        from .observer import Attempt, Observer
     except ImportError as error:
         from .doctor import explained
 
         raise explained(error) from error
 
 __all__ = [
+    "Attempt",
     "Bootstrap",
     "BootstrapError",
     "Channel",
@@ -25,6 +33,7 @@ __all__ = [
     "Observer",
     "ResourceError",
     "TargetError",
+    "UnknownRouteError",
     "XdsError",
     "insecure_channel",
     "secure_channel",

@@ -59,6 +59,11 @@ _XDS_ADDRESS = click.option(
     show_default=True,
     help="What the client does where a cluster has no usable endpoint.",
 )
+@click.option(
+    "--want-route",
+    metavar="NAME",
+    help="Also say what would have to change for the call to take this route; #INDEX for one without a name.",
+)
 @_TIMEOUT
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def explain(
@@ -67,18 +72,20 @@ def explain(
     metadata: tuple[str, ...],
     xds_address: str | None,
     fallback: Fallback,
+    want_route: str | None,
     timeout: float,
     as_json: bool,
 ) -> None:
     """Say where a call to TARGET (xds:///host:port) would go, and why.
 
-    Exits with 0 where it would reach an endpoint, 1 where it would fail, 2 where that cannot be said.
+    Exits with 0 where it would reach an endpoint, 1 where it would fail, 2 where that cannot be said
+    or there is no such route.
     """
     pairs = [_pair(each) for each in metadata]
     _be_quiet()
     try:
         bootstrap = _bootstrap(xds_address)
-        decision = asyncio.run(_explain(bootstrap, target, method, pairs, fallback, timeout))
+        decision = asyncio.run(_explain(bootstrap, target, method, pairs, fallback, timeout, want_route))
     except (XdsError, TimeoutError) as error:
         click.echo(f"proxyless explain: {error}", err=True)
         sys.exit(2)
@@ -102,9 +109,12 @@ async def _explain(
     metadata: list[tuple[str, str | bytes]],
     fallback: Fallback,
     timeout: float,
+    want_route: str | None,
 ) -> Decision:
     async with Client(bootstrap, fallback=fallback) as client:
-        return await client.explain(target, method=method, metadata=metadata, timeout=timeout)
+        return await client.explain(
+            target, method=method, metadata=metadata, timeout=timeout, want_route=want_route
+        )
 
 
 def _pair(text: str) -> tuple[str, str | bytes]:

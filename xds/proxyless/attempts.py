@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import grpc
 from grpc import aio
 
 from .clusters import ActiveCluster
@@ -13,6 +14,9 @@ from .endings import Ending, ending
 from .replay import Replay
 from .resources import RetryPolicy
 from .retry import may_retry, pushback
+
+_WRITE_FAILED = "Internal error from Core"
+"""What grpc.aio makes of a status that comes while a request is being written: before it, or over it."""
 
 
 class Retrying:
@@ -46,17 +50,41 @@ async def failure_of(call: Any) -> aio.AioRpcError | None:
 
 async def failure_before_headers(call: Any) -> aio.AioRpcError | None:
     """Do the same for a call that is being written to: with response headers it is the one that counts."""
+    told: list[aio.AioRpcError] = []
+    call.add_done_callback(lambda _: told.append(_as_told(call)))
     headers = asyncio.create_task(call.initial_metadata())
     ended = asyncio.create_task(failure_of(call))
     try:
         await asyncio.wait((headers, ended), return_when=asyncio.FIRST_COMPLETED)
         # Empty ones say nothing: grpc.aio gives them for a response without headers, too.
-        return None if headers.done() and headers.result() and not ended.done() else await ended
+        if headers.done() and headers.result() and not ended.done():
+            return None
+        failure = await ended
+        if failure is not None and told and failure.details() == _WRITE_FAILED:
+            return None if told[0].code() is grpc.StatusCode.OK else told[0]
+        return failure
     except asyncio.CancelledError:
         ended.cancel()
         raise
     finally:
         headers.cancel()
+
+
+def _as_told(call: Any) -> aio.AioRpcError:
+    """How a call that has ended did so, as it says at this moment."""
+    code, details = _at_once(call.code()), _at_once(call.details())
+    metadata, trailers = _at_once(call.initial_metadata()), _at_once(call.trailing_metadata())
+    return aio.AioRpcError(code, metadata, trailers, details, _at_once(call.debug_error_string()))
+
+
+def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise AssertionError("a call that has ended knows how")
 
 
 def retriable(

@@ -199,6 +199,7 @@ class Channel(aio.Channel):
         inner = self._dispatcher.start_now(spec)
         if inner is not None:
             self._calls.add(inner)
+            self._dispatcher.news.made(inner, spec.method.path, lambda: spec.attempts)
             return inner
         if spec.credentials is not None and not self._secure:
             # As the connection to the endpoint would say, once there is one.
@@ -206,7 +207,9 @@ class Channel(aio.Channel):
         writes = _own_writes(spec)
         if spec.method.kind == "stream_unary":
             spec.attempt = asyncio.get_running_loop().create_future()
-        return self._track(spec, self._dispatcher.run(spec), writes, spec.answered)
+        call = self._track(spec, self._dispatcher.run(spec), writes, spec.answered)
+        self._dispatcher.news.made(call, spec.method.path, lambda: spec.attempts)
+        return call
 
     def _track(
         self,

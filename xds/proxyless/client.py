@@ -9,7 +9,7 @@ import random
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, Self
+from typing import Any, Self
 
 import grpc
 from grpc import aio
@@ -19,11 +19,12 @@ from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
 from .explain import Decision, explain
-from .held import DataErrors, Held, State
+from .held import DataErrors, Held
 from .names import parse_target
 from .observer import Observer
 from .pools import Pool
 from .protocol import AdsMachine
+from .reports import Reporter, Told
 from .resources import Kind
 from .routing import Fallback
 from .subchannels import SubchannelPool
@@ -31,8 +32,6 @@ from .targets import ActiveTarget
 from .transport import MAX_RESPONSE, AdsStream
 
 _log = logging.getLogger("proxyless")
-
-Told = ParamSpec("Told")
 
 _generation = 0
 """How many forks lie between the first process and this one."""
@@ -76,14 +75,14 @@ class AdsClient:
         self.bootstrap = bootstrap
         self.fallback: Fallback = fallback
         self.observer = observer or Observer()
+        self._reporter = Reporter(self.observer)
         self.rng = rng or random.Random()
         self._reconnect = reconnect
         self._max_response = max_response
         self._machine = AdsMachine(DataErrors.of(bootstrap.server_features))
-        self._pool = SubchannelPool()
+        self._pool = SubchannelPool(self._reporter.connection)
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
         self._watched: set[Key] = set()
-        self._noted: set[tuple[Kind, str, str]] = set()
         self._task: asyncio.Task[None] | None = None
         self._outgoing = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,15 +109,17 @@ class AdsClient:
         method: str,
         metadata: Sequence[tuple[str, str | bytes]] = (),
         timeout: float | None = 10.0,
+        want_route: str | None = None,
     ) -> Decision:
         """Say where a call would go, and why; `timeout` is how many seconds to wait for configuration.
 
-        The decision is one a call would get now: weights and fractions are drawn. Raises TargetError, and
-        TimeoutError with what is missing where no configuration arrives.
+        The decision is one a call would get now: weights and fractions are drawn. `want_route`, a name or
+        `#INDEX`, also asks what would have to change for the call to take that route. Raises TargetError,
+        UnknownRouteError, and TimeoutError with what is missing where no configuration arrives.
         """
         active = self.attach(target)
         try:
-            return await explain(active, method, metadata, timeout)
+            return await explain(active, method, metadata, timeout, want_route)
         finally:
             self.detach(active)
 
@@ -214,10 +215,7 @@ class AdsClient:
 
     def observe(self, tell: Callable[Told, None], *args: Told.args, **kwargs: Told.kwargs) -> None:
         """Call a method of the observer."""
-        try:
-            tell(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - an observer must never break routing
-            _log.exception("the observer %r failed", self.observer)
+        self._reporter.tell(tell, *args, **kwargs)
 
     def check_usable(self) -> None:
         """Raise ClosedError where this Client cannot be used: closed, after a fork, on another event loop."""
@@ -266,6 +264,7 @@ class AdsClient:
         stream: AdsStream | None = None
         writer: asyncio.Task[None] | None = None
         server = self.bootstrap.server
+        self.observe(self.observer.stream_opening, server)
         try:
             stream = AdsStream(self.bootstrap, self._max_response)
             await stream.wait_until_open()
@@ -277,7 +276,10 @@ class AdsClient:
                     answered = True
                     _log.info("control plane %s: connected", server)
                     self.observe(self.observer.stream_connected, server)
-                self._machine.received(response, self._loop.time())
+                receipt = self._machine.received(response, self._loop.time())
+                if receipt is not None:
+                    kind, valid, invalid = receipt.kind, receipt.valid, receipt.invalid
+                    self.observe(self.observer.response_received, server, kind, valid, invalid)
                 self._after_change()
             return answered, f"control plane {server}: closed the stream"
         except aio.AioRpcError as error:
@@ -312,7 +314,7 @@ class AdsClient:
     def _after_change(self) -> None:
         changes = self._machine.take_changes()
         for kind, name in changes:
-            self._report(kind, name)
+            self._reporter.resource(kind, name, self._machine.held(kind, name))
         changed = set(changes)
         self._refresh([t for t in self._targets.values() if not changed.isdisjoint(t.dependencies.needs)])
         self._send()
@@ -334,8 +336,10 @@ class AdsClient:
         added = needed - self._watched
         for kind, name in self._watched - needed:
             self._machine.unwatch(kind, name)
+            self._reporter.cached(kind, name, None)
         for kind, name in added:
             self._machine.watch(kind, name)
+            self._reporter.cached(kind, name, self._machine.held(kind, name))
         self._watched = needed
         return added
 
@@ -354,29 +358,3 @@ class AdsClient:
     def _on_timer(self) -> None:
         self._machine.tick(self._loop.time())
         self._after_change()
-
-    # --- telling ------------------------------------------------------------------------------------------
-
-    def _report(self, kind: Kind, name: str) -> None:
-        held = self._machine.held(kind, name)
-        if held is None or held.state is State.REQUESTED:
-            return
-        if held.state is State.NACKED:
-            _log.error("refused %s %s", kind.value, held.error)
-            self.observe(self.observer.resource_refused, kind, name, held.error)
-        elif held.state is State.ABSENT:
-            kept = "; the version in force is kept (ignore_resource_deletion)" if held.resource else ""
-            _log.warning("%s resource %r does not exist in the control plane%s", kind.value, name, kept)
-            self.observe(self.observer.resource_absent, kind, name)
-        elif held.state in (State.DENIED, State.OVERDUE):
-            _log.warning("%s resource %r cannot be had: %s", kind.value, name, held.error)
-        else:
-            self.observe(self.observer.resource_updated, kind, name, held.version)
-            self._report_notes(kind, name, held)
-
-    def _report_notes(self, kind: Kind, name: str, held: Held) -> None:
-        for note in held.notes:
-            if (kind, name, note) not in self._noted:
-                self._noted.add((kind, name, note))
-                _log.info("%s %s: %s", kind.value, name, note)
-                self.observe(self.observer.field_unsupported, kind, name, note)

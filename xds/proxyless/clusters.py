@@ -17,7 +17,7 @@ from .depgraph import ClusterConfig, Failed, LeafOutcome, Pending
 from .dns import NameWatch, look_up
 from .match import Draw
 from .pools import Link, Pool, SubchannelKey
-from .resources import Cluster, DnsDiscovery, EdsDiscovery, Endpoints
+from .resources import Cluster, DnsDiscovery, EdsDiscovery, Endpoints, LocalityName
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,9 @@ class Connections:
         return SubchannelKey(address, self.authority, self.credentials, self.options)
 
 
+_NOWHERE = LocalityName()
+
+
 class ActiveCluster:
     """Holds the subchannels of a cluster from its first call on, and a picker that is always current.
 
@@ -45,6 +48,7 @@ class ActiveCluster:
         self._draw = draw
         self._changed = changed
         self._subchannels: dict[str, Link] = {}
+        self._localities: dict[str, LocalityName] = {}
         self._awake = False
         self._names: NameWatch | None = None
         self._outliers: OutlierDetector | None = None
@@ -76,6 +80,10 @@ class ActiveCluster:
     def ejected(self) -> frozenset[str]:
         """The addresses that outlier detection keeps calls from."""
         return self._outliers.ejected if self._outliers is not None else frozenset()
+
+    def locality(self, address: str) -> LocalityName:
+        """Where an endpoint is; nameless where that is not known."""
+        return self._localities.get(address, _NOWHERE)
 
     @property
     def awake(self) -> bool:
@@ -115,11 +123,9 @@ class ActiveCluster:
         if cluster is not None and isinstance(cluster.discovery, DnsDiscovery) and self._names is None:
             self._names = NameWatch(cluster.discovery, self._on_names, look_up)
         endpoints = self.endpoints
-        wanted = (
-            {address for group in usable_by_priority(endpoints) for address in addresses(group)}
-            if endpoints is not None
-            else set()
-        )
+        groups = usable_by_priority(endpoints) if endpoints is not None else []
+        wanted = {address for group in groups for address in addresses(group)}
+        self._localities = {e.address: place.name for group in groups for place, some in group for e in some}
         for address in wanted - self._subchannels.keys():
             key = self._connections.key(address)
             self._subchannels[address] = self._connections.pool.acquire(key, self._on_readiness)

@@ -108,10 +108,12 @@ class Config:
 
     def edits(self, route: Route, cluster: WeightedCluster | None) -> tuple[MessageEdits, ...]:
         """What is done to the headers of a call, level by level in the order in which it is done."""
+        levels = [route.edits, self.table.virtual_host.edits, self.route_config.edits]
+        if self.route_config.specific_edits_win:
+            levels.reverse()
+        # The weighted cluster's come first either way, says Envoy of `ClusterWeight`.
         weighted = NO_EDITS if cluster is None else cluster.edits
-        levels = (weighted, route.edits, self.table.virtual_host.edits, self.route_config.edits)
-        ordered = reversed(levels) if self.route_config.specific_edits_win else levels
-        return tuple(level for level in ordered if level is not NO_EDITS)
+        return tuple(level for level in (weighted, *levels) if level is not NO_EDITS)
 
 
 Outcome: TypeAlias = Config | Pending | Failed

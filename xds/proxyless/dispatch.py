@@ -6,7 +6,7 @@ What comes out is always the inner grpc.aio call that counts, or the aio.AioRpcE
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, cast
 
@@ -22,11 +22,14 @@ from .depgraph import Config
 from .edits import edited, edited_answer
 from .match import CallHeaders
 from .mirror import Mirrors
+from .news import CallNews
+from .observer import Attempt
 from .replay import Replay
 from .resources import MessageEdits
 from .retry import backoff
 from .routing import Chosen, Course, describe
 from .subchannels import Subchannel
+from .tap import Tap
 from .targets import ActiveTarget
 
 CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
@@ -75,10 +78,20 @@ class CallSpec:
     """What is done to the headers of its last attempt."""
     dropped: str | None = None
     """Why the call must not be sent, decided when it was made."""
+    tap: Tap | None = None
+    """Where the copies of a stream of requests are taken."""
     cluster: ActiveCluster | None = None
     """Which one its last attempt went to."""
+    attempts: int = 0
+    """How many there have been."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
+
+    def tap_requests(self) -> None:
+        """From now on its requests go by where they can be copied, and are serialized there."""
+        self.tap = Tap(self.request, self.method.serialize or bytes)
+        self.request = self.tap.messages()
+        self.method = replace(self.method, serialize=None)
 
     def answered(self, metadata: Any) -> Any:
         """The response's initial metadata after what the configuration does to it."""
@@ -94,6 +107,7 @@ class Dispatcher(Decider):
     def __init__(self, client: AdsClient, active: ActiveTarget) -> None:
         super().__init__(client, active)
         self._mirrors = Mirrors(active, client.draw)
+        self.news = CallNews(client, active.target.uri)
 
     def close(self) -> None:
         """Give up the copies of calls that are still on their way."""
@@ -109,6 +123,8 @@ class Dispatcher(Decider):
             return None
         if spec.method.unary_response and config.retry(choice.action) is not None:
             return None
+        if choice.action.mirrors and spec.method.streams_requests:
+            return None  # somebody has to see what goes by
         assert choice.cluster is not None  # only an abort has none
         if any(level.response for level in config.edits(choice.route, choice.cluster)):
             return None  # somebody has to edit what comes back
@@ -129,6 +145,8 @@ class Dispatcher(Decider):
                     assert last is not None
                     return last
                 policy = config.retry(choice.action) if spec.method.unary_response else None
+                if choice.action.mirrors and spec.tap is None and spec.method.streams_requests:
+                    spec.tap_requests()
                 if policy is not None and replay is None and spec.method.streams_requests:
                     replay = Replay(spec.request, spec.method.serialize)
                 deadline = self._deadline(config, choice, spec)
@@ -143,8 +161,8 @@ class Dispatcher(Decider):
                     if spec.dropped is not None:
                         raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
                     continue
-                last, address = started
-                tried.append(address)
+                last, attempt = started
+                tried.append(attempt.endpoint)
                 if spec.attempt is not None and not spec.attempt.done():
                     spec.attempt.set_result(last)
                 if policy is None:
@@ -166,10 +184,11 @@ class Dispatcher(Decider):
                 if not retrying.begin(spec.cluster):
                     return last
                 await self._sleep(wait)
-                uri, path, code = self._active.target.uri, spec.method.path, failure.code().name
-                self._client.observe(self._client.observer.call_retried, uri, path, code, len(tried))
+                self.news.retried(attempt, failure.code().name)
         finally:
             retrying.end()
+            if spec.tap is not None:
+                _when_ended(last, spec.tap.close)
             if replay is not None and last is not None:
                 last.add_done_callback(lambda _: replay.close())
 
@@ -182,7 +201,7 @@ class Dispatcher(Decider):
         deadline: float | None,
         tried: Sequence[str] = (),
         replay: Replay | None = None,
-    ) -> tuple[aio.Call, str] | str | None:
+    ) -> tuple[aio.Call, Attempt] | str | None:
         """Start an attempt on an endpoint of the chosen cluster.
 
         Where there is none yet, says what to wait for; None where all have just gone, or where the call is
@@ -204,8 +223,7 @@ class Dispatcher(Decider):
         if (reason := cluster.enter()) is not None:
             spec.dropped = where + reason
             return None
-        address = subchannel.key.address
-        method = spec.method
+        method, address = spec.method, subchannel.key.address
         config = self._active.outcome
         assert isinstance(config, Config)
         spec.edits = config.edits(choice.route, choice.cluster)
@@ -230,11 +248,13 @@ class Dispatcher(Decider):
             raise
         cluster.started(subchannel, call)
         spec.cluster = cluster
-        if choice.action.mirrors and not tried and not method.streams_requests:
+        if choice.action.mirrors and not tried:
             self._mirror(spec, choice, deadline, metadata)
-        uri, route = self._active.target.uri, describe(choice.route)
-        self._client.observe(self._client.observer.call_routed, uri, method.path, route, name, address)
-        return call, address
+        spec.attempts += 1
+        route, place = choice.route.name or f"#{choice.route.index}", cluster.locality(address)
+        attempt = Attempt(self._active.target.uri, method.path, route, name, address, place, spec.attempts)
+        self.news.routed(attempt, call)
+        return call, attempt
 
     def _mirror(
         self,
@@ -243,19 +263,26 @@ class Dispatcher(Decider):
         deadline: float | None,
         metadata: tuple[tuple[str, str | bytes], ...],
     ) -> None:
-        """Send copies of a call whose request is one message; a stream of them is not kept for that."""
+        """Send copies of the call; those of a stream have what goes by, as long as they keep up with it."""
 
-        def start(subchannel: Subchannel) -> aio.Call:
-            call = subchannel.method(spec.method)(
-                spec.request,
-                timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
-                metadata=metadata,
-                credentials=spec.credentials,
-                compression=spec.compression,
-            )
-            return cast(aio.Call, call)
+        def prepare() -> Callable[[Subchannel], aio.Call]:
+            copied = None if spec.tap is None else spec.tap.copy()
 
-        self._mirrors.copy(choice.action.mirrors, start)
+            def start(subchannel: Subchannel) -> aio.Call:
+                call = subchannel.method(spec.method)(
+                    spec.request if copied is None else copied,
+                    timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                    metadata=metadata,
+                    credentials=spec.credentials,
+                    compression=spec.compression,
+                )
+                if copied is not None:
+                    copied.serve(call.cancel)
+                return cast(aio.Call, call)
+
+            return start
+
+        self._mirrors.copy(choice.action.mirrors, prepare)
 
     def _headers(self, spec: Undecided) -> CallHeaders:
         assert isinstance(spec, CallSpec)
@@ -268,3 +295,11 @@ class Dispatcher(Decider):
         because = f" (before: {'; '.join(skipped)})" if skipped else ""
         details = f"{self._active.target.uri}: {reason}{because}"
         return aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details, details)
+
+
+def _when_ended(call: aio.Call | None, act: Callable[[], None]) -> None:
+    """Do it once the call has ended; at once, where there is none."""
+    if call is None:
+        act()
+    else:
+        call.add_done_callback(lambda _: act())

@@ -6,9 +6,11 @@
     ├── BootstrapError     the bootstrap (file, environment) cannot be used
     ├── TargetError        a target that is not an `xds:` URI
     ├── ResourceError      a resource breaks a validation rule: it is NACKed
+    ├── UnknownRouteError  `explain` is asked about a route that the configuration does not have
     └── ClosedError        a Client or Channel used after its close, or outside its event loop
 
-What a *call* fails with is never one of these but `grpc.aio.AioRpcError`, as any gRPC client raises.
+What a gRPC *call* fails with is never one of these but `grpc.aio.AioRpcError`, as any gRPC client raises. An
+HTTP request fails with `proxyless.http.HttpError`, an XdsError and an aiohttp.ClientConnectionError.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ class BootstrapError(XdsError):
 
 class TargetError(XdsError):
     """A target is not a usable `xds:` URI; the message names it."""
+
+
+class UnknownRouteError(XdsError):
+    """The configuration has no such route; the message lists those it has."""
 
 
 class ClosedError(XdsError):

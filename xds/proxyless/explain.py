@@ -12,11 +12,12 @@ from .balance import Readiness, Status
 from .balance.priorities import addresses, usable_by_priority
 from .clusters import ActiveCluster
 from .depgraph import Config, Failed, Pending
-from .match import CallHeaders, Step
+from .match import CallHeaders, Step, fitting_domain
 from .resources import ClusterAction, FaultPolicy, RetryPolicy, Route
 from .retry import GRPC_ATTEMPTS
 from .routing import Chosen, Refused, describe
 from .targets import ActiveTarget
+from .wanted import Draft, Wanted, advise, find
 
 
 class RouteName(str):
@@ -52,6 +53,8 @@ class Decision:
     """The name asked for in RDS, or of the routes in the listener."""
     virtual_host: str | None = None
     """The name of the virtual host whose domains match the authority."""
+    domain: str | None = None
+    """Which of the virtual host's domains fits the authority of the call."""
     route: RouteName | None = None
     """The name of the route, a `str` that also has its `index` in the virtual host."""
     cluster: str | None = None
@@ -78,6 +81,8 @@ class Decision:
     """Every route that was tried, in order, and why it did not match or was passed over."""
     error: str | None = None
     """Why the call would fail; None where it would reach an endpoint."""
+    wanted: list[dict[str, Any]] | None = None
+    """For each route of the name that was asked about: what keeps the call from it, and one that takes it."""
 
     def to_json(self, indent: int | None = 2) -> str:
         """Return the decision as a JSON object; `indent` is json.dumps's."""
@@ -89,15 +94,19 @@ class Decision:
 
 
 async def explain(
-    active: ActiveTarget, method: str, metadata: Sequence[tuple[str, str | bytes]], timeout: float | None
+    active: ActiveTarget,
+    method: str,
+    metadata: Sequence[tuple[str, str | bytes]],
+    timeout: float | None,
+    want_route: str | None = None,
 ) -> Decision:
     """Wait for configuration, then decide as a call with this method and metadata would be decided."""
     path = method if method.startswith("/") else f"/{method}"
-    call = CallHeaders(path, active.target.authority, metadata)
+    call = Draft(path, active.target.authority, tuple(metadata))
     try:
         async with asyncio.timeout(timeout):
             while True:
-                decision = _decide(active, call)
+                decision = _decide(active, call, want_route)
                 if not isinstance(decision, Pending):
                     return decision
                 await active.changed()
@@ -117,7 +126,8 @@ def _waiting_for(active: ActiveTarget) -> str:
     return "; ".join(waiting) or "configuration"
 
 
-def _decide(active: ActiveTarget, call: CallHeaders) -> Decision | Pending:
+def _decide(active: ActiveTarget, draft: Draft, want_route: str | None) -> Decision | Pending:
+    call = draft.headers
     outcome = active.outcome
     base: dict[str, Any] = {
         "target": active.target.uri,
@@ -136,13 +146,69 @@ def _decide(active: ActiveTarget, call: CallHeaders) -> Decision | Pending:
         **base,
         "route_config": outcome.route_config.name,
         "virtual_host": outcome.table.virtual_host.name,
+        "domain": fitting_domain(outcome.table.virtual_host, active.target.authority),
     }
+    if want_route is not None:
+        wanted = _wanted(active, outcome, draft, want_route, choice)
+        if isinstance(wanted, Pending):
+            return wanted
+        common["wanted"] = wanted
     if isinstance(choice, Refused):
         return Decision(**common, steps=[*steps, *_passed(choice.skipped)], error=choice.reason)
     if choice.status is Status.WAITING:
         return Pending(choice.reason)
     common["steps"] = [*steps, *_passed(choice.skipped)]
     return _describe(outcome, choice, active, course.hash(choice.route), common)
+
+
+def _wanted(
+    active: ActiveTarget, config: Config, draft: Draft, name: str, choice: Chosen | Refused
+) -> list[dict[str, Any]] | Pending:
+    found = []
+    fallback = active.fallback == "next-route"
+    for rule in find(config.table, name):
+        hit = isinstance(choice, Chosen) and choice.route is rule.route
+        after = _after_matching(active, rule.route)
+        if isinstance(after, Pending):
+            return after
+        found.append(_plain_wanted(advise(config.table, rule, draft, fallback=fallback), hit, after))
+    return found
+
+
+def _after_matching(active: ActiveTarget, route: Route) -> str | Pending | None:
+    """What becomes of a call that takes a route, where that is not simply that it is sent."""
+    if not isinstance(route.action, ClusterAction):
+        return f"gRPC cannot follow its action {route.action.what!r}: the call fails"
+    said = []
+    for cluster in route.action.clusters:
+        if cluster.weight:
+            status, reason = active.status(cluster.name)
+            if status is Status.WAITING:
+                return Pending(f"cluster {cluster.name}: {reason}")
+            if status is Status.USABLE:
+                return None
+            said.append(f"cluster {cluster.name}: {reason}")
+    then = "the next matching route" if active.fallback == "next-route" else "nothing: the call fails"
+    return f"{'; '.join(said)}; what comes then is {then}"
+
+
+def _plain_wanted(wanted: Wanted, hit: bool, after: str | None) -> dict[str, Any]:
+    call = wanted.call
+    return {
+        "route": {"name": wanted.name, "index": wanted.index},
+        "hit": hit,
+        "unmet": list(wanted.unmet),
+        "before": list(wanted.before),
+        "call": None
+        if call is None
+        else {
+            "method": call.path,
+            "metadata": [[key, value] for key, value in call.metadata if isinstance(value, str)],
+            "percentage": round(wanted.share, 4),
+        },
+        "obstacle": wanted.obstacle or None,
+        "after": after,
+    }
 
 
 def _recorded(config: Config, call: CallHeaders, active: ActiveTarget, tried: list[Step]) -> Iterator[Route]:

@@ -101,6 +101,12 @@ class Held:
     failed_version: str = ""
     """The version that was refused, or that had it no more."""
 
+    @property
+    def cache_state(self) -> str:
+        """The state in the words of gRFCs A78 and A88: `acked`, `nacked_but_cached` …"""
+        word = self.state.value.lower()
+        return word if self.resource is None or self.state is State.ACKED else f"{word}_but_cached"
+
     def after(self, event: Event, policy: DataErrors, now: float, error: str, version: str) -> Held:
         """What is known after something went wrong with it."""
         state = TRANSITIONS[self.state, event]

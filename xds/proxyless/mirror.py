@@ -32,11 +32,15 @@ class Mirrors:
         self._draw = draw
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def copy(self, mirrors: tuple[Mirror, ...], start: Start) -> None:
-        """Copy a call to those mirrors whose share hits; `start` makes the call on a subchannel."""
+    def copy(self, mirrors: tuple[Mirror, ...], prepare: Callable[[], Start]) -> None:
+        """Copy a call to those mirrors whose share hits.
+
+        `prepare` is called at once for each of them, and returns what makes the call on a link.
+        """
         for mirror in mirrors:
             if self._draw(mirror.fraction.denominator) < mirror.fraction.numerator:
-                task = asyncio.get_running_loop().create_task(self._send(mirror, start), name="mirrored call")
+                sending = self._send(mirror, prepare())
+                task = asyncio.get_running_loop().create_task(sending, name="mirrored call")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -75,7 +79,7 @@ class Mirrors:
 
 async def _drained(call: Any) -> None:
     """Take in the whole answer: a call that nobody reads would stay open."""
-    if isinstance(call, aio.UnaryStreamCall):
+    if isinstance(call, (aio.UnaryStreamCall, aio.StreamStreamCall)):
         async for _ in call:
             pass
     else:

@@ -65,6 +65,15 @@ class Response:
     denials: tuple[Denial, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How many resources of a response were valid, and how many broke a rule."""
+
+    kind: Kind
+    valid: int
+    invalid: int
+
+
 @dataclass(slots=True)
 class _Channel:
     """One resource type: what is watched, and where it stands on this stream."""
@@ -150,8 +159,11 @@ class AdsMachine:
             self._touch_unanswered()
         self._answered = False
 
-    def received(self, response: Response, now: float) -> None:
-        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46)."""
+    def received(self, response: Response, now: float) -> Receipt | None:
+        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46).
+
+        Returns None for one that answers no request.
+        """
         if not self._answered:
             self._answered = True
             if self.stream_error:
@@ -159,14 +171,16 @@ class AdsMachine:
                 self._touch_unanswered()
         kind = KIND_OF_TYPE_URL.get(response.type_url)
         if kind is None or not self._channels[kind].requests:
-            return  # Nobody asked for this type on this stream: there is no subscription to answer for.
+            return None  # Nobody asked for this type on this stream: there is no subscription to answer for.
         channel = self._channels[kind]
         present: set[str] = set()
         errors: list[ResourceError] = []
+        invalid = 0
         for type_url, data in response.resources:
             try:
                 parsed = self._parse(kind, type_url, data)
             except ResourceError as error:
+                invalid += 1
                 if error.resource is None or error.resource in channel.held:
                     errors.append(error)
                 if error.resource is not None:
@@ -192,6 +206,7 @@ class AdsMachine:
         refusal = _summarise(errors, len(response.resources))
         channel.replies.append(Request(kind, (), channel.accepted, response.nonce, refusal))
         channel.repeat = bool(refusal and channel.requests > 1 and self._unanswered(channel, present))
+        return Receipt(kind, len(response.resources) - invalid, invalid)
 
     def tick(self, now: float) -> None:
         """Let the timers that are due run out."""

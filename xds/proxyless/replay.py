@@ -74,7 +74,7 @@ class Replay:
     """
 
     def __init__(self, source: AsyncIterable[Any] | Iterable[Any], serialize: Any) -> None:
-        self._iterator = (source if isinstance(source, AsyncIterable) else _as_async(source)).__aiter__()
+        self._iterator = (source if isinstance(source, AsyncIterable) else as_async(source)).__aiter__()
         self._serialize = serialize or _as_is
         self._seen: list[bytes] = []
         self._size = 0
@@ -127,6 +127,7 @@ def _as_is(message: bytes) -> bytes:
     return message
 
 
-async def _as_async(source: Iterable[Any]) -> AsyncIterator[Any]:
+async def as_async(source: Iterable[Any]) -> AsyncIterator[Any]:
+    """Iterate asynchronously over what is at hand."""
     for message in source:
         yield message

@@ -106,8 +106,8 @@ class Course:
         drawn = self._faults.get(route.index)
         if drawn is None:
             policies = config.faults(route, cluster)
-            drawn = tuple(draw_fault(policy, self.call, self._draw) for policy in policies)
-            self._faults[route.index] = drawn
+            faults = (draw_fault(policy, self.call, self._draw) for policy in policies)
+            drawn = self._faults[route.index] = tuple(fault for fault in faults if fault)
         return combined(drawn, self._active_faults()) if drawn else NO_FAULT
 
     def hash(self, route: Route) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .explain import Decision
@@ -65,6 +66,59 @@ def _balancing_line(balancing: dict[str, Any] | None) -> str | None:
     return ", ".join([balancing["policy"], *rest])
 
 
+def _retry_line(retry: dict[str, Any] | None) -> str | None:
+    if retry is None:
+        return None
+    each = retry["per_try_timeout"]
+    limit = "" if each is None else f", {each:g} s each"
+    return (
+        f"{retry['max_attempts']} attempts on {', '.join(retry['retry_on'])}{limit}, "
+        f"back-off {retry['base_interval']:g} s to {retry['max_interval']:g} s"
+    )
+
+
+def _fault_line(fault: dict[str, Any] | None) -> str | None:
+    if fault is None:
+        return None
+    said = []
+    if "delay" in fault:
+        seconds = fault["delay"]["seconds"]
+        long = "as long as the call's headers ask for" if seconds is None else f"of {seconds:g} s"
+        said.append(f"delay {long} for {fault['delay']['percentage']:g} %")
+    if "abort" in fault:
+        status = fault["abort"]["grpc_status"]
+        code = "that the call's headers ask for" if status is None else str(status)
+        said.append(f"abort with gRPC status {code} for {fault['abort']['percentage']:g} %")
+    if "max_active" in fault:
+        said.append(f"at most {fault['max_active']} at a time")
+    return ", ".join(said)
+
+
+def _virtual_host_line(decision: Decision) -> str | None:
+    if decision.virtual_host is None:
+        return None
+    return f"{decision.virtual_host}  (domain {decision.domain})"
+
+
+def wanted_lines(wanted: Mapping[str, Any], target: str) -> Iterator[str]:
+    """Yield what stands between a call and a wanted route, and a call that takes it."""
+    route, call = wanted["route"], wanted["call"]
+    name = f"{route['name'] or 'unnamed'} (#{route['index']})"
+    yield f"wanted: {name}: {'this call takes it' if wanted['hit'] else 'this call does not take it'}"
+    yield from (f"  does not fit  {each}" for each in wanted["unmet"])
+    yield from (f"  taken before  {each}" for each in wanted["before"])
+    if wanted["after"]:
+        yield f"  once taken    {wanted['after']}"
+    if call is None:
+        yield f"  no such call  {wanted['obstacle']}"
+    elif not wanted["hit"] or call["percentage"] < 100:
+        share = "" if call["percentage"] >= 100 else f"  ({call['percentage']:g} % of such calls, by chance)"
+        words = ["--method", call["method"]]
+        for key, value in call["metadata"]:
+            words += ["-m", f"{key}={value}"]
+        yield f"  would take it {target} {shlex.join(words)}{share}"
+
+
 def decision_lines(decision: Decision) -> Iterator[str]:
     """Yield a decision, a line a fact, then the rules that were tried."""
     route = decision.route
@@ -73,7 +127,7 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         ("method", decision.method),
         ("listener", decision.listener),
         ("route config", decision.route_config),
-        ("virtual host", decision.virtual_host),
+        ("virtual host", _virtual_host_line(decision)),
         ("route", None if route is None else f"{route.name or 'unnamed'} (#{route.index})"),
         ("cluster", decision.cluster),
         (
@@ -86,13 +140,8 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         ("endpoints", ", ".join(decision.endpoints) or None),
         ("balancing", _balancing_line(decision.balancing)),
         ("timeout", None if decision.timeout is None else f"{decision.timeout:g} s"),
-        (
-            "retry",
-            None
-            if decision.retry is None
-            else f"{decision.retry['max_attempts']} attempts on {', '.join(decision.retry['retry_on'])}",
-        ),
-        ("fault", None if decision.fault is None else str(decision.fault)),
+        ("retry", _retry_line(decision.retry)),
+        ("fault", _fault_line(decision.fault)),
         ("headers", "; ".join(decision.edits) or None),
         (
             "mirrored to",
@@ -105,3 +154,6 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         yield ""
         yield "tried, in order:"
         yield from (f"  {step}" for step in decision.steps)
+    for wanted in decision.wanted or ():
+        yield ""
+        yield from wanted_lines(wanted, decision.target)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import grpc
@@ -57,8 +57,16 @@ class Subchannel(Link):
         return False
 
 
+Told: TypeAlias = Callable[[SubchannelKey, Literal["made", "failed", "lost"], str], None]
+"""Is told what becomes of a connection, and the reason of a failure."""
+
+
 class SubchannelPool(Pool[Subchannel]):
     """Every subchannel of a Client."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__()
+        self._told = told
 
     def open(self, key: SubchannelKey) -> Subchannel:
         """Make the channel of an endpoint, and watch it."""
@@ -69,7 +77,8 @@ class SubchannelPool(Pool[Subchannel]):
         )
         scheme = "ipv6" if key.address.startswith("[") else "ipv4"
         subchannel = Subchannel(key, plain_channel(f"{scheme}:{key.address}", options, key.credentials))
-        subchannel.task = asyncio.create_task(_watch(subchannel), name=f"subchannel {key.address}")
+        watching = _watch(subchannel, self._told)
+        subchannel.task = asyncio.create_task(watching, name=f"subchannel {key.address}")
         return subchannel
 
     async def shut(self, link: Subchannel) -> None:
@@ -82,16 +91,25 @@ class SubchannelPool(Pool[Subchannel]):
         return outliers.ended(address, code, asyncio.get_running_loop().time())
 
 
-async def _watch(subchannel: Subchannel) -> None:
+async def _watch(subchannel: Subchannel, told: Told) -> None:
     """Keep the subchannel connected and its readiness true."""
-    channel = subchannel.channel
+    channel, key, ready = subchannel.channel, subchannel.key, grpc.ChannelConnectivity.READY
+    before = None
     with contextlib.suppress(aio.UsageError):  # it was closed while it was asked why it had failed
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.SHUTDOWN:
             readiness = _next_readiness(subchannel.readiness, state)
+            if before is ready and state is not ready:
+                told(key, "lost", "")
+            before = state
             if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
                 subchannel.cause = await _cause(channel)
+                told(key, "failed", subchannel.cause)
+            elif state is ready:
+                told(key, "made", "")
             subchannel.tell(readiness)
             await channel.wait_for_state_change(state)
+    if before is ready:
+        told(key, "lost", "")
 
 
 def _next_readiness(now: Readiness, state: grpc.ChannelConnectivity) -> Readiness:

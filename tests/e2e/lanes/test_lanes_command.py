@@ -76,6 +76,13 @@ async def test_status_tells_where_a_lane_falls_back_and_explain_why(lanes: Lanes
     assert "reviews: lane-team → outbound|9080|v2|reviews.default.svc.cluster.local at 127." in out
     assert "productpage speaks HTTP" in (await lanes("explain", "team", "-s", "productpage")).err
     assert "details: route 0 → outbound|9080|v1|details" in out
+    wanting = ("explain", "team", "-s", "reviews", "--want-route")
+    out = await lanes.ok(*wanting, "#1")
+    assert "taken before  route 'lane-team' comes first and takes it, unless none of its clusters" in out
+    assert "would take it xds:///reviews.default.svc.cluster.local:9080 --method" in out
+    err = (await lanes(*wanting, "lane-other")).err
+    assert "has no route 'lane-other'; it has lane-team (#0), " in err
+    assert "name that with --service" in (await lanes("explain", "team", "--want-route", "base")).err
     (decision,) = await lanes.json("explain", "team", "-s", "reviews")
     assert decision["route"] == {"name": "lane-team", "index": 0}
     assert "reviews v2" in await lanes.ok("status", "team")
@@ -199,7 +206,10 @@ async def test_a_change_by_hand_in_between_is_not_overwritten(lanes: Lanes, mesh
 
 async def test_what_fails_exits_with_1_and_one_sentence(lanes: Lanes, tmp_path: Path) -> None:
     for words, said in (
-        (("create", "dev", "-s", "nope=v2"), "There is no service 'nope' in this mesh; there are details,"),
+        (
+            ("create", "dev", "-s", "nope=v2"),
+            "There is no service 'nope' in this mesh; there are delivery, details,",
+        ),
         (("status", "dev"), "There is no lane 'dev'; there are none."),
         (("try", "dev"), "There is no lane 'dev'"),
         (("remove", "dev", "-s", "reviews"), "There is no lane 'dev'"),

@@ -3,10 +3,14 @@
 import pytest
 
 from bookinfo_pb.v1 import hop_pb2, reviews_pb2
+from delivery.logic import Delivery, delivery_of
 from details.logic import BOOKS, details_of
 from productpage import logic
 from ratings.logic import REVIEWERS, ratings_of
 from reviews.logic import REVIEWS, reviews_of, star_color
+from serving.failures import Failure, failure, http_status, response_failure
+from serving.hops import hop_tree
+from serving.requests import product_id_of
 
 
 def test_all_services_know_the_same_books_and_reviewers() -> None:
@@ -68,13 +72,13 @@ def test_isbn_check_digits(product_id: int) -> None:
     ],
 )
 def test_product_id_of(text: str, product_id: int | None) -> None:
-    assert logic.product_id_of(text) == product_id
+    assert product_id_of(text) == product_id
 
 
 def test_hop_tree() -> None:
     hop = hop_pb2.Hop(service="a", version="v1", instance="i", lane="dev", calls=[hop_pb2.Hop(service="b")])
     inner = {"service": "b", "version": "", "instance": "", "lane": "", "calls": []}
-    assert logic.hop_tree(hop) == {
+    assert hop_tree(hop) == {
         "service": "a",
         "version": "v1",
         "instance": "i",
@@ -95,10 +99,39 @@ def test_reviews_json_tells_no_stars_from_missing_ones() -> None:
     [("NOT_FOUND", 404), ("UNAVAILABLE", 503), ("DEADLINE_EXCEEDED", 504), ("INTERNAL", 502)],
 )
 def test_http_status(code: str, status: int) -> None:
-    assert logic.http_status(code) == status
+    assert http_status(code) == status
 
 
 def test_reasons_are_short() -> None:
-    assert logic.failure("UNKNOWN", None).reason == "no reason given"
-    assert logic.failure("UNKNOWN", "a\n  b").reason == "a b"
-    assert len(logic.failure("UNKNOWN", "x" * 1000).reason) == 300
+    assert failure("UNKNOWN", None).reason == "no reason given"
+    assert failure("UNKNOWN", "a\n  b").reason == "a b"
+    assert len(failure("UNKNOWN", "x" * 1000).reason) == 300
+
+
+@pytest.mark.parametrize(
+    ("pages", "version", "delivery"),
+    [
+        (200, "v1", Delivery("standard", 3, 300)),
+        (720, "v1", Delivery("standard", 4, 924)),
+        (720, "v2", Delivery("express", 1, 924)),
+    ],
+)
+def test_how_long_a_book_is_under_way(pages: int, version: str, delivery: Delivery) -> None:
+    assert delivery_of(pages, version) == delivery
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failed"),
+    [
+        (
+            404,
+            '{"error": {"code": "NOT_FOUND", "reason": "no such book"}}',
+            Failure("NOT_FOUND", "no such book"),
+        ),
+        (503, "fault filter abort", Failure("UNAVAILABLE", "fault filter abort")),
+        (418, "", Failure("UNKNOWN", "HTTP 418")),
+        (503, "[1]", Failure("UNAVAILABLE", "[1]")),
+    ],
+)
+def test_how_an_http_service_says_that_it_failed(status: int, body: str, failed: Failure) -> None:
+    assert response_failure(status, body) == failed

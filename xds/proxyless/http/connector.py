@@ -30,12 +30,12 @@ class MadeAnswer:
             phrase = HTTPStatus(status).phrase
         except ValueError:
             phrase = ""
+        self.body = body = b"" if status in (204, 304) else body
         fields = [*headers, ("Content-Length", str(len(body))), ("Connection", "close")]
         if body and not any(name.lower() == "content-type" for name, _ in headers):
             fields.append(("Content-Type", "text/plain"))
         lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in fields), "", ""]
         self.head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
-        self.body = b"" if status in (204, 304) else body
 
 
 @dataclass(slots=True)

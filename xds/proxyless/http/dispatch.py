@@ -16,6 +16,7 @@ import grpc
 from multidict import CIMultiDict
 from yarl import URL
 
+from .. import observer
 from ..attempts import Retrying
 from ..balance import Status
 from ..client import AdsClient
@@ -76,6 +77,8 @@ class Outcome:
     cluster: ActiveCluster
     where: str
     edits: tuple[MessageEdits, ...]
+    told: observer.Attempt
+    """As the observer knows it."""
     response: aiohttp.ClientResponse | None = None
     lost: Loss | None = None
     error: Exception | None = None
@@ -150,9 +153,8 @@ class HttpDispatcher(Decider):
                     return self._settled(spec, outcome, deadline)
                 outcome.attempt.end()
                 await self._sleep(wait)
-                uri, what = self._active.target.uri, self._name(spec)
                 code = str(outcome.attempt.status)
-                self._client.observe(self._client.observer.call_retried, uri, what, code, attempts)
+                self._client.observe(self._client.observer.call_retried, outcome.told, code)
         except _AnsweredHere as made:
             return await self._answered_here(spec, made)
         except BaseException:
@@ -239,7 +241,11 @@ class HttpDispatcher(Decider):
         cluster.started(link, attempt)  # from here on, its end takes the count back
         self._calls.add(attempt)
         address = link.key.address
-        outcome = Outcome(attempt, cluster, f"{where}{address}: ", config.edits(choice.route, choice.cluster))
+        target, route = self._active.target.uri, choice.route.name or f"#{choice.route.index}"
+        place, number = cluster.locality(address), len(tried) + 1
+        told = observer.Attempt(target, self._name(spec), route, name, address, place, number)
+        edits = config.edits(choice.route, choice.cluster)
+        outcome = Outcome(attempt, cluster, f"{where}{address}: ", edits, told)
         try:
             if last is not None:
                 last.discard()
@@ -247,10 +253,7 @@ class HttpDispatcher(Decider):
             self._prepare(spec, choice, outcome.edits)
             if choice.action.mirrors and not tried:
                 self._mirror(spec, choice)
-            uri, route = self._active.target.uri, describe(choice.route)
-            self._client.observe(
-                self._client.observer.call_routed, uri, self._name(spec), route, name, address
-            )
+            self._client.observe(self._client.observer.call_routed, outcome.told)
             until = deadline
             if policy is not None and policy.per_try_timeout is not None:
                 until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
@@ -329,7 +332,7 @@ class HttpDispatcher(Decider):
             shadow = link.key.authority if link.key.authority != self._active.target.authority else None
             return Copy(link, method, target, headers, body, shadow)
 
-        self._mirrors.copy(choice.action.mirrors, start)
+        self._mirrors.copy(choice.action.mirrors, lambda: start)
 
     # --- answering ----------------------------------------------------------------------------------------
 

@@ -3,8 +3,23 @@
 Resources say what a route wants; this room turns that into functions, once a configuration.
 """
 
-from .domains import select_virtual_host
-from .headers import CallHeaders, RequestHeaders
-from .table import Draw, RouteTable, Step
+from .domains import fitting_domain, select_virtual_host
+from .examples import header_examples, path_examples
+from .headers import CallHeaders, RequestHeaders, compile_header, describe_header
+from .table import Draw, RouteTable, Rule, Step, found
 
-__all__ = ["CallHeaders", "Draw", "RequestHeaders", "RouteTable", "Step", "select_virtual_host"]
+__all__ = [
+    "CallHeaders",
+    "Draw",
+    "RequestHeaders",
+    "RouteTable",
+    "Rule",
+    "Step",
+    "compile_header",
+    "describe_header",
+    "fitting_domain",
+    "found",
+    "header_examples",
+    "path_examples",
+    "select_virtual_host",
+]

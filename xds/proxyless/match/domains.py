@@ -31,3 +31,9 @@ def select_virtual_host(hosts: Iterable[VirtualHost], authority: str) -> Virtual
             if rank is not None and rank > best_rank:
                 best, best_rank = host, rank
     return best
+
+
+def fitting_domain(host: VirtualHost, authority: str) -> str:
+    """Return which of a virtual host's domains fits `authority` best; empty for none."""
+    ranked = ((_rank(domain.lower(), authority.lower()), domain) for domain in host.domains)
+    return max(((rank, domain) for rank, domain in ranked if rank is not None), default=((), ""))[1]

@@ -27,7 +27,9 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class Rule:
+    """A route, compiled."""
+
     route: Route
     path: StringTest
     headers: tuple[HeaderTest, ...]
@@ -35,68 +37,77 @@ class _Compiled:
     """Query parameters, and whether it is gRPC."""
     fraction: Fraction | None
 
-    def matches(self, call: CallHeaders, draw: Draw) -> bool:
+    @classmethod
+    def of(cls, route: Route) -> Rule:
+        """Compile a route."""
+        match = route.match
+        return cls(
+            route,
+            compile_path(match.path),
+            tuple(compile_header(header) for header in match.headers),
+            (*(compile_query(query) for query in match.query), *((is_grpc,) if match.grpc else ())),
+            match.fraction,
+        )
+
+    def fits(self, call: CallHeaders) -> bool:
+        """Whether all but its fraction, which is drawn, fits the call."""
         return (
             self.path(call.path)
             and all(test(call) for test in self.headers)
             and (not self.others or all(test(call) for test in self.others))
-            and (self.fraction is None or draw(self.fraction.denominator) < self.fraction.numerator)
         )
+
+    def matches(self, call: CallHeaders, draw: Draw) -> bool:
+        """Whether it takes the call."""
+        fraction = self.fraction
+        return self.fits(call) and (fraction is None or draw(fraction.denominator) < fraction.numerator)
+
+    def unmet(self, call: CallHeaders) -> Iterator[str]:
+        """Yield what of it the call does not fit, with what the call has instead."""
+        match = self.route.match
+        if match.query and call.query is None:
+            yield why_not_query(match.query[0], call)
+        if not self.path(call.path):
+            yield f"path {call.path!r} is not {match.path.how} {match.path.value!r}"
+        for header, test in zip(match.headers, self.headers, strict=True):
+            if not test(call):
+                yield f"{describe_header(header)}: {found(call, header.name)}"
+        if call.query is not None:
+            for query, test in zip(match.query, self.others, strict=False):  # behind them, whether it is gRPC
+                if not test(call):
+                    yield why_not_query(query, call)
+        if match.grpc and not call.is_grpc:
+            yield "it is for gRPC calls only"
+
+
+def found(call: CallHeaders, name: str) -> str:
+    """What a call has under a name, in words."""
+    value = call.get(name)
+    return "it is missing" if value is None else f"it is {value!r}"
 
 
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
-    __slots__ = ("_compiled", "_index", "virtual_host")
+    __slots__ = ("_index", "rules", "virtual_host")
 
     def __init__(self, virtual_host: VirtualHost) -> None:
         self.virtual_host = virtual_host
-        self._compiled = tuple(
-            _Compiled(
-                route,
-                compile_path(route.match.path),
-                tuple(compile_header(header) for header in route.match.headers),
-                (
-                    *(compile_query(query) for query in route.match.query),
-                    *((is_grpc,) if route.match.grpc else ()),
-                ),
-                route.match.fraction,
-            )
-            for route in virtual_host.routes
-        )
+        self.rules = tuple(Rule.of(route) for route in virtual_host.routes)
         self._index = RouteIndex([route.match for route in virtual_host.routes])
 
     def matches(self, call: CallHeaders, draw: Draw) -> Iterator[Route]:
         """Yield the routes that match, in order: the first is the one, the rest are for fallback."""
         for place in self._index.candidates(call):
-            compiled = self._compiled[place]
-            if compiled.matches(call, draw):
-                yield compiled.route
+            rule = self.rules[place]
+            if rule.matches(call, draw):
+                yield rule.route
 
     def explain(self, call: CallHeaders, draw: Draw) -> Iterator[Step]:
         """Yield every route in order, with why it does or does not match."""
-        for compiled in self._compiled:
-            reason = _why_not(compiled, call)
-            if reason is None and compiled.matches(call, draw):
-                yield Step(compiled.route, True, "matches")
+        for rule in self.rules:
+            reason = next(rule.unmet(call), None)
+            if reason is None and rule.matches(call, draw):
+                yield Step(rule.route, True, "matches")
             else:
-                yield Step(compiled.route, False, reason or "outside its runtime_fraction this time")
-
-
-def _why_not(compiled: _Compiled, call: CallHeaders) -> str | None:
-    match = compiled.route.match
-    if match.query and call.query is None:
-        return why_not_query(match.query[0], call)
-    if not compiled.path(call.path):
-        return f"path {call.path!r} is not {match.path.how} {match.path.value!r}"
-    for header, test in zip(match.headers, compiled.headers, strict=True):
-        if not test(call):
-            value = call.get(header.name)
-            found = "it is missing" if value is None else f"it is {value!r}"
-            return f"{describe_header(header)}: {found}"
-    for query, test in zip(match.query, compiled.others, strict=False):  # behind them, whether it is gRPC
-        if not test(call):
-            return why_not_query(query, call)
-    if match.grpc and not call.is_grpc:
-        return "it is for gRPC calls only"
-    return None
+                yield Step(rule.route, False, reason or "outside its runtime_fraction this time")

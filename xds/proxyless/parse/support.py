@@ -130,8 +130,8 @@ SUPPORTED: dict[str, frozenset[str]] = {
 }
 """Every field that has its effect here, or (names, statistics, metadata) none to have.
 
-Five of them have none and a note of their own, left out where Istiod says them unasked: `query_parameters`,
-`timeout` and `max_grpc_timeout` of a route, `retry_on` word by word, and `retriable_status_codes`.
+Some have none on gRPC calls and a note of their own, left out where Istiod says them unasked:
+`query_parameters`, `timeout`, `max_grpc_timeout` and the rewrites of a route, and `retry_on` word by word.
 """
 
 CLOSED = frozenset(

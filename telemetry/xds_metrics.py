@@ -1,0 +1,210 @@
+"""The metrics that gRFCs A66, A78, A89, A94 and A96 define for clients, from what proxyless tells.
+
+A78's `grpc.lb.wrr.*` have nothing to count: there is no weighted_round_robin policy here. Its
+`grpc.lb.pick_first.*` are superseded by A94's `grpc.subchannel.*`. Message sizes are not told by grpc.aio.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from importlib.metadata import version
+
+from opentelemetry import metrics
+from opentelemetry.metrics import MeterProvider
+from proxyless import Attempt, Observer
+from proxyless.resources import Kind, LocalityName
+
+BACKEND_SERVICE = "grpc.lb.backend_service"
+LOCALITY = "grpc.lb.locality"
+OPTIONAL_LABELS = frozenset({BACKEND_SERVICE, LOCALITY})
+
+EVERY_TARGET = "#client"
+"""`grpc.target` of what belongs to the one xDS client that all targets of a process share.
+
+A78 knows one client a target, and `#server` for the one that all servers share.
+"""
+OLD_AUTHORITY = "#old"
+"""`grpc.xds.authority` of names that are not `xdstp:` ones."""
+
+LATENCIES = (
+    *(0, 0.00001, 0.00005, 0.0001, 0.0003, 0.0006, 0.0008, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008),
+    *(0.01, 0.013, 0.016, 0.02, 0.025, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4),
+    *(0.5, 0.65, 0.8, 1, 2, 5, 10, 20, 50, 100),
+)
+"""A66's buckets, in seconds."""
+
+
+class XdsMetrics(Observer):
+    """Writes the metrics of one proxyless Client to a Meter.
+
+    `provider` None is OpenTelemetry's global one, also where that is set later. `labels` are those of
+    OPTIONAL_LABELS that are wanted; as in gRPC (A79) there are none unless asked for.
+    """
+
+    def __init__(self, provider: MeterProvider | None = None, *, labels: Collection[str] = ()) -> None:
+        if unknown := set(labels) - OPTIONAL_LABELS:
+            raise ValueError(f"{', '.join(sorted(unknown))}: not among {', '.join(sorted(OPTIONAL_LABELS))}")
+        self._labels = frozenset(labels)
+        self._states: dict[tuple[Kind, str], str] = {}
+        self._counts: Counter[tuple[Kind, str]] = Counter()
+        self._reachable: dict[str, bool] = {}
+        meter = metrics.get_meter("proxyless", version("proxyless-xds"), provider)
+        self._connected = meter.create_gauge(
+            "grpc.xds_client.connected",
+            "{bool}",
+            "Whether the xDS client has a working ADS stream to the xDS server.",
+        )
+        self._server_failure = meter.create_counter(
+            "grpc.xds_client.server_failure", "{failure}", "xDS servers going from healthy to unhealthy."
+        )
+        self._updates_valid = meter.create_counter(
+            "grpc.xds_client.resource_updates_valid",
+            "{resource}",
+            "Resources received that were valid, unchanged ones included.",
+        )
+        self._updates_invalid = meter.create_counter(
+            "grpc.xds_client.resource_updates_invalid", "{resource}", "Resources received that were invalid."
+        )
+        self._resources = meter.create_gauge(
+            "grpc.xds_client.resources", "{resource}", "Number of xDS resources."
+        )
+        self._made = meter.create_counter(
+            "grpc.subchannel.connection_attempts_succeeded", "{attempt}", "Successful connection attempts."
+        )
+        self._failed = meter.create_counter(
+            "grpc.subchannel.connection_attempts_failed", "{attempt}", "Failed connection attempts."
+        )
+        self._lost = meter.create_counter(
+            "grpc.subchannel.disconnections", "{disconnection}", "Connections that ended."
+        )
+        self._open = meter.create_up_down_counter(
+            "grpc.subchannel.open_connections", "{connection}", "Open connections."
+        )
+        self._attempts = meter.create_counter(
+            "grpc.client.attempt.started", "{attempt}", "Attempts of calls started."
+        )
+        self._attempt_duration = meter.create_histogram(
+            "grpc.client.attempt.duration",
+            "s",
+            "End-to-end time of an attempt of a call.",
+            explicit_bucket_boundaries_advisory=LATENCIES,
+        )
+        self._call_duration = meter.create_histogram(
+            "grpc.client.call.duration",
+            "s",
+            "End-to-end time of a call.",
+            explicit_bucket_boundaries_advisory=LATENCIES,
+        )
+        self._retries = meter.create_histogram(
+            "grpc.client.call.retries",
+            "{retry}",
+            "Retries of a call that had any.",
+            explicit_bucket_boundaries_advisory=(1, 2, 3, 4, 5),
+        )
+
+    # --- the control plane --------------------------------------------------------------------------------
+
+    def stream_opening(self, server: str) -> None:
+        """A server counts as connected until something fails (A78)."""
+        if server not in self._reachable:
+            self._set_connected(server, True)
+
+    def stream_connected(self, server: str) -> None:
+        """The first response: it is healthy again."""
+        self._set_connected(server, True)
+
+    def stream_failed(self, server: str, error: str) -> None:
+        """Going from healthy to unhealthy is counted, staying there is not."""
+        if self._reachable.get(server, True):
+            self._server_failure.add(1, _server(server))
+        self._set_connected(server, False)
+
+    def _set_connected(self, server: str, connected: bool) -> None:
+        self._reachable[server] = connected
+        self._connected.set(int(connected), _server(server))
+
+    def response_received(self, server: str, kind: Kind, valid: int, invalid: int) -> None:
+        """Every resource of a response counts, as A78 has it."""
+        attributes = {**_server(server), "grpc.xds.resource_type": _type(kind)}
+        self._updates_valid.add(valid, attributes)
+        self._updates_invalid.add(invalid, attributes)
+
+    def resource_cached(self, kind: Kind, name: str, state: str | None) -> None:
+        """The gauge has, for each type, how many are in each state."""
+        before = self._states.pop((kind, name), None)
+        if state is not None:
+            self._states[kind, name] = state
+        if before == state:
+            return
+        for word, step in ((before, -1), (state, 1)):
+            if word is not None:
+                self._counts[kind, word] += step
+                self._resources.set(
+                    self._counts[kind, word],
+                    {
+                        "grpc.target": EVERY_TARGET,
+                        "grpc.xds.authority": OLD_AUTHORITY,
+                        "grpc.xds.cache_state": word,
+                        "grpc.xds.resource_type": _type(kind),
+                    },
+                )
+
+    # --- connections --------------------------------------------------------------------------------------
+
+    def connection_made(self, target: str, endpoint: str) -> None:
+        """Endpoints are no labels: they come and go without bound."""
+        self._made.add(1, {"grpc.target": target})
+        self._open.add(1, {"grpc.target": target})
+
+    def connection_failed(self, target: str, endpoint: str, reason: str) -> None:
+        """Neither are reasons."""
+        self._failed.add(1, {"grpc.target": target})
+
+    def connection_lost(self, target: str, endpoint: str) -> None:
+        """However it ended."""
+        self._lost.add(1, {"grpc.target": target})
+        self._open.add(-1, {"grpc.target": target})
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    def call_routed(self, attempt: Attempt) -> None:
+        """An attempt started; HTTP requests are not gRPC's to count, and their paths are without bound."""
+        if not attempt.method.startswith("/"):
+            return
+        self._attempts.add(1, _call(attempt.target, attempt.method))
+
+    def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
+        """With the labels that tell where it went."""
+        attributes = {**_call(attempt.target, attempt.method), "grpc.status": code}
+        if BACKEND_SERVICE in self._labels:
+            attributes[BACKEND_SERVICE] = attempt.cluster
+        if LOCALITY in self._labels:
+            attributes[LOCALITY] = _locality(attempt.locality)
+        self._attempt_duration.record(seconds, attributes)
+
+    def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
+        """Retries are reported only where there were any (A96)."""
+        attributes = _call(target, method)
+        if attempts > 1:
+            self._retries.record(attempts - 1, attributes)
+        self._call_duration.record(seconds, {**attributes, "grpc.status": code})
+
+
+def _server(server: str) -> dict[str, str]:
+    return {"grpc.target": EVERY_TARGET, "grpc.xds.server": server}
+
+
+def _call(target: str, method: str) -> dict[str, str]:
+    return {"grpc.method": method.removeprefix("/"), "grpc.target": target}
+
+
+def _type(kind: Kind) -> str:
+    return kind.type_url.removeprefix("type.googleapis.com/")
+
+
+def _locality(name: LocalityName) -> str:
+    """As A78 writes it; empty where the control plane does not say."""
+    if name == LocalityName():
+        return ""
+    return f'{{region="{name.region}", zone="{name.zone}", sub_zone="{name.sub_zone}"}}'

@@ -1,0 +1,74 @@
+"""What the observer is told of calls. How a call ends is asked only where the observer wants to know."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from .client import AdsClient
+from .observer import Attempt, Observer
+
+
+class CallNews:
+    """Tells the observer of the calls of one channel."""
+
+    def __init__(self, client: AdsClient, target: str) -> None:
+        self._client = client
+        self._observer = client.observer
+        self._target = target
+        self._loop = asyncio.get_running_loop()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._wants_attempts = _overridden(client.observer, "attempt_ended")
+        self._wants_calls = _overridden(client.observer, "call_ended")
+
+    def routed(self, attempt: Attempt, call: aio.Call) -> None:
+        """An attempt has started."""
+        self._client.observe(self._observer.call_routed, attempt)
+        if self._wants_attempts:
+            self._when_done(call, lambda code, seconds: self._observer.attempt_ended(attempt, code, seconds))
+
+    def retried(self, attempt: Attempt, code: str) -> None:
+        """It failed, and another follows."""
+        self._client.observe(self._observer.call_retried, attempt, code)
+
+    def made(self, call: aio.Call, method: str, attempts: Callable[[], int]) -> None:
+        """A call was made; `attempts` is asked at its end, how many it took."""
+        if self._wants_calls:
+            observer, target = self._observer, self._target
+            self._when_done(
+                call,
+                lambda code, seconds: observer.call_ended(target, method, code, seconds, attempts()),
+            )
+
+    def _when_done(self, call: aio.Call, tell: Callable[[str, float], None]) -> None:
+        started = self._loop.time()
+        context = contextvars.copy_context()
+        told = False
+
+        def done(_: Any) -> None:
+            nonlocal told
+            if told:
+                return  # grpc.aio may say it twice
+            told = True
+            seconds = self._loop.time() - started
+            task = self._loop.create_task(self._tell(call, tell, seconds), context=context)
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+        call.add_done_callback(done)
+
+    async def _tell(self, call: aio.Call, tell: Callable[[str, float], None], seconds: float) -> None:
+        try:
+            code = await call.code()
+        except Exception:  # noqa: BLE001 - the caller's own error, a serializer's say, which is no status
+            code = grpc.StatusCode.UNKNOWN
+        self._client.observe(tell, code.name, seconds)
+
+
+def _overridden(observer: Observer, method: str) -> bool:
+    return getattr(type(observer), method) is not getattr(Observer, method)

@@ -1,0 +1,235 @@
+"""What keeps a call from a route that somebody wants it to take, and a call that would take it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from .errors import UnknownRouteError
+from .match import (
+    CallHeaders,
+    RouteTable,
+    Rule,
+    compile_header,
+    describe_header,
+    found,
+    header_examples,
+    path_examples,
+)
+from .resources import ClusterAction, HeaderMatch
+from .routing import describe
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+_KEY = re.compile(r"[0-9a-z_.-]+")
+_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
+"""What gRPC takes as metadata and leaves as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A call as it might be made."""
+
+    path: str
+    authority: str
+    metadata: Metadata
+
+    @property
+    def headers(self) -> CallHeaders:
+        """As matchers see it."""
+        return CallHeaders(self.path, self.authority, self.metadata)
+
+    def setting(self, name: str, value: str | None) -> Draft:
+        """The same call with this metadata under `name`, and nothing else there; None for nothing at all."""
+        kept = tuple(item for item in self.metadata if item[0].lower() != name)
+        return replace(self, metadata=kept if value is None else (*kept, (name, value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A route that somebody wants a call to take."""
+
+    name: str
+    index: int
+    unmet: tuple[str, ...]
+    """What of it the call does not fit."""
+    before: tuple[str, ...]
+    """The routes before it that fit the call, and what of each would have to fail."""
+    call: Draft | None
+    """A call that takes it: this one where it does, else one as much like it as could be found."""
+    share: float
+    """How many such calls take it, in percent: fractions are drawn."""
+    obstacle: str = ""
+    """Why no such call was found."""
+
+
+def find(table: RouteTable, wanted: str) -> list[Rule]:
+    """The rules by the name of their route, or the one at `#INDEX`; raises UnknownRouteError."""
+    rules = [
+        rule for rule in table.rules if wanted in (f"#{rule.route.index}", rule.route.name) and wanted != ""
+    ]
+    if not rules:
+        names = dict.fromkeys(f"{rule.route.name} (#{rule.route.index})".lstrip() for rule in table.rules)
+        raise UnknownRouteError(
+            f"virtual host {table.virtual_host.name!r} has no route {wanted!r}; it has {', '.join(names)}"
+        )
+    return rules
+
+
+def advise(table: RouteTable, rule: Rule, call: Draft, *, fallback: bool = False) -> Wanted:
+    """Say what has to change for the call to take this rule's route.
+
+    With `fallback`, a route whose clusters cannot serve a call leaves it to those behind it.
+    """
+    before = table.rules[: table.rules.index(rule)]
+    headers = call.headers
+    search = _Search(rule, before, fallback)
+    draft, obstacle = search.run(call)
+    return Wanted(
+        rule.route.name,
+        rule.route.index,
+        tuple(rule.unmet(headers)),
+        tuple(_taking(each, headers, fallback) for each in before if _ever(each) and each.fits(headers)),
+        draft,
+        0.0 if draft is None else search.share(draft),
+        obstacle,
+    )
+
+
+def _ever(rule: Rule) -> bool:
+    """Whether its fraction leaves it any calls."""
+    fraction = rule.route.match.fraction
+    return fraction is None or fraction.numerator > 0
+
+
+def _always(rule: Rule) -> bool:
+    """Whether its fraction leaves it all calls."""
+    fraction = rule.route.match.fraction
+    return fraction is None or fraction.numerator >= fraction.denominator
+
+
+def _share(rule: Rule) -> float:
+    fraction = rule.route.match.fraction
+    return 1.0 if fraction is None else min(1.0, fraction.numerator / fraction.denominator)
+
+
+def _taking(rule: Rule, call: CallHeaders, fallback: bool) -> str:
+    match = rule.route.match
+    conditions = [f"{describe_header(header)} ({found(call, header.name)})" for header in match.headers]
+    if match.path.how == "exact" or match.path.value.strip("/"):
+        conditions.insert(0, f"path {match.path.how} {match.path.value!r}")
+    share = "" if _always(rule) else f" {100 * _share(rule):g} % of such calls"
+    must = f"to fail: {' or '.join(conditions)}" if conditions else "it fits every call"
+    return (
+        f"route {describe(rule.route)} comes first and takes{share or ' it'}{_unless(rule, fallback)}; {must}"
+    )
+
+
+def _unless(rule: Rule, fallback: bool) -> str:
+    passed_over = fallback and isinstance(rule.route.action, ClusterAction)
+    return ", unless none of its clusters can serve it" if passed_over else ""
+
+
+@dataclass(slots=True)
+class _Search:
+    """Changes a call until the rule takes it; every value is tried before it is believed."""
+
+    rule: Rule
+    before: tuple[Rule, ...]
+    fallback: bool
+
+    def run(self, call: Draft) -> tuple[Draft | None, str]:
+        """A call that the rule takes, or why none was found."""
+        match = self.rule.route.match
+        if match.query:
+            return None, "it asks for query parameters, which a gRPC call never has"
+        if not _ever(self.rule):
+            return None, "its runtime_fraction is 0"
+        draft = call
+        if not self.rule.path(draft.path):
+            path = next((each for each in path_examples(match.path) if self.rule.path(each)), None)
+            if path is None:
+                return None, f"no path could be made up that is {match.path.how} {match.path.value!r}"
+            draft = replace(draft, path=path)
+        for name in dict.fromkeys(header.name for header in match.headers):
+            met = self._met(name)
+            if met(draft):
+                continue
+            found = next((each for each in _changes(draft, name, self._on(name)) if met(each)), None)
+            if found is None:
+                what = " and ".join(describe_header(header) for header in self._on(name))
+                return None, f"{_why_fixed(name) or 'no value could be made up for it'}: {what}"
+            draft = found
+        return self._past_those_before(draft)
+
+    def share(self, draft: Draft) -> float:
+        """How many percent of such calls take the rule."""
+        share, headers = _share(self.rule), draft.headers
+        for rule in self.before:
+            if rule.fits(headers):
+                share *= 1 - _share(rule)
+        return 100 * share
+
+    def _past_those_before(self, draft: Draft) -> tuple[Draft | None, str]:
+        """Have every rule before it fail, which changes nothing of what it wants itself."""
+        passed: list[Rule] = []
+        headers = draft.headers
+        for rule in self.before:
+            if _ever(rule):
+                passed.append(rule)
+                if rule.fits(headers):
+                    other = self._around(draft, passed)
+                    if other is not None:
+                        draft, headers = other, other.headers
+                    elif _always(rule):
+                        takes = f"route {describe(rule.route)} comes first and takes every such call"
+                        return None, takes + _unless(rule, self.fallback)
+                    else:
+                        passed.pop()  # it leaves some of the calls
+        return draft, ""
+
+    def _around(self, draft: Draft, rules: Sequence[Rule]) -> Draft | None:
+        """The call changed so that the last of the rules fails, and those before it still do."""
+        last = rules[-1].route.match
+        for change in self._ways(draft, last.headers):
+            headers = change.headers
+            if self.rule.fits(headers) and not any(rule.fits(headers) for rule in rules):
+                return change
+        return None
+
+    def _ways(self, draft: Draft, headers: Sequence[HeaderMatch]) -> Iterator[Draft]:
+        for header in headers:
+            yield from _changes(draft, header.name, [*self._on(header.name), header])
+        for path in path_examples(self.rule.route.match.path):
+            yield replace(draft, path=path)
+
+    def _on(self, name: str) -> list[HeaderMatch]:
+        return [header for header in self.rule.route.match.headers if header.name == name]
+
+    def _met(self, name: str) -> Callable[[Draft], bool]:
+        tests = [compile_header(header) for header in self._on(name)]
+
+        def met(draft: Draft) -> bool:
+            headers = draft.headers
+            return all(test(headers) for test in tests)
+
+        return met
+
+
+def _changes(draft: Draft, name: str, matches: Sequence[HeaderMatch]) -> Iterator[Draft]:
+    """The call with another value under this name, as far as its metadata can have it."""
+    if _why_fixed(name):
+        return
+    for value in header_examples(matches, draft.headers.get(name)):
+        if value is None or _VALUE.fullmatch(value):
+            yield draft.setting(name, value)
+
+
+def _why_fixed(name: str) -> str:
+    """Why metadata cannot change what matchers see under a name; empty where it can."""
+    if name.startswith(":") or name == "content-type":
+        return f"{name} is not the caller's to choose"
+    if name.endswith("-bin"):
+        return "matchers do not see binary metadata"
+    return "" if _KEY.fullmatch(name) else f"{name!r} is no metadata key"
