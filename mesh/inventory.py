@@ -43,7 +43,7 @@ class Service:
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Which services each version calls; a version that calls none needs no xDS client."""
     on_demand: bool = False
-    """Its instances are started one by one, by name; the mesh begins without them."""
+    """Its instances are started one by one, by name; the mesh begins without them and their ServiceEntry."""
 
     @property
     def host(self) -> str:

@@ -302,7 +302,8 @@ class Mesh:
     def _initial_rules(self) -> sources.Files:
         given = sources.read_files([self._config or sources.BASE_RULES], recursive=True)
         defined = hosts_defined(sources.objects_in(given))
-        entries = [service_entry(service) for service in self._services if service.host not in defined]
+        begun = [service for service in self._services if not service.on_demand]
+        entries = [service_entry(service) for service in begun if service.host not in defined]
         return {f"service {entry.ref.name}": entry.to_yaml() for entry in entries} | given
 
     def _tell(self, status: ProcessStatus) -> None:

@@ -28,7 +28,7 @@ from mesh.rulebook import RuleBook
 from mesh.state import StateFolder
 from mesh.status import ProcessStatus
 from mesh.unit import Unit
-from mesh.workloads import workload_entry, workload_ref
+from mesh.workloads import hosts_defined, service_entry, workload_entry, workload_ref
 
 STOP_GRACE = 5.0
 # How long clients get to hear of an instance that comes or goes by somebody's wish.
@@ -229,7 +229,10 @@ class Supervisor:
         """How an instance gets its place in the mesh, and how it loses it."""
 
         async def join() -> None:
-            await self._rules.publish([workload_entry(instance, service, address)])
+            own = [workload_entry(instance, service, address)]
+            if service.on_demand and service.host not in hosts_defined(self._rules.objects()):
+                own.insert(0, service_entry(service))
+            await self._rules.publish(own)
 
         async def leave() -> None:
             if self._stopping:

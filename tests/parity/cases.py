@@ -1010,6 +1010,8 @@ ROWS = [
         to_v1(),
         [],
         "v1",
+        envoy=REFUSED,
+        why="Envoy demands that the router is the last before it leaves filters out, gRPC after",
         hcm=chain(ROUTER, {**_UNKNOWN, "is_optional": True}),
     ),
     Case("override: unknown, wrapped", overridden(wrapped(UNKNOWN_CONFIG)), [], REFUSED),
@@ -1024,6 +1026,8 @@ ROWS = [
         overridden(wrapped(fault_filter(abort={"grpc_status": 99})["typed_config"], is_optional=True)),
         [],
         REFUSED,
+        envoy="v1",
+        why="Envoy takes the status, at no percentage; gRPC refuses those that are no status",
     ),
     Case("override: of the router", overridden(ROUTER["typed_config"], "router"), [], REFUSED),
     Case(

@@ -64,9 +64,9 @@ def wrapped(config: Mapping[str, Any] | None = None, **fields: Any) -> dict[str,
 
 
 def tried_again(on: str) -> list[dict[str, Any]]:
-    """To v1, within a second, each attempt within a tenth of it."""
-    policy = {"retry_on": on, "per_try_timeout": "0.1s"}
-    return to_v1(retry_policy=policy, max_stream_duration={"max_stream_duration": "1s"})
+    """To v1, within three seconds, each attempt within a tenth of them."""
+    policy = {"retry_on": on, "per_try_timeout": "0.3s"}
+    return to_v1(retry_policy=policy, max_stream_duration={"max_stream_duration": "3s"})
 
 
 def retry_on(conditions: str) -> list[dict[str, Any]]:

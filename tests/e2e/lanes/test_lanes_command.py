@@ -208,7 +208,7 @@ async def test_what_fails_exits_with_1_and_one_sentence(lanes: Lanes, tmp_path: 
     for words, said in (
         (
             ("create", "dev", "-s", "nope=v2"),
-            "There is no service 'nope' in this mesh; there are delivery, details,",
+            "There is no service 'nope' in this mesh; there are details, productpage,",
         ),
         (("status", "dev"), "There is no lane 'dev'; there are none."),
         (("try", "dev"), "There is no lane 'dev'"),
