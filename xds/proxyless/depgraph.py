@@ -203,6 +203,17 @@ def _unsettled(outcome: Outcome | ClusterOutcome) -> bool:
     return isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)
 
 
+def _waits(outcome: ClusterOutcome, clusters: Mapping[str, ClusterOutcome]) -> bool:
+    """Whether a call to the cluster would have to wait, be it for the first leaf that may serve."""
+    if not isinstance(outcome, AggregateConfig):
+        return _unsettled(outcome)
+    for leaf in outcome.leaves:
+        below = clusters[leaf]
+        if not isinstance(below, Failed) or below.transient:
+            return _unsettled(below)
+    return False
+
+
 def _cluster_names(table: RouteTable) -> list[str]:
     names: dict[str, None] = {}
     for route in table.virtual_host.routes:
@@ -235,22 +246,12 @@ class _Graph:
         if known is None:
             known = self._settle(name, path)
             last = self.before.get(name)
-            if last is not None and self._waits(known):
+            if last is not None and _waits(known, self.clusters) and not _waits(last, self.before):
                 known = self._kept(last, (*path, name)) or known
             if known == last:
                 known = last  # The same object, so that whoever compares by identity sees no change.
             self.clusters[name] = known
         return known.leaves if isinstance(known, AggregateConfig) else (name,)
-
-    def _waits(self, outcome: ClusterOutcome) -> bool:
-        """Whether a call to the cluster would have to wait, be it for the first leaf that may serve."""
-        if not isinstance(outcome, AggregateConfig):
-            return _unsettled(outcome)
-        for leaf in outcome.leaves:
-            below = self.clusters[leaf]
-            if not isinstance(below, Failed) or below.transient:
-                return _unsettled(below)
-        return False
 
     def _kept(self, last: ClusterOutcome, path: tuple[str, ...]) -> ClusterOutcome | None:
         """The last version of a cluster over what there is of it now; None where that is not good."""

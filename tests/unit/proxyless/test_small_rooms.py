@@ -510,6 +510,8 @@ def test_the_identity_istiod_expects() -> None:
         ("POD_NAMESPACE", "a\n", "POD_NAMESPACE='a\\n'"),
         ("POD_LABELS", "app", "POD_LABELS='app': 'app' is not key=value"),
         ("POD_LABELS", "a=b,=c", "'=c' is not key=value"),
+        ("POD_LABELS", "a=\udcff", "node.metadata"),
+        ("CLUSTER_ID", "\udcff", "node.metadata"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named(variable: str, value: str, reason: str) -> None:
