@@ -7,13 +7,14 @@ from pathlib import Path
 
 from grpc import StatusCode
 
-from tests.parity import assignments, balancing, cases, edits, effects
+from tests.parity import assignments, balancing, edits, rows
 from tests.parity.cases import Case, Expected
 from tests.parity.edits import Edit
+from tests.parity.rows import effects
 
 FILE = Path(__file__).parents[2] / "docs" / "parity.md"
 
-ROUTES = (*cases.CASES, *effects.CASES)
+ROUTES = (*rows.CASES, *effects.CASES)
 CLUSTERS = tuple(case for case, _ in (*balancing.ROWS, *assignments.ROWS))
 
 
