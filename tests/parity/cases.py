@@ -140,9 +140,14 @@ def act(match: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]
     return {"match": match or {"prefix": ""}, **fields}
 
 
+def to(cluster: str, /, **action: Any) -> list[dict[str, Any]]:
+    """To this cluster, with more fields of the action."""
+    return [act(route={"cluster": cluster, **action})]
+
+
 def to_v1(**action: Any) -> list[dict[str, Any]]:
     """To v1, with more fields of the action."""
-    return [act(route={"cluster": "v1", **action})]
+    return to("v1", **action)
 
 
 def share(numerator: int, denominator: str = "HUNDRED") -> dict[str, Any]:

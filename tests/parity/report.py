@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grpc import StatusCode
 
-from tests.parity import assignments, balancing, edits, rows
+from tests.parity import assignments, balancing, edits, losses, rows
 from tests.parity.cases import Case, Expected
 from tests.parity.edits import Edit
 from tests.parity.requests import Answer, Request
@@ -37,8 +37,11 @@ Nor has gRPC's client anything of HTTP: {requests} rows ask `proxyless.http` and
 request over HTTP/1.1 to the same backends, and {apart} differ. What is compared is which backend was asked,
 how often, the path, host and headers that it received, and the status and headers that the caller got.
 
-Below are the rows in which not all do the same. `refused` is a NACK: the last good version stays in force,
-and where there is none, calls fail.
+How a gRPC call is lost decides which words of `retry_on` retry it. All three make the call before peers that
+end it so, with each word of `retry_on` in turn; that table is shown whole.
+
+Below are, of the others, the rows in which not all do the same. `refused` is a NACK: the last good version
+stays in force, and where there is none, calls fail.
 """
 
 
@@ -85,6 +88,20 @@ def edited(rows: Iterable[Edit]) -> Iterator[tuple[str, ...]]:
             yield (each.name, received(each.received), received(each.envoy), each.why)
 
 
+LOST = (
+    "how it ends | status | Envoy's | retried by ours and Envoy for | by ours alone for | by gRPC for | why"
+)
+
+
+def lost(rows: Iterable[losses.Loss]) -> Iterator[tuple[str, ...]]:
+    for each in rows:
+        words = (
+            "any" if text == losses.EVERY else text.replace(" ", ", ")
+            for text in (each.retried, each.only_ours, each.grpc)
+        )
+        yield (each.name, each.code.name, (each.envoy or each.code).name, *words, each.why)
+
+
 def answer(answer: Answer | str) -> str:
     """What becomes of a request, as a cell of a table."""
     if isinstance(answer, str):
@@ -113,6 +130,14 @@ def lines() -> Iterator[str]:
     yield from table("row | ours | gRPC | Envoy | why", differences(CLUSTERS))
     yield from ("", "## Header mutation", "", "What the backend receives, of keys that begin with `k-`.", "")
     yield from table("row | ours | Envoy | why", edited(edits.EDITS))
+    yield from (
+        "",
+        "## Lost gRPC calls",
+        "",
+        "What is retried for which word, and the status if it is not.",
+        "",
+    )
+    yield from table(LOST, lost(losses.ROWS))
     yield from ("", "## HTTP requests", "")
     yield from table("row | ours | Envoy | why", answered(rows.REQUESTS))
 
