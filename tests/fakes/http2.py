@@ -107,6 +107,7 @@ class Peer:
         except (BlockingIOError, ConnectionAbortedError):
             return
         connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = asyncio.create_task(self._talk(connection))
         self._talks.add(task)
         task.add_done_callback(self._talks.discard)
