@@ -54,6 +54,8 @@ class Exchange:
     deadline: float | None = None
     wait_for_ready: bool | None = None
     course: Course | None = None
+    delayed: float = 0.0
+    """Seconds that faults have kept it."""
     headers: tuple[tuple[str, str], ...] = ()
     """Its own, before the configuration edits them."""
 
@@ -175,12 +177,21 @@ class HttpDispatcher(Decider):
         )
 
     def _deadline(self, config: Config, choice: Chosen, spec: Undecided) -> float | None:
-        """Also that of Envoy's own `timeout`, which gRPC does not read."""
+        """Also that of Envoy's own `timeout`, which gRPC does not read; it begins after a fault's delay."""
+        assert isinstance(spec, Exchange)
         deadline = super()._deadline(config, choice, spec)
+        if choice.fault:
+            return deadline
         timeout = choice.action.timeout
         if timeout is None and choice.action.max_stream_duration is None:
             timeout = _DEFAULT_TIMEOUT
-        return earlier(deadline, spec.started + timeout) if timeout else deadline
+        return earlier(deadline, spec.started + spec.delayed + timeout) if timeout else deadline
+
+    async def _inject(self, spec: Undecided, choice: Chosen, deadline: float | None) -> None:
+        assert isinstance(spec, Exchange)
+        began = self._loop.time()
+        await super()._inject(spec, choice, deadline)
+        spec.delayed += self._loop.time() - began
 
     def _refused(self, spec: Undecided, choice: Refused) -> Exception:
         assert isinstance(spec, Exchange)
