@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from .balance import Status, call_hash, draw_weighted
 from .depgraph import Config
 from .fault import NO_FAULT, Fault, combined, draw_fault
-from .match import CallHeaders, Draw, RouteTable
+from .match import CallHeaders, Draw, RequestHeaders, RouteTable
 from .resources import ClusterAction, Route, WeightedCluster
 
 Fallback: TypeAlias = Literal["none", "next-route"]
@@ -140,8 +140,9 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
     for route in course.routes():
         action = route.action
         if not isinstance(action, ClusterAction):
+            who = "no client can" if isinstance(course.call, RequestHeaders) else "gRPC cannot"
             return Refused(
-                f"route {describe(route)} has the action {action.what!r}, which gRPC cannot follow",
+                f"route {describe(route)} has the action {action.what!r}, which {who} follow",
                 tuple(skipped),
                 route,
             )

@@ -38,8 +38,6 @@ from .errors import ClosedSessionError, EndpointError, HttpError, RouteTimeoutEr
 from .pool import HttpSubchannel
 from .response import RoutedResponse
 
-_DEFAULT_TIMEOUT = 15.0
-"""Seconds a route gives that says nothing of a timeout (Envoy's RouteAction.timeout)."""
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _BY_ALIAS: dict[str, str] = {"ws": "http"}
 
@@ -174,12 +172,9 @@ class HttpDispatcher(Decider):
         )
 
     def _deadline(self, config: Config, choice: Chosen, spec: Undecided) -> float | None:
-        """Also that of Envoy's own `timeout`, which gRPC does not read."""
-        deadline = super()._deadline(config, choice, spec)
-        timeout = choice.action.timeout
-        if timeout is None and choice.action.max_stream_duration is None:
-            timeout = _DEFAULT_TIMEOUT
-        return earlier(deadline, spec.started + timeout) if timeout else deadline
+        """Also by Envoy's own `timeout`, which gRPC does not read."""
+        timeout = config.request_timeout(choice.action)
+        return spec.deadline if timeout is None else earlier(spec.deadline, spec.started + timeout)
 
     def _refused(self, spec: Undecided, choice: Refused) -> Exception:
         assert isinstance(spec, Exchange)
