@@ -31,10 +31,11 @@ from ..retry import Loss, may_retry_request, request_backoff
 from ..rewrites import location, rewritten
 from ..routing import Chosen, Course, Refused, describe
 from ..targets import ActiveTarget
-from .attempts import Attempt
+from .attempts import Attempt, code_of
 from .connector import MadeAnswer, RoutedConnector, Way
 from .copies import Copy
 from .errors import ClosedSessionError, EndpointError, HttpError, RouteTimeoutError, UnavailableError
+from .news import RequestNews
 from .pool import HttpSubchannel
 from .response import RoutedResponse
 
@@ -54,11 +55,18 @@ class Exchange:
     course: Course | None = None
     headers: tuple[tuple[str, str], ...] = ()
     """Its own, before the configuration edits them."""
+    tried: list[str] = field(default_factory=list)
+    """The endpoints of its attempts."""
 
     def __post_init__(self) -> None:
         self.headers = tuple(self.request.headers.items())
         self.url = self.request.url
         self.authority: str = self.request.headers["Host"]
+
+    @property
+    def name(self) -> str:
+        """As the observer knows it."""
+        return f"{self.request.method} {self.url.raw_path}"
 
     @property
     def repeatable(self) -> bool:
@@ -109,6 +117,7 @@ class HttpDispatcher(Decider):
         self._connector = connector
         self._calls = calls
         self._mirrors = Mirrors(active, client.draw)
+        self._news = RequestNews(client, active.target.uri)
 
     @property
     def active(self) -> ActiveTarget:
@@ -121,7 +130,13 @@ class HttpDispatcher(Decider):
 
     async def run(self, spec: Exchange) -> aiohttp.ClientResponse:
         """Bring the request to its response; raises an HttpError, the caller's error."""
-        tried: list[str] = []
+        try:
+            return await self._run(spec)
+        except BaseException as error:
+            self._news.over(spec.name, spec.started, len(spec.tried), code_of(error))
+            raise
+
+    async def _run(self, spec: Exchange) -> aiohttp.ClientResponse:
         attempts = 0
         last: Outcome | None = None
         retrying = Retrying()
@@ -133,7 +148,7 @@ class HttpDispatcher(Decider):
                     return self._settled(spec, last, None)
                 deadline = self._deadline(config, choice, spec)
                 policy = config.retry(choice.action)
-                outcome = await self._attempt(spec, config, choice, deadline, policy, tried, last)
+                outcome = await self._attempt(spec, config, choice, deadline, policy, last)
                 if outcome is None:
                     continue
                 if outcome.unsent and spec.repeatable:
@@ -151,8 +166,7 @@ class HttpDispatcher(Decider):
                     return self._settled(spec, outcome, deadline)
                 outcome.attempt.end()
                 await self._sleep(wait)
-                code = str(outcome.attempt.status)
-                self._client.observe(self._client.observer.call_retried, outcome.told, code)
+                self._news.retried(outcome.told, outcome.attempt.code)
         except _AnsweredHere as made:
             return await self._answered_here(spec, made)
         except BaseException:
@@ -213,11 +227,11 @@ class HttpDispatcher(Decider):
         choice: Chosen,
         deadline: float | None,
         policy: RetryPolicy | None,
-        tried: list[str],
         last: Outcome | None,
     ) -> Outcome | None:
         """Make one attempt on an endpoint of the chosen cluster; None where it has to be decided anew."""
         assert choice.cluster is not None and spec.course is not None
+        tried = spec.tried
         name, cluster = self._active.serving(choice.cluster.name)
         where = f"route {describe(choice.route)}: cluster {name}: "
         if (reason := cluster.refusal()) is not None:
@@ -238,7 +252,7 @@ class HttpDispatcher(Decider):
         address = link.key.address
         target, route = self._active.target.uri, choice.route.name or f"#{choice.route.index}"
         place, number = cluster.locality(address), len(tried) + 1
-        told = observer.Attempt(target, self._name(spec), route, name, address, place, number)
+        told = observer.Attempt(target, spec.name, route, name, address, place, number)
         edits = config.edits(choice.route, choice.cluster)
         outcome = Outcome(attempt, cluster, f"{where}{address}: ", edits, told)
         try:
@@ -248,15 +262,15 @@ class HttpDispatcher(Decider):
             self._prepare(spec, choice, outcome.edits)
             if choice.action.mirrors and not tried:
                 self._mirror(spec, choice)
-            self._client.observe(self._client.observer.call_routed, outcome.told)
+            self._news.routed(told, attempt)
             until = deadline
             if policy is not None and policy.per_try_timeout is not None:
                 until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
             again = address in tried
             tried.append(address)
             await self._send(spec, link, outcome, until, again=again)
-        except BaseException:
-            attempt.failed(None)
+        except BaseException as error:
+            attempt.failed(None, error)
             raise
         finally:
             spec.request.url = spec.url
@@ -289,20 +303,22 @@ class HttpDispatcher(Decider):
             )
         except aiohttp.ClientResponseError as error:  # what it said was not HTTP
             self._lost(outcome, "reset", 502, error)
-        except TimeoutError as error:
+        except TimeoutError:
             if attempt.cancelled:
                 raise self._error(grpc.StatusCode.CANCELLED, "the session was closed") from None
             if not limit.expired():
                 raise  # the caller's own limit
-            self._lost(outcome, "reset", 504, error)
             reason = f"{outcome.where}no response within the time that the route gives"
-            outcome.error = self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason)
+            late = self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason)
+            self._lost(outcome, "reset", 504, late)
 
     def _lost(self, outcome: Outcome, how: Loss, status: int, error: Exception) -> None:
-        outcome.attempt.failed(status)
         outcome.lost = how
-        outcome.error = EndpointError(self._told(f"{outcome.where}{error or type(error).__name__}"))
-        outcome.error.__cause__ = error
+        if not isinstance(error, HttpError):
+            cause, error = error, EndpointError(self._told(f"{outcome.where}{error or type(error).__name__}"))
+            error.__cause__ = cause
+        outcome.error = error
+        outcome.attempt.failed(status, error)
 
     def _prepare(self, spec: Exchange, choice: Chosen, edits: tuple[MessageEdits, ...]) -> None:
         """Make the request what this attempt sends: its headers, its path, its authority."""
@@ -341,6 +357,7 @@ class HttpDispatcher(Decider):
             reason = f"{outcome.where}the response was not complete within the time that the route gives"
             outcome.attempt.limit(deadline, self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason))
         self._edit(spec, response, outcome.edits)
+        self._news.answered(spec.name, spec.started, len(spec.tried), outcome.attempt)
         return response
 
     async def _answered_here(self, spec: Exchange, made: _AnsweredHere) -> aiohttp.ClientResponse:
@@ -349,6 +366,7 @@ class HttpDispatcher(Decider):
         config = self._active.outcome
         if made.route is not None and isinstance(config, Config):
             self._edit(spec, response, config.edits(made.route, None))
+        self._news.over(spec.name, spec.started, len(spec.tried), str(response.status))
         return response
 
     def _edit(self, spec: Exchange, response: aiohttp.ClientResponse, edits: Iterable[MessageEdits]) -> None:
@@ -356,9 +374,6 @@ class HttpDispatcher(Decider):
         if levels and isinstance(response, RoutedResponse) and spec.course is not None:
             pairs = edited_answer(tuple(response.headers.items()), levels, spec.course.call.get)
             response.edit([(name, _text(value)) for name, value in pairs])
-
-    def _name(self, spec: Exchange) -> str:
-        return f"{spec.request.method} {spec.url.raw_path}"
 
 
 def _retriable(policy: RetryPolicy, attempts: int, outcome: Outcome) -> bool:
