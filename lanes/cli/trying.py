@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import click
@@ -35,11 +35,12 @@ _METHOD = "/lanes.Explain/AnyMethod"
 def try_(lane: str, url: str | None, output: str, target: Target) -> None:
     """Send one request of a lane through the door, and show the chain it took.
 
-    The request carries `baggage: env=LANE`. URL is the mesh's own page if not given; its answer should be
-    JSON with the `hops` that the services report. Exit code 1 when a part of it failed.
+    The request carries `baggage: env=LANE`. URL is the mesh's own page if not given, or a path there; its
+    answer should be JSON with the `hops` that the services report. Exit code 1 when a part of it failed.
 
     \b
     lanes try dev
+    lanes try dev /api/v1/products/0/delivery
     lanes try dev http://localhost:9080/api/v1/products/1
     """
     answer = target.run(lambda store: _try(store, lane, url, target))
@@ -50,10 +51,11 @@ def try_(lane: str, url: str | None, output: str, target: Target) -> None:
 
 async def _try(store: LaneStore, lane: str, url: str | None, target: Target) -> dict[str, Any]:
     there = lane_named((await store.read()).landscape, lane)
-    if url is not None:
+    if url is not None and not url.startswith("/"):
         return await _ask(_address(url), _address(url), there, target)
     async with store.front_door() as door:
-        return await _ask(_address(door.url), _address(door.name), there, target)
+        address, name = (_address(each) for each in (door.url, door.name))
+        return await _ask(_at(address, url), _at(name, url), there, target)
 
 
 async def _ask(address: str, name: str, lane: Lane, target: Target) -> dict[str, Any]:
@@ -75,6 +77,10 @@ async def _ask(address: str, name: str, lane: Lane, target: Target) -> dict[str,
     except TimeoutError:
         raise LaneError(f"{name} has not answered within {target.timeout:g} s.") from None
     return _answer(name, baggage, status, text, lane, (time.monotonic() - started) * 1000)
+
+
+def _at(address: str, path: str | None) -> str:
+    return urljoin(address, path) if path is not None else address
 
 
 def _address(url: str) -> str:

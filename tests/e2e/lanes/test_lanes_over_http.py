@@ -19,6 +19,8 @@ async def test_a_service_that_speaks_http_and_is_called_in_the_mesh(lanes: Lanes
         assert "delivery v2 (from callers over proxyless.http)" in " ".join(out.split())
         out = await lanes.ok("explain", "team")
         assert "delivery: lane-team → outbound|9080|lane-v2|delivery.default.svc.cluster.local at 127." in out
+        tried = await lanes.json("try", "team", "/api/v1/products/0/delivery")
+        assert tried["chain"][:2] == ["productpage v1 (base)", "  → delivery v2 (team)"]
         asked = ("explain", "team", "-s", "delivery", "--path", "delivery/1")
         (decision,) = await lanes.json(*asked, "--method", "PUT", "--want-route", "#1")
         url = "http://delivery.default.svc.cluster.local:9080/delivery/1"

@@ -5,9 +5,7 @@ What comes out is aiohttp's response, from an endpoint or as the configuration h
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -20,7 +18,6 @@ from .. import observer
 from ..attempts import Retrying
 from ..balance import Status
 from ..client import AdsClient
-from ..clusters import ActiveCluster
 from ..deciding import Decider, Undecided, earlier
 from ..depgraph import Config
 from ..edits import edited, edited_answer
@@ -29,73 +26,19 @@ from ..mirror import Mirrors
 from ..resources import DirectResponse, MessageEdits, RedirectAction, RetryPolicy, Route
 from ..retry import Loss, may_retry_request, request_backoff
 from ..rewrites import location, rewritten
-from ..routing import Chosen, Course, Refused, describe
+from ..routing import Chosen, Refused, describe
 from ..targets import ActiveTarget
 from .attempts import Attempt, code_of
 from .connector import MadeAnswer, RoutedConnector, Way
 from .copies import Copy
 from .errors import ClosedSessionError, EndpointError, HttpError, RouteTimeoutError, UnavailableError
+from .exchange import Exchange, Outcome
 from .news import RequestNews
 from .pool import HttpSubchannel
 from .response import RoutedResponse
 
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _BY_ALIAS: dict[str, str] = {"ws": "http"}
-
-
-@dataclass
-class Exchange:
-    """One request as the caller made it; `deadline` stays None: aiohttp itself minds the caller's."""
-
-    request: aiohttp.ClientRequest
-    handler: aiohttp.ClientHandlerType
-    started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    deadline: float | None = None
-    wait_for_ready: bool | None = None
-    course: Course | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    """Its own, before the configuration edits them."""
-    tried: list[str] = field(default_factory=list)
-    """The endpoints of its attempts."""
-
-    def __post_init__(self) -> None:
-        self.headers = tuple(self.request.headers.items())
-        self.url = self.request.url
-        self.authority: str = self.request.headers["Host"]
-
-    @property
-    def name(self) -> str:
-        """As the observer knows it."""
-        return f"{self.request.method} {self.url.raw_path}"
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether its body can be sent again: it has none, or one that was not used up."""
-        body = self.request.body
-        return not isinstance(body, aiohttp.Payload) or not body.consumed
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How one attempt went: a response, or how it was lost and what is raised for it."""
-
-    attempt: Attempt
-    cluster: ActiveCluster
-    where: str
-    edits: tuple[MessageEdits, ...]
-    told: observer.Attempt
-    """As the observer knows it."""
-    response: aiohttp.ClientResponse | None = None
-    lost: Loss | None = None
-    error: Exception | None = None
-    unsent: bool = False
-    """No server can have acted on it."""
-
-    def discard(self) -> None:
-        """Another attempt takes its place."""
-        if self.response is not None:
-            self.response.release()
-        self.attempt.end()
 
 
 class _AnsweredHere(Exception):
@@ -254,7 +197,9 @@ class HttpDispatcher(Decider):
         place, number = cluster.locality(address), len(tried) + 1
         told = observer.Attempt(target, spec.name, route, name, address, place, number)
         edits = config.edits(choice.route, choice.cluster)
-        outcome = Outcome(attempt, cluster, f"{where}{address}: ", edits, told)
+        # Envoy asks for the hash, and makes a cookie for it, only where a policy goes by it.
+        cookies = spec.course.cookies(choice.route) if cluster.hashes else ()
+        outcome = Outcome(attempt, cluster, f"{where}{address}: ", edits, cookies, told)
         try:
             if last is not None:
                 last.discard()
@@ -356,7 +301,7 @@ class HttpDispatcher(Decider):
         if deadline is not None and response.status != 101:
             reason = f"{outcome.where}the response was not complete within the time that the route gives"
             outcome.attempt.limit(deadline, self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason))
-        self._edit(spec, response, outcome.edits)
+        self._edit(spec, response, outcome.edits, outcome.cookies)
         self._news.answered(spec.name, spec.started, len(spec.tried), outcome.attempt)
         return response
 
@@ -369,10 +314,17 @@ class HttpDispatcher(Decider):
         self._news.over(spec.name, spec.started, len(spec.tried), str(response.status))
         return response
 
-    def _edit(self, spec: Exchange, response: aiohttp.ClientResponse, edits: Iterable[MessageEdits]) -> None:
+    def _edit(
+        self,
+        spec: Exchange,
+        response: aiohttp.ClientResponse,
+        edits: Iterable[MessageEdits],
+        cookies: Sequence[str] = (),
+    ) -> None:
         levels = [level.response for level in edits if level.response]
-        if levels and isinstance(response, RoutedResponse) and spec.course is not None:
-            pairs = edited_answer(tuple(response.headers.items()), levels, spec.course.call.get)
+        if (levels or cookies) and isinstance(response, RoutedResponse) and spec.course is not None:
+            headers = (*response.headers.items(), *(("Set-Cookie", cookie) for cookie in cookies))
+            pairs = edited_answer(headers, levels, spec.course.call.get)
             response.edit([(name, _text(value)) for name, value in pairs])
 
 

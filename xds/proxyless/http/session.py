@@ -11,8 +11,9 @@ import aiohttp
 from ..client import AdsClient
 from .asking import target_of
 from .connector import RoutedConnector
-from .dispatch import Exchange, HttpDispatcher
+from .dispatch import HttpDispatcher
 from .errors import ClosedSessionError, UnavailableError
+from .exchange import Exchange
 from .pool import HttpPool
 from .response import RoutedResponse
 
