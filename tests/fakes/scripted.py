@@ -135,6 +135,37 @@ async def headers(
         yield answer
 
 
+async def bare(
+    server: Scripted, requests: AsyncIterator[bytes], context: Any, unary: bool
+) -> AsyncIterator[bytes]:
+    """Send response headers that say nothing, then nothing until released."""
+    await context.send_initial_metadata(())
+    await server.release.wait()
+    async for answer in _answers(requests, unary):
+        yield answer
+
+
+async def second(
+    server: Scripted, requests: AsyncIterator[bytes], context: Any, unary: bool
+) -> AsyncIterator[bytes]:
+    """Fail the first attempt after its first request, echo the requests of the others as they come."""
+    if server.attempts == 1:
+        await anext(requests)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "come back at once")
+    async for answer in _answers(requests, unary):
+        yield answer
+
+
+async def slow_at_first(
+    server: Scripted, requests: AsyncIterator[bytes], context: Any, unary: bool
+) -> AsyncIterator[bytes]:
+    """Never answer the first attempt."""
+    if server.attempts == 1:
+        await asyncio.Event().wait()
+    yield b"first"
+    await server.release.wait()
+
+
 async def drip(
     server: Scripted, requests: AsyncIterator[bytes], context: Any, unary: bool
 ) -> AsyncIterator[bytes]:
@@ -171,5 +202,8 @@ async def sized(
 
 BEHAVIOURS: dict[str, Behaviour] = {
     each.__name__: each
-    for each in (ok, fail, unavailable, fail_late, hang, headers, drip, early, metadata, sized)
+    for each in (
+        *(ok, fail, unavailable, fail_late, hang, headers, bare, second, slow_at_first, drip, early),
+        *(metadata, sized),
+    )
 }

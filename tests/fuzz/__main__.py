@@ -14,7 +14,7 @@ from .seeds import inputs
 
 CRASHES = Path(__file__).parent / "crashes"
 CORPUS = Path(__file__).parents[2] / ".fuzz"
-SECONDS, MEGABYTES, LONGEST = 10, 2048, 65536
+SECONDS, MEGABYTES, LONGEST = 10, 2048, 16384
 """What one input may take; more is a fault, too."""
 
 

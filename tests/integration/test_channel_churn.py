@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import proxyless
 import pytest
+from grpc import aio
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend, gather_backends
@@ -188,9 +189,17 @@ async def test_a_server_that_dies_costs_no_call_that_was_not_with_it(control_pla
         while len(answers) < 2:
             answers.add(await multicallable(b"", timeout=20))
         await a.stop(None)
-        # The news of it has not reached the event loop yet.
-        results = [await multicallable(b"", timeout=20) for _ in range(50)]
-        assert results == [b"b"] * 50
+        # The news of it has not reached the event loop yet. gRPC's core may hear of it between our look at
+        # the connection and the call's start, so one call may be on its way; never two.
+        results: list[bytes] = []
+        raced: list[aio.AioRpcError] = []
+        for _ in range(50):
+            try:
+                results.append(await multicallable(b"", timeout=20))
+            except aio.AioRpcError as error:
+                raced.append(error)
+        assert set(results) == {b"b"}
+        assert len(raced) <= 1 and all(e.code() is grpc.StatusCode.UNAVAILABLE for e in raced)
     await b.stop()
 
 

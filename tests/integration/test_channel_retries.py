@@ -69,7 +69,7 @@ async def test_grpc_words_it_as_we_read_it(end: Any, code: StatusCode, told: End
         ("unavailable", INTERNAL, False),
     ],
 )
-@pytest.mark.parametrize("kind", ["unary_unary", "stream_unary"])
+@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
 async def test_what_is_retried(
     kind: str, retry_on: str, end: Any, retried: bool, control_plane: FakeControlPlane, mesh: proxyless.Client
 ) -> None:
@@ -78,9 +78,9 @@ async def test_what_is_retried(
         control_plane.set(*build.service(NAME, {"c": [peer.address]}, [route]))
         async with mesh.channel(TARGET) as channel:
             call = getattr(channel, kind)(METHOD)
-            answer = call(b"" if kind == "unary_unary" else [b""], timeout=20)
+            answer = call(b"" if kind.startswith("unary") else [b""], timeout=20)
             if retried:
-                assert await answer == b"yes"
+                assert (await answer if kind.endswith("unary") else await answer.read()) == b"yes"
             else:
                 assert await answer.code() is not StatusCode.OK
             assert peer.requests == 1 + retried

@@ -21,7 +21,7 @@ ORDER = (
     "identity bootstrap transport pools subchannels breaker dns",
     "reports clusters targets decision explain admin status",
     "client",
-    "deciding mirror news replay tap attempts dispatch calls interceptors",
+    "deciding mirror news replay tap around attempts dispatch calls interceptors",
     "channel|http",
     "entry",
     "__init__",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from grpc import aio
 
+from .around import AnsweredCall
 from .clusters import ActiveCluster
 from .endings import Ending, ending
 from .replay import Replay
@@ -37,7 +39,64 @@ class Retrying:
             leave()
 
 
-async def failure_of(call: Any) -> aio.AioRpcError | None:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt went: it counts, or it failed and another one may follow."""
+
+    call: aio.Call
+    failure: aio.AioRpcError | None = None
+    slow: bool = False
+    """It took longer than one attempt may."""
+    cut: bool = False
+    """That was found out here, so the call itself knows nothing of its failure."""
+
+    def settled(self) -> aio.Call:
+        """Return what the caller gets if no other attempt follows; raises it, where that is an error."""
+        if self.cut and self.failure is not None:
+            raise self.failure
+        return self.call
+
+    def retriable(self, policy: RetryPolicy, attempts: int, replay: Replay | None) -> bool:
+        """Whether another attempt may follow: none does once response headers came (gRFC A6)."""
+        failure = self.failure
+        if failure is None or failure.initial_metadata() or (replay is not None and replay.committed):
+            return False
+        end = Ending("reset") if self.slow else ending(failure.details())
+        return may_retry(
+            policy, failure.code().value[0], attempts, lost=end.lost, http_status=end.http_status
+        )
+
+
+async def ended(call: Any, replay: Replay | None, limit: float | None, asked: asyncio.Event | None) -> Ended:
+    """Wait until an attempt has failed, or counts; `limit` is when it has to, on the event loop's clock.
+
+    With one response it counts once that is there; while it is written to, once it has response headers, too.
+    A call with a stream of responses counts with the first: `asked` is for those, see `_before_answer`.
+    """
+    loop = asyncio.get_running_loop()
+    if asked is None:
+        failure = await (_failure_of(call) if replay is None else _failure_before_headers(call))
+        return Ended(call, failure, limit is not None and loop.time() >= limit)
+    first = loop.create_task(_first_of(call))
+    answered = AnsweredCall(call, first)
+    try:
+        async with asyncio.timeout_at(limit):
+            failure = await _before_answer(call, first, asked)
+    except TimeoutError:
+        details = "no response within the time of one attempt (per_try_timeout)"
+        code = grpc.StatusCode.DEADLINE_EXCEEDED
+        error = aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details, details)
+        return Ended(answered, error, slow=True, cut=True)
+    if failure is None and replay is not None:
+        replay.commit()
+    return Ended(answered, failure)
+
+
+async def _first_of(call: Any) -> Any:
+    return await call.read()
+
+
+async def _failure_of(call: Any) -> aio.AioRpcError | None:
     """Wait for the end of an attempt with one response; returns the failure to be retried, if it is one."""
     try:
         await call
@@ -48,26 +107,63 @@ async def failure_of(call: Any) -> aio.AioRpcError | None:
     return None
 
 
-async def failure_before_headers(call: Any) -> aio.AioRpcError | None:
+async def _failure_before_headers(call: Any) -> aio.AioRpcError | None:
     """Do the same for a call that is being written to: with response headers it is the one that counts."""
-    told: list[aio.AioRpcError] = []
-    call.add_done_callback(lambda _: told.append(_as_told(call)))
+    told = _end_of(call)
     headers = asyncio.create_task(call.initial_metadata())
-    ended = asyncio.create_task(failure_of(call))
+    end = asyncio.create_task(_failure_of(call))
     try:
-        await asyncio.wait((headers, ended), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((headers, end), return_when=asyncio.FIRST_COMPLETED)
         # Empty ones say nothing: grpc.aio gives them for a response without headers, too.
-        if headers.done() and headers.result() and not ended.done():
+        if headers.done() and headers.result() and not end.done():
             return None
-        failure = await ended
-        if failure is not None and told and failure.details() == _WRITE_FAILED:
-            return None if told[0].code() is grpc.StatusCode.OK else told[0]
-        return failure
+        return _truly(await end, told)
     except asyncio.CancelledError:
-        ended.cancel()
+        end.cancel()
         raise
     finally:
         headers.cancel()
+
+
+async def _before_answer(call: Any, first: asyncio.Task[Any], asked: asyncio.Event) -> aio.AioRpcError | None:
+    """Do the same for a call with a stream of responses, of which the `first` is being read.
+
+    Headers that are empty make it count only where the caller has `asked` for them, as they may be those of a
+    response without any; else the first response tells.
+    """
+    told = _end_of(call)
+    headers = asyncio.create_task(call.initial_metadata())
+    asking = asyncio.create_task(asked.wait())
+    try:
+        waiting: set[asyncio.Task[Any]] = {first, headers, asking}
+        while not first.done():
+            if headers.done() and (headers.result() or asked.is_set()):
+                return None
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        failure = None if first.cancelled() else first.exception()
+        return _truly(failure, told) if isinstance(failure, aio.AioRpcError) else None
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    finally:
+        # A call that nobody reads any more may fail without anybody being told.
+        first.add_done_callback(lambda task: task.cancelled() or task.exception())
+        headers.cancel()
+        asking.cancel()
+
+
+def _truly(failure: aio.AioRpcError | None, told: list[aio.AioRpcError]) -> aio.AioRpcError | None:
+    """The failure as the call told it when it ended; None where it had not failed at all."""
+    if failure is not None and told and failure.details() == _WRITE_FAILED:
+        return None if told[0].code() is grpc.StatusCode.OK else told[0]
+    return failure
+
+
+def _end_of(call: Any) -> list[aio.AioRpcError]:
+    """A list that is given the call's end, once that has come."""
+    told: list[aio.AioRpcError] = []
+    call.add_done_callback(lambda _: told.append(_as_told(call)))
+    return told
 
 
 def _as_told(call: Any) -> aio.AioRpcError:
@@ -85,20 +181,6 @@ def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return done.value
     coroutine.close()
     raise AssertionError("a call that has ended knows how")
-
-
-def retriable(
-    policy: RetryPolicy, failure: aio.AioRpcError, attempts: int, replay: Replay | None, *, slow: bool
-) -> bool:
-    """Whether another attempt may follow: none does once response headers came (gRFC A6).
-
-    `slow` tells that the attempt took longer than one may.
-    """
-    committed = bool(failure.initial_metadata()) or (replay is not None and replay.committed)
-    if committed:
-        return False
-    end = Ending("reset") if slow else ending(failure.details())
-    return may_retry(policy, failure.code().value[0], attempts, lost=end.lost, http_status=end.http_status)
 
 
 def asked_to_wait(failure: aio.AioRpcError) -> float | None:

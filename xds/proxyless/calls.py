@@ -28,7 +28,8 @@ class DeferredCall(aio.Call):
 
     `writes` is given where the caller gave no iterator of requests: what it writes is the iterator. `attempt`
     comes to hold the first inner call as soon as there is one, even if another may follow it. `answered` is
-    given the response's initial metadata and returns what the caller gets.
+    given the response's initial metadata and returns what the caller gets. `asked` is set once somebody waits
+    for these, or for the connection.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class DeferredCall(aio.Call):
         writes: WriteQueue | None = None,
         attempt: asyncio.Future[aio.Call] | None = None,
         answered: Callable[[Any], Any] | None = None,
+        asked: asyncio.Event | None = None,
     ) -> None:
         self._answered = answered
+        self._asked = asked
         self._writes = writes
         self._attempt = attempt
         self._loop = asyncio.get_running_loop()
@@ -139,6 +142,7 @@ class DeferredCall(aio.Call):
     # --- grpc.aio.Call ------------------------------------------------------------------------------------
 
     async def initial_metadata(self) -> aio.Metadata:
+        self._ask_for_headers()
         metadata: aio.Metadata = await self._ask("initial_metadata")
         return metadata if self._answered is None else self._answered(metadata)
 
@@ -159,7 +163,12 @@ class DeferredCall(aio.Call):
         text: str = await self._ask("debug_error_string")
         return text
 
+    def _ask_for_headers(self) -> None:
+        if self._asked is not None:
+            self._asked.set()
+
     async def wait_for_connection(self) -> None:
+        self._ask_for_headers()
         inner = await self._call()
         await inner.wait_for_connection()
 

@@ -205,9 +205,9 @@ class Channel(aio.Channel):
             # As the connection to the endpoint would say, once there is one.
             raise aio.UsageError("Call credentials are only valid on secure channels")
         writes = _own_writes(spec)
-        if spec.method.kind == "stream_unary":
+        if spec.method.streams_requests:
             spec.attempt = asyncio.get_running_loop().create_future()
-        call = self._track(spec, self._dispatcher.run(spec), writes, spec.answered)
+        call = self._track(spec, self._dispatcher.run(spec), writes, spec.answered, spec.asked)
         self._dispatcher.news.made(call, spec.method.path, lambda: spec.attempts)
         return call
 
@@ -217,8 +217,9 @@ class Channel(aio.Channel):
         bring: Coroutine[Any, Any, aio.Call],
         writes: WriteQueue | None,
         answered: Callable[[Any], Any] | None = None,
+        asked: asyncio.Event | None = None,
     ) -> DeferredCall:
-        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes, spec.attempt, answered)
+        call = DEFERRED[spec.method.kind](bring, spec.deadline, writes, spec.attempt, answered, asked)
         self._calls.add(call)
         return call
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 import grpc
 from grpc import aio
 
-from .attempts import Retrying, asked_to_wait, failure_before_headers, failure_of, retriable
+from .attempts import Ended, Retrying, asked_to_wait, ended
 from .balance import Status
 from .client import AdsClient
 from .clusters import ActiveCluster
@@ -51,9 +51,9 @@ class Method:
         return replace(self, path=path)
 
     @property
-    def unary_response(self) -> bool:
-        """Whether the response is one message: those calls are retried."""
-        return self.kind.endswith("_unary")
+    def streams_responses(self) -> bool:
+        """Whether the response is a stream."""
+        return self.kind.endswith("_stream")
 
     @property
     def streams_requests(self) -> bool:
@@ -86,6 +86,8 @@ class CallSpec:
     """How many there have been."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the caller asks for the response's headers."""
 
     def tap_requests(self) -> None:
         """From now on its requests go by where they can be copied, and are serialized there."""
@@ -121,7 +123,7 @@ class Dispatcher(Decider):
         choice = self._choose(config, spec)
         if not isinstance(choice, Chosen) or choice.fault or choice.status is not Status.USABLE:
             return None
-        if spec.method.unary_response and config.retry(choice.action) is not None:
+        if config.retry(choice.action) is not None:
             return None
         if choice.action.mirrors and spec.method.streams_requests:
             return None  # somebody has to see what goes by
@@ -135,7 +137,8 @@ class Dispatcher(Decider):
         """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
         replay: Replay | None = None
         tried: list[str] = []
-        last: aio.Call | None = None
+        call: aio.Call | None = None
+        last: Ended | None = None
         backoffs = 0
         retrying = Retrying()
         try:
@@ -143,8 +146,8 @@ class Dispatcher(Decider):
                 config, choice = await self._decide(spec, retrying=last is not None)
                 if choice is None:
                     assert last is not None
-                    return last
-                policy = config.retry(choice.action) if spec.method.unary_response else None
+                    return last.settled()
+                policy = config.retry(choice.action)
                 if choice.action.mirrors and spec.tap is None and spec.method.streams_requests:
                     spec.tap_requests()
                 if policy is not None and replay is None and spec.method.streams_requests:
@@ -153,7 +156,9 @@ class Dispatcher(Decider):
                 until = deadline
                 if policy is not None and policy.per_try_timeout is not None:
                     until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
-                started = self._start(spec, choice, until, tried, replay)
+                # An attempt with a stream of responses has no limit of its own any more once it is answered.
+                streams = spec.method.streams_responses
+                started = self._start(spec, choice, deadline if streams else until, tried, replay)
                 if isinstance(started, str):
                     await self._wait(deadline, started)
                     continue
@@ -161,17 +166,18 @@ class Dispatcher(Decider):
                     if spec.dropped is not None:
                         raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
                     continue
-                last, attempt = started
+                call, attempt = started
                 tried.append(attempt.endpoint)
                 if spec.attempt is not None and not spec.attempt.done():
-                    spec.attempt.set_result(last)
+                    spec.attempt.set_result(call)
                 if policy is None:
-                    return last
-                failure = await (failure_of(last) if replay is None else failure_before_headers(last))
+                    return call
+                limit = until if until != deadline else None
+                last = await ended(call, replay, limit, spec.asked if streams else None)
                 retrying.end()
-                slow = until != deadline and until is not None and self._loop.time() >= until
-                if failure is None or not retriable(policy, failure, len(tried), replay, slow=slow):
-                    return last
+                failure = last.failure
+                if failure is None or not last.retriable(policy, len(tried), replay):
+                    return last.settled()
                 wait = asked_to_wait(failure)
                 if wait is None:
                     backoffs += 1
@@ -179,18 +185,18 @@ class Dispatcher(Decider):
                 else:
                     backoffs = 0  # a failure after a push-back waits as after the first (gRFC A6)
                 if wait < 0 or (deadline is not None and deadline - self._loop.time() <= wait):
-                    return last
+                    return last.settled()
                 assert spec.cluster is not None
                 if not retrying.begin(spec.cluster):
-                    return last
+                    return last.settled()
                 await self._sleep(wait)
                 self.news.retried(attempt, failure.code().name)
         finally:
             retrying.end()
             if spec.tap is not None:
-                _when_ended(last, spec.tap.close)
-            if replay is not None and last is not None:
-                last.add_done_callback(lambda _: replay.close())
+                _when_ended(call, spec.tap.close)
+            if replay is not None and call is not None:
+                call.add_done_callback(lambda _: replay.close())
 
     # --- sending ------------------------------------------------------------------------------------------
 

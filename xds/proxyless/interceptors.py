@@ -7,12 +7,13 @@ routing, so that what an interceptor adds to the metadata is matched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import grpc
 from grpc import aio
 
+from .around import IteratedCall
 from .dispatch import CallKind, CallSpec
 
 _KINDS: dict[CallKind, tuple[type[Any], str]] = {
@@ -56,7 +57,7 @@ async def run_chain(
         result = await rest[0](continuation, details, request)
         if isinstance(result, aio.Call):
             latest = result
-        elif spec.method.unary_response:
+        elif not spec.method.streams_responses:
             latest = FinishedCall(result)
         else:
             latest = IteratedCall(latest, result)
@@ -137,66 +138,3 @@ class FinishedCall(aio.UnaryUnaryCall, aio.StreamUnaryCall):  # type: ignore[typ
 
     async def done_writing(self) -> None:
         return None
-
-
-class IteratedCall(aio.UnaryStreamCall, aio.StreamStreamCall):  # type: ignore[type-arg]
-    """A call whose responses an interceptor replaced by an iterator of its own."""
-
-    def __init__(self, call: Any, responses: AsyncIterable[Any]) -> None:
-        if call is None:
-            raise TypeError("an interceptor of a streaming call returned an iterator without making the call")
-        self._call = call
-        self._responses = responses.__aiter__()
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self._responses
-
-    async def read(self) -> Any:
-        try:
-            return await self._responses.__anext__()
-        except StopAsyncIteration:
-            return aio.EOF
-
-    def cancel(self) -> bool:
-        return bool(self._call.cancel())
-
-    def cancelled(self) -> bool:
-        return bool(self._call.cancelled())
-
-    def done(self) -> bool:
-        return bool(self._call.done())
-
-    def time_remaining(self) -> float | None:
-        remaining: float | None = self._call.time_remaining()
-        return remaining
-
-    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        self._call.add_done_callback(callback)
-
-    async def initial_metadata(self) -> aio.Metadata:
-        metadata: aio.Metadata = await self._call.initial_metadata()
-        return metadata
-
-    async def trailing_metadata(self) -> aio.Metadata:
-        metadata: aio.Metadata = await self._call.trailing_metadata()
-        return metadata
-
-    async def code(self) -> grpc.StatusCode:
-        code: grpc.StatusCode = await self._call.code()
-        return code
-
-    async def details(self) -> str:
-        return str(await self._call.details())
-
-    async def debug_error_string(self) -> str:
-        """Return the call's own."""
-        return str(await self._call.debug_error_string())
-
-    async def wait_for_connection(self) -> None:
-        await self._call.wait_for_connection()
-
-    async def write(self, request: Any) -> None:
-        await self._call.write(request)
-
-    async def done_writing(self) -> None:
-        await self._call.done_writing()

@@ -81,13 +81,15 @@ class Replay:
         self._ended = False
         self._failure: BaseException | None = None
         self._pulling: asyncio.Task[None] | None = None
+        self._attempt = 0
         self.committed = False
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """Yield every message from the first on, serialized; one attempt's worth."""
+        """Yield every message from the first on, serialized; one attempt's worth, which the next one ends."""
         position = 0
+        attempt = self._attempt = self._attempt + 1
         while True:
-            while position == len(self._seen):
+            while position == len(self._seen) and attempt == self._attempt:
                 if self._failure is not None:
                     raise self._failure
                 if self._ended:
@@ -97,10 +99,13 @@ class Replay:
                 if self._pulling is None or self._pulling.done():
                     self._pulling = asyncio.create_task(self._pull())
                 await asyncio.shield(self._pulling)
+            if attempt != self._attempt:
+                return
             message = self._seen[position]
-            if self.committed:
-                self._seen[position] = b""
             position += 1
+            if self.committed:  # nobody else reads them any more
+                del self._seen[:position]
+                position = 0
             yield message
 
     async def _pull(self) -> None:
@@ -116,6 +121,10 @@ class Replay:
         else:
             self.committed = self.committed or self._size > BUFFER_LIMIT
             self._seen.append(message)
+
+    def commit(self) -> None:
+        """No other attempt will follow: remember nothing more."""
+        self.committed = True
 
     def close(self) -> None:
         """Take no more from the caller: the call has ended."""
