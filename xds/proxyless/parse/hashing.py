@@ -67,15 +67,13 @@ def _parse_cookie(message: Any, where: str, notes: Notes) -> HashPolicy | None:
     ttl = cookie.ttl.seconds if cookie.HasField("ttl") else None
     notes.add(where, "has no effect on gRPC calls")
     names, values = (cookie.name, *(n for n, _ in attributes)), (cookie.path, *(v for _, v in attributes))
-    if not all(map(_TOKEN.fullmatch, names)):
-        return _unusable(f"{where}.name", notes)
-    if not all(map(_PLAIN.fullmatch, values)):
-        return _unusable(f"{where}.path", notes)
-    if ttl is not None and ttl < 0:
-        return _unusable(f"{where}.ttl", notes)
+    wrong = {
+        "name": not all(map(_TOKEN.fullmatch, names)),
+        "path": not all(map(_PLAIN.fullmatch, values)),
+        "ttl": ttl is not None and ttl < 0,
+    }
+    if field := next((field for field, is_wrong in wrong.items() if is_wrong), None):
+        notes.add(f"{where}.{field}", "no cookie can have that, nor such attributes: it is not hashed by")
+        return None
     made = HashCookie(cookie.name, ttl, cookie.path, tuple(attributes))
     return HashPolicy(terminal=message.terminal, cookie=made)
-
-
-def _unusable(where: str, notes: Notes) -> None:
-    notes.add(where, "no cookie can have that, nor such attributes: it is not hashed by")
