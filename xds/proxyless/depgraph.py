@@ -35,6 +35,8 @@ from .resources import (
 )
 
 _DEEPEST = 16
+_DEFAULT_TIMEOUT = 15.0
+"""Seconds for an HTTP request whose route says nothing of them (Envoy's RouteAction.timeout)."""
 
 Key: TypeAlias = tuple[Kind, str]
 Lookup: TypeAlias = Callable[[Kind, str], Held | None]
@@ -91,6 +93,13 @@ class Config:
         if limit is None:
             limit = self.listener.max_stream_duration
         return limit or None
+
+    def request_timeout(self, action: ClusterAction) -> float | None:
+        """The same for an HTTP request, which goes by Envoy's `timeout`, too: 15 s where neither is set."""
+        limits = [self.timeout(action), action.timeout]
+        if action.timeout is None and action.max_stream_duration is None:
+            limits.append(_DEFAULT_TIMEOUT)
+        return min((limit for limit in limits if limit), default=None)
 
     def retry(self, action: ClusterAction) -> RetryPolicy | None:
         """The route's retry policy, else its virtual host's; None for no retries (gRFC A44)."""

@@ -55,6 +55,11 @@ def parse_target(uri: str) -> Target:
     return Target(uri, name)
 
 
+def is_url(target: str) -> bool:
+    """Whether it is the URL of an HTTP request rather than a target."""
+    return target.lower().startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True, slots=True)
 class SubsetKey:
     """An Istio cluster name taken apart: `outbound|9080|v2|reviews.default.svc.cluster.local`."""
