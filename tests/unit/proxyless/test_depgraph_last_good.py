@@ -1,0 +1,154 @@
+"""What was good serves on until what replaces it can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxyless.depgraph import AggregateConfig, ClusterConfig, Pending
+from proxyless.held import State
+from proxyless.resources import (
+    AggregateDiscovery,
+    Cluster,
+    DnsDiscovery,
+    EdsDiscovery,
+    Listener,
+)
+
+from tests.unit.proxyless.world import CDS, EDS, LDS, RDS, World, endpoints, routes
+
+
+def test_a_stream_that_is_down_takes_nothing_away() -> None:
+    world = World().whole("a")
+    before = world.config()
+    world.error = "UNAVAILABLE: refused"
+    assert world.resolve() == before
+    world.has(LDS, Listener("l", "r2"))
+    assert world.resolve() == before
+
+
+def test_the_last_good_routes_serve_until_the_new_ones_arrive() -> None:
+    world = World().whole("a")
+    before = world.config()
+    world.has(LDS, Listener("l", "r2"))
+    assert world.config() == before
+    assert world.needs == {"LDS l", "RDS r", "RDS r2", "CDS a", "EDS e-a"}
+    world.has(EDS, endpoints("e-a", 1, 2))  # the old routes' endpoints stay current
+    after = world.config()
+    assert after.route_config is before.route_config
+    assert after.clusters["a"] == ClusterConfig(Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2))
+    world.has(RDS, routes("a", name="r2"))
+    assert world.config().route_config.name == "r2"
+    assert world.needs == {"LDS l", "RDS r2", "CDS a", "EDS e-a"}
+
+
+def test_good_routes_take_effect_beside_a_cluster_that_is_still_to_come() -> None:
+    world = World().whole("a")
+    world.config()
+    world.has(RDS, routes("a", "new"))
+    after = world.config()
+    assert len(after.table.virtual_host.routes) == 2
+    assert isinstance(after.clusters["a"], ClusterConfig)
+    assert after.clusters["new"] == Pending("CDS resource 'new'")
+
+
+def test_the_last_good_endpoints_serve_until_the_new_ones_arrive() -> None:
+    world = World().whole("a")
+    before = world.config().clusters["a"]
+    world.has(CDS, Cluster("a", EdsDiscovery("e-new")))
+    assert world.config().clusters["a"] is before
+    assert {"EDS e-a", "EDS e-new"} <= world.needs
+    world.has(EDS, endpoints("e-new", 7))
+    assert world.config().clusters["a"] == ClusterConfig(
+        Cluster("a", EdsDiscovery("e-new")), endpoints("e-new", 7)
+    )
+    assert "EDS e-a" not in world.needs
+
+
+def test_the_last_good_endpoints_go_with_their_own_news() -> None:
+    world = World().whole("a")
+    world.config()
+    world.has(CDS, Cluster("a", EdsDiscovery("e-new")))
+    world.config()
+    world.has(EDS, endpoints("e-a", 1, 2))
+    assert world.config().clusters["a"] == ClusterConfig(
+        Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2)
+    )
+
+
+def test_the_last_good_aggregate_serves_until_the_new_one_can() -> None:
+    world = World().whole("x").has(CDS, Cluster("a", EdsDiscovery("e-a"))).has(EDS, endpoints("e-a", 1))
+    old, new = (Cluster("x", AggregateDiscovery((name,))) for name in "ab")
+    world.has(CDS, old)
+    assert world.config().clusters["x"] == AggregateConfig(old, ("a",))
+    world.has(CDS, new)
+    assert world.config().clusters["x"] == AggregateConfig(old, ("a",))
+    assert {(CDS, "a"), (EDS, "e-a"), (CDS, "b")} <= world.target.needs
+    world.has(CDS, Cluster("b", EdsDiscovery("e-b"))).has(EDS, endpoints("e-b", 2))
+    assert world.config().clusters["x"] == AggregateConfig(new, ("b",))
+    assert (CDS, "a") not in world.target.needs
+
+
+def test_an_aggregate_does_not_turn_to_a_part_that_is_still_to_come() -> None:
+    world = World().whole("x", "b")
+    both = Cluster("x", AggregateDiscovery(("a", "b")))
+    world.has(CDS, both).becomes(CDS, "a", State.ABSENT)
+    assert world.config().clusters["x"] == AggregateConfig(both, ("a", "b"))
+    world.has(CDS, Cluster("a", EdsDiscovery("e-a")))
+    assert world.config().clusters["x"] == AggregateConfig(both, ("b",))
+    world.has(EDS, endpoints("e-a", 1))
+    assert world.config().clusters["x"] == AggregateConfig(both, ("a", "b"))
+
+
+def test_a_cluster_that_changes_its_kind_serves_on_meanwhile() -> None:
+    world = World().whole("x", "a")
+    aggregate, plain = Cluster("x", AggregateDiscovery(("a",))), Cluster("x", EdsDiscovery("e-new"))
+    world.has(CDS, aggregate)
+    assert isinstance(world.config().clusters["x"], AggregateConfig)
+    world.has(CDS, plain)
+    assert world.config().clusters["x"] == AggregateConfig(aggregate, ("a",))
+    world.has(EDS, endpoints("e-new", 3))
+    assert world.config().clusters["x"] == ClusterConfig(plain, endpoints("e-new", 3))
+    world.has(CDS, Cluster("x", AggregateDiscovery(("y",))))
+    assert world.config().clusters["x"] == ClusterConfig(plain, endpoints("e-new", 3))
+
+
+def test_an_aggregate_that_has_never_served_is_not_kept_for_a_part_further_down() -> None:
+    world = World().whole("x", "b")
+    world.has(RDS, routes("x")).has(CDS, Cluster("x", AggregateDiscovery(("inner", "b"))))
+    assert _first_leaf(world) == Pending("CDS resource 'inner'")
+    world.has(CDS, Cluster("inner", AggregateDiscovery(("none", "a"))))
+    assert _first_leaf(world) == Pending("CDS resource 'none'")
+
+
+def _first_leaf(world: World) -> Any:
+    """What a call to x meets first."""
+    clusters = world.config().clusters
+    x = clusters["x"]
+    assert isinstance(x, AggregateConfig)
+    return clusters[x.leaves[0]]
+
+
+def test_of_an_aggregate_that_is_gone_nothing_is_kept() -> None:
+    world = World().whole("x", "a").has(CDS, Cluster("x", AggregateDiscovery(("a",))))
+    world.config()
+    world.becomes(CDS, "a", State.ABSENT)
+    now = Cluster("x", AggregateDiscovery(("b",)))
+    world.has(CDS, now)
+    assert world.config().clusters["x"] == AggregateConfig(now, ("b",))
+
+
+def test_a_host_name_serves_on_while_its_cluster_becomes_another() -> None:
+    world = World().whole("x")
+    named = Cluster("x", DnsDiscovery("a.test", 80))
+    world.has(CDS, named)
+    assert world.config().clusters["x"] == ClusterConfig(named, None)
+    world.has(CDS, Cluster("x", EdsDiscovery("e-new")))
+    assert world.config().clusters["x"] == ClusterConfig(named, None)
+
+
+def test_a_refused_version_leaves_the_last_good_one_in_force() -> None:
+    world = World().whole("a")
+    before = world.config()
+    for kind, name in list(world.held):
+        world.becomes(kind, name, State.NACKED, "bad")
+    assert world.config() == before
