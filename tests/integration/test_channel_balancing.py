@@ -11,7 +11,7 @@ from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET
-from .test_channel_routing import with_retry
+from .routing import with_retry
 
 
 async def answers(mesh: proxyless.Client, calls: int) -> Counter[bytes]:

@@ -21,7 +21,7 @@ from tests.fakes.backends import Backend, gather_backends
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET, News, bootstrap_for
-from .test_channel_routing import with_retry
+from .routing import with_retry
 
 IN_FLIGHT = 500
 

@@ -14,7 +14,7 @@ from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET
-from .test_channel_routing import unavailable_first, with_retry
+from .routing import unavailable_first, with_retry
 
 KINDS = {
     "UnaryUnary": "unary_unary",

@@ -22,7 +22,7 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.scripted import Scripted
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import LANE, lane_routes, with_fault, with_retry
+from .routing import LANE, lane_routes, with_fault, with_retry
 
 LONG_BACKOFF = {"retry_back_off": {"base_interval": "60s", "max_interval": "60s"}}
 

@@ -19,8 +19,8 @@ from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET
+from .routing import RETRY, unavailable_first
 from .test_channel_calls import EXPECTED, TO_LANE, converse
-from .test_channel_routing import RETRY, unavailable_first
 
 
 class Colour(

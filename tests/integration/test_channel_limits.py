@@ -20,7 +20,7 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.parity.balancing import aggregate, dns
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import with_fault, with_retry
+from .routing import with_fault, with_retry
 
 
 def limited(requests: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import with_retry
+from .routing import with_retry
 
 REFUSED, INTERNAL, CANCEL = http2.reset(7), http2.reset(2), http2.reset(8)
 

@@ -16,7 +16,7 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.scripted import Scripted
 
 from .conftest import NAME, TARGET
-from .test_channel_routing import with_retry
+from .routing import with_retry
 
 KINDS = ("unary_stream", "stream_stream")
 QUICK = {"retry_back_off": {"base_interval": "0.001s"}}

@@ -18,7 +18,7 @@ from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import RETRY, with_fault
+from .routing import RETRY, with_fault
 
 LANE = [("baggage", "env=dev")]
 

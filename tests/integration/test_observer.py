@@ -15,7 +15,7 @@ from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import RETRY, unavailable_first
+from .routing import RETRY, unavailable_first
 
 request: ContextVar[str] = ContextVar("request")
 

@@ -20,7 +20,7 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.telemetry import KINDS, Seen, call, lane
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
-from .test_channel_routing import RETRY, unavailable_first
+from .routing import RETRY, unavailable_first
 
 
 @pytest_asyncio.fixture

@@ -15,7 +15,7 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.http_backends import HttpBackend
 from tests.integration.http.conftest import NAME, URL
 from tests.integration.http.test_http_routing import IN_DEV
-from tests.integration.test_channel_routing import with_fault
+from tests.integration.routing import with_fault
 from tests.integration.test_explain import proxyless_command
 
 LANE = [("baggage", "env=dev")]
