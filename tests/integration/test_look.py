@@ -164,6 +164,10 @@ async def test_a_process_by_its_admin_address(admin: Admin) -> None:
             ("status", "--admin", "127.0.0.1:1"),
             "http://127.0.0.1:1/config_dump: [Errno 111] Connection refused",
         ),
+        (("status", "--admin", "127.0.0.1:99999"), "proxyless status: 127.0.0.1:99999: '99999' is no port"),
+        (("dump", "--admin", "http://127.0.0.1:0/"), "http://127.0.0.1:0/: '0' is no port"),
+        (("watch", "--admin", "127.0.0.1:x"), "proxyless watch: 127.0.0.1:x: 'x' is no port"),
+        (("status", "--admin", "[::1"), "proxyless status: [::1: Invalid IPv6 URL"),
         (("dump", TARGET, "--xds-address", "127.0.0.1:1"), "proxyless dump: control plane 127.0.0.1:1: "),
         (("status", TARGET, "--timeout", "-1"), "Invalid value for '--timeout': -1.0 is not in the range"),
         (("explain", TARGET, "--timeout", "-1"), "Invalid value for '--timeout': -1.0 is not in the range"),
@@ -180,3 +184,10 @@ async def test_what_is_refused(arguments: tuple[str, ...], says: str) -> None:
     code, out, err = await proxyless_command(*arguments)
     assert (code, out) == (2, "")
     assert says in err and "Traceback" not in err
+
+
+async def test_a_port_that_does_not_speak_http(control_plane: FakeControlPlane) -> None:
+    address = control_plane.address
+    code, out, err = await proxyless_command("status", "--admin", address)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"proxyless status: http://{address}/config_dump: ") and "Traceback" not in err

@@ -8,8 +8,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from http.client import HTTPException
 from typing import Any, NoReturn
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 from .bootstrap import Bootstrap
 from .changes import NOTHING, changes
@@ -28,6 +30,7 @@ class AdminError(XdsError):
 def fetch_dump(address: str, timeout: float) -> dict[str, Any]:
     """Return the config dump of the process whose admin address this is; raises AdminError."""
     url = f"http://{address.removeprefix('http://').rstrip('/')}/config_dump"
+    _check_port(address, url)
     try:
         with urllib.request.urlopen(url, timeout=timeout) as response:
             dump = json.load(response)
@@ -35,11 +38,26 @@ def fetch_dump(address: str, timeout: float) -> dict[str, Any]:
         # A process that has nothing to show says why.
         said = error.read(1000).decode("utf-8", "replace").strip()
         raise AdminError(f"{url}: {error.code} {error.reason}: {said}") from None
-    except (OSError, ValueError) as error:
-        raise AdminError(f"{url}: {getattr(error, 'reason', error)}") from None
+    except (OSError, ValueError, HTTPException) as error:
+        said = str(getattr(error, "reason", error)).strip()
+        raise AdminError(f"{url}: {said or type(error).__name__}") from None
     if not isinstance(dump, dict) or not {"node", "server", "targets", "resources"} <= dump.keys():
         raise AdminError(f"{url}: the answer is not a config dump of proxyless")
     return dump
+
+
+def _check_port(address: str, url: str) -> None:
+    """Raise AdminError for a port that is none: connecting would cut it to 16 bits, to somebody else's."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise AdminError(f"{address}: {error}") from None
+    try:
+        if parts.port != 0:
+            return
+    except ValueError:
+        pass
+    raise AdminError(f"{address}: {parts.netloc.rpartition(':')[2]!r} is no port")
 
 
 async def collect_dump(bootstrap: Bootstrap, targets: Sequence[str], timeout: float) -> dict[str, Any]:
