@@ -200,6 +200,7 @@ async def test_a_grpc_call_of_the_same_target_is_explained_as_before(mesh: proxy
     [
         ("https://delivery:9080/", "only http:// goes through the mesh"),
         ("http:///delivery", "names no host"),
+        ("http://delivery:0/", "http://delivery:0: 0 is no port"),
         ("http://delivery:port/", "'http://delivery:port/': "),
     ],
 )

@@ -358,6 +358,7 @@ async def test_a_websocket_goes_the_same_way(
     ("url", "told"),
     [
         ("https://delivery:9080/", "plain text"),
+        ("http://delivery:0/", "http://delivery:0: 0 is no port"),
         (
             "http://nobody:80/",
             "xds:///nobody:80: LDS resource 'nobody:80' does not exist in the control plane",

@@ -47,7 +47,9 @@ async def explain_request(
 
 
 def target_of(url: URL) -> str:
-    """The xDS target of a URL; without a port it is 80."""
+    """The xDS target of a URL; without a port it is 80. Raises TargetError for the port 0."""
+    if url.port == 0:
+        raise TargetError(f"{url.origin()}: 0 is no port")
     return f"xds:///{url.host_subcomponent}:{url.port or 80}"
 
 

@@ -9,6 +9,7 @@ from weakref import WeakSet
 import aiohttp
 
 from ..client import AdsClient
+from ..errors import TargetError
 from .asking import target_of
 from .connector import RoutedConnector
 from .dispatch import HttpDispatcher
@@ -99,4 +100,7 @@ def _target(request: aiohttp.ClientRequest) -> str:
         )
     if request.proxy is not None:
         raise UnavailableError(f"{url.origin()}: a request through the mesh takes no proxy")
-    return target_of(url)
+    try:
+        return target_of(url)
+    except TargetError as error:
+        raise UnavailableError(str(error)) from None
