@@ -71,17 +71,28 @@ async def test_a_deadline_before_the_next_attempt_ends_the_call_with_the_reason(
     assert await call.details() == "come back later"
 
 
+class Retries(proxyless.Observer):
+    """Counts the attempts that it was told are followed by another."""
+
+    told = 0
+
+    def call_retried(self, attempt: proxyless.Attempt, code: str) -> None:
+        self.told += 1
+
+
 @pytest.mark.parametrize("what", ["channel", "client"])
 async def test_closing_in_a_backoff(
     what: str, control_plane: FakeControlPlane, unavailable: Scripted
 ) -> None:
     before = asyncio.all_tasks()
-    async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
+    retries = Retries()
+    async with proxyless.Client(bootstrap_for(control_plane), observer=retries) as mesh:
         channel = mesh.channel(TARGET)
         call = refused(channel)
         await in_backoff(call, unavailable)
         await (channel if what == "channel" else mesh).close()
         assert await call.code() is grpc.StatusCode.CANCELLED
+    assert not retries.told, "no attempt follows"
     del call
     left = {t for t in asyncio.all_tasks() - before if "Dispatcher" in repr(t)}
     assert not left

@@ -141,20 +141,34 @@ class Patient(random.Random):
         return b
 
 
-async def test_a_closed_session_ends_what_waits_for_another_attempt(control_plane: FakeControlPlane) -> None:
-    rng = Patient()
+class Retries(proxyless.Observer):
+    """Counts the attempts that it was told are followed by another."""
+
+    told = 0
+
+    def call_retried(self, attempt: proxyless.Attempt, code: str) -> None:
+        self.told += 1
+
+
+@pytest.mark.parametrize("what", ["session", "client"])
+async def test_being_closed_ends_what_waits_for_another_attempt(
+    what: str, control_plane: FakeControlPlane
+) -> None:
+    rng, seen = Patient(), Retries()
     async with (
         HttpBackend("v1", times(-1, 503)) as backend,
-        proxyless.Client(bootstrap_for(control_plane), rng=rng) as mesh,
+        proxyless.Client(bootstrap_for(control_plane), rng=rng, observer=seen) as mesh,
     ):
         long = {"retry_back_off": {"base_interval": "3600s", "max_interval": "3600s"}}
         control_plane.set(*one_cluster(backend, timeout="0s", **retries("5xx", **long)))
         session = proxyless.http.session(mesh)
         waiting = asyncio.create_task(text(session))
         await rng.waits.wait()
-        await session.close()
+        await (session if what == "session" else mesh).close()
         with pytest.raises(proxyless.http.ClosedSessionError):
             await waiting
+        await session.close()
+    assert not seen.told, "no attempt follows"
 
 
 async def test_a_closed_client_ends_what_waits(control_plane: FakeControlPlane, v1: HttpBackend) -> None:

@@ -110,7 +110,8 @@ class HttpDispatcher(Decider):
                     return self._settled(spec, outcome, deadline)
                 outcome.attempt.end()
                 await self._sleep(wait)
-                self._news.retried(outcome.told, outcome.attempt.code)
+                if not self._ended:  # else no attempt follows
+                    self._news.retried(outcome.told, outcome.attempt.code)
         except _AnsweredHere as made:
             return await self._answered_here(spec, made)
         except BaseException:
