@@ -72,6 +72,8 @@ class Landscape:
     deployed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By service and version, how many workloads there are that were not started for a lane; a version is
     empty where a workload tells none."""
+    startable: Mapping[str, str] = field(default_factory=dict)
+    """By service that may not be there yet, the command that starts it."""
 
     @classmethod
     def of(
@@ -80,17 +82,21 @@ class Landscape:
         services: Sequence[Known],
         lane_key: str = "env",
         deployed: Mapping[str, Mapping[str, int]] | None = None,
+        startable: Mapping[str, str] | None = None,
     ) -> Landscape:
         """The landscape of these objects; a service given twice counts once."""
         by_name = {service.name: service for service in services}
         ordered = tuple(by_name[name] for name in sorted(by_name))
-        return cls({key_of(document): document for document in documents}, ordered, lane_key, deployed or {})
+        objects = {key_of(document): document for document in documents}
+        return cls(objects, ordered, lane_key, deployed or {}, startable or {})
 
     def service(self, name: str) -> Known:
-        """The service of this name; LaneError lists what there is."""
+        """The service of this name; LaneError lists what there is, or says how it is started."""
         for service in self.services:
             if service.name == name:
                 return service
+        if command := self.startable.get(name):
+            raise LaneError(f"There is no service {name!r} in this mesh yet; `{command}` starts it.")
         known = ", ".join(service.name for service in self.services) or "none"
         raise LaneError(f"There is no service {name!r} in this mesh; there are {known}.")
 

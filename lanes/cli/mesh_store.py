@@ -21,7 +21,7 @@ from lanes.history import Revision
 from lanes.landscape import NAMESPACE, Key, Known, Landscape, LaneError, key_of, maps, resolved, spec_of
 from lanes.store import Conflict, FrontDoor, Member, Outcome, Place, Seen, Workload, deployed_of
 from mesh.errors import Changed
-from mesh.inventory import FRONT_DOOR
+from mesh.inventory import FRONT_DOOR, SERVICES
 from mesh.objects import MeshObject, Ref
 from mesh.remote import Remote
 from mesh.report import Report
@@ -29,6 +29,9 @@ from mesh.rulebook import Expected
 from mesh.state import StateFolder
 from mesh.status import MeshStatus
 
+_STARTABLE = {
+    service.name: f"python -m mesh start {service.instances[0]}" for service in SERVICES if service.on_demand
+}
 _POLL = 0.05
 _GRPC = ("GRPC", "HTTP2")
 _LOCK_POLL = 0.02
@@ -66,7 +69,9 @@ class MeshStore:
         objects, status = await asyncio.gather(self._remote.objects(), self._remote.status())
         documents = [item.document for item in objects]
         members = _members(objects, status)
-        landscape = Landscape.of(documents, _services(objects), self._lane_key, deployed_of(members))
+        landscape = Landscape.of(
+            documents, _services(objects), self._lane_key, deployed_of(members), _STARTABLE
+        )
         return Seen(landscape, tuple(members))
 
     @asynccontextmanager

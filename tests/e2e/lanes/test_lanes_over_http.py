@@ -12,6 +12,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_a_service_that_speaks_http_and_is_called_in_the_mesh(lanes: Lanes, mesh: Mesh) -> None:
     try:
+        answer = await lanes("create", "team", "-s", "delivery=v2")
+        said = (
+            "There is no service 'delivery' in this mesh yet; `python -m mesh start delivery/v1` starts it."
+        )
+        assert (answer.code, answer.err.strip()) == (1, said)
         await mesh.start("delivery/v1")
         await mesh.start("delivery/v2")
         await lanes.ok("create", "team", "-s", "delivery=v2")
