@@ -19,6 +19,7 @@ from proxyless.breaker import ACTIVE_FAULTS
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
+from tests.fakes.patience import Patient, Retries
 from tests.fakes.scripted import Scripted
 
 from .conftest import METHOD, NAME, TARGET, bootstrap_for
@@ -71,25 +72,16 @@ async def test_a_deadline_before_the_next_attempt_ends_the_call_with_the_reason(
     assert await call.details() == "come back later"
 
 
-class Retries(proxyless.Observer):
-    """Counts the attempts that it was told are followed by another."""
-
-    told = 0
-
-    def call_retried(self, attempt: proxyless.Attempt, code: str) -> None:
-        self.told += 1
-
-
 @pytest.mark.parametrize("what", ["channel", "client"])
 async def test_closing_in_a_backoff(
     what: str, control_plane: FakeControlPlane, unavailable: Scripted
 ) -> None:
     before = asyncio.all_tasks()
-    retries = Retries()
-    async with proxyless.Client(bootstrap_for(control_plane), observer=retries) as mesh:
+    rng, retries = Patient(1.2), Retries()
+    async with proxyless.Client(bootstrap_for(control_plane), rng=rng, observer=retries) as mesh:
         channel = mesh.channel(TARGET)
         call = refused(channel)
-        await in_backoff(call, unavailable)
+        await rng.waits.wait()
         await (channel if what == "channel" else mesh).close()
         assert await call.code() is grpc.StatusCode.CANCELLED
     assert not retries.told, "no attempt follows"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 
 import aiohttp
 import proxyless
@@ -13,6 +12,7 @@ import pytest
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.http_backends import HttpBackend
+from tests.fakes.patience import Patient, Retries
 from tests.integration.http.conftest import NAME, bootstrap_for
 from tests.integration.http.requests import gate, one_cluster, retries, text, times
 
@@ -128,33 +128,11 @@ async def test_a_closed_session_ends_what_waits_for_configuration(
             await request
 
 
-class Patient(random.Random):
-    """Waits as long as a back-off may be, and tells when one begins."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits = asyncio.Event()
-
-    def uniform(self, a: float, b: float) -> float:
-        if b == 3600:
-            self.waits.set()
-        return b
-
-
-class Retries(proxyless.Observer):
-    """Counts the attempts that it was told are followed by another."""
-
-    told = 0
-
-    def call_retried(self, attempt: proxyless.Attempt, code: str) -> None:
-        self.told += 1
-
-
 @pytest.mark.parametrize("what", ["session", "client"])
 async def test_being_closed_ends_what_waits_for_another_attempt(
     what: str, control_plane: FakeControlPlane
 ) -> None:
-    rng, seen = Patient(), Retries()
+    rng, seen = Patient(3600), Retries()
     async with (
         HttpBackend("v1", times(-1, 503)) as backend,
         proxyless.Client(bootstrap_for(control_plane), rng=rng, observer=seen) as mesh,
