@@ -1,0 +1,105 @@
+"""The chain as a picture: a line of base and a line of the lane, and the way between their stations. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lanes.context import BASE
+from productpage.chain import Station
+
+WIDTH = 800
+_MARGIN = 92
+_BASE_Y = 62
+_LANE_Y = 152
+_ARC = 34
+"""How high a way rises that passes a station without stopping there."""
+_BARS = 1000.0
+"""A bar's picture is this wide."""
+_THINNEST = 6.0
+PALETTE = 8
+"""How many colours of lanes the style sheet has."""
+_SALT = b"694 "
+"""With it the commonest names (dev, qa, canary, staging, test) do not share a colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A station on the map."""
+
+    station: Station
+    x: float
+    y: float
+    kind: str
+    """base, lane or failed: how it is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A call on the map: the path of an SVG."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Everything the map shows, in the units of its view box."""
+
+    height: int
+    stops: tuple[Stop, ...]
+    ways: tuple[Way, ...]
+    tracks: tuple[tuple[str, int], ...]
+    """Name and height of each line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """When a call was under way, within `width`; None of it is drawn where nobody measured."""
+
+    x: float
+    width: float
+
+
+def colour_of(lane: str) -> int:
+    """The colour of a lane, 0 to 7: the same on every page, whichever lanes there are."""
+    return hashlib.sha256(_SALT + lane.encode()).digest()[0] % PALETTE
+
+
+def map_of(stations: Sequence[Station], lane: str) -> Map:
+    """The map of a chain that was asked for in this lane."""
+    laned = lane != BASE
+    tracks = (("base", _BASE_Y), (lane, _LANE_Y)) if laned else (("base", _BASE_Y),)
+    step = (WIDTH - 2 * _MARGIN) / max(len(stations) - 1, 1)
+    stops = []
+    for index, station in enumerate(stations):
+        on_lane = laned and station.own
+        kind = "failed" if station.failed else "lane" if on_lane else "base"
+        stops.append(Stop(station, _MARGIN + index * step, _LANE_Y if on_lane else _BASE_Y, kind))
+    ways = [
+        Way(_path(stops[station.caller], stop, station.caller + 1 == index), stop.kind)
+        for index, (station, stop) in enumerate(zip(stations, stops, strict=True))
+        if station.caller is not None
+    ]
+    return Map(_LANE_Y + 66 if laned else _BASE_Y + 66, tuple(stops), tuple(ways), tracks)
+
+
+def _path(start: Stop, end: Stop, neighbours: bool) -> str:
+    begin = f"M{start.x:.1f} {start.y:.1f}"
+    if start.y == end.y:
+        if neighbours:
+            return f"{begin}L{end.x:.1f} {end.y:.1f}"
+        top = start.y - _ARC
+        return f"{begin}C{start.x + 40:.1f} {top:.1f} {end.x - 40:.1f} {top:.1f} {end.x:.1f} {end.y:.1f}"
+    middle = end.x - 70
+    return f"{begin}C{middle:.1f} {start.y:.1f} {middle - 10:.1f} {end.y:.1f} {end.x:.1f} {end.y:.1f}"
+
+
+def bar_of(station: Station, total: float) -> Bar | None:
+    """The bar of a station, in thousandths of `total` seconds."""
+    if station.start is None or station.took is None or total <= 0:
+        return None
+    start = min(station.start / total, 1.0) * _BARS
+    width = max(min(station.took / total * _BARS, _BARS - start), _THINNEST)
+    return Bar(round(min(start, _BARS - width), 1), round(width, 1))
