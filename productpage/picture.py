@@ -11,13 +11,14 @@ from productpage.chain import Station
 
 WIDTH = 800
 _MARGIN = 92
-_BASE_Y = 62
-_LANE_Y = 152
+_BASE_Y = 78
+_LANE_Y = 166
 _ARC = 34
-"""How high a way rises that passes a station without stopping there."""
+"""How far a way leaves its line to pass a station without stopping there."""
 _BARS = 1000.0
 """A bar's picture is this wide."""
 _THINNEST = 6.0
+_LONGEST_NAME = 12
 PALETTE = 8
 """How many colours of lanes the style sheet has."""
 _SALT = b"694 "
@@ -34,6 +35,11 @@ class Stop:
     kind: str
     """base, lane or failed: how it is drawn."""
 
+    @property
+    def label_y(self) -> float:
+        """Where its name stands: away from the other line."""
+        return self.y - 38 if self.y == _BASE_Y else self.y + 34
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -44,14 +50,23 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """A line, and where its name stands: base's between the lines, as its stations have theirs above."""
+
+    kind: str
+    name: str
+    y: int
+    name_y: int
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
     """Everything the map shows, in the units of its view box."""
 
     height: int
     stops: tuple[Stop, ...]
     ways: tuple[Way, ...]
-    tracks: tuple[tuple[str, int], ...]
-    """Name and height of each line."""
+    tracks: tuple[Track, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +85,14 @@ def colour_of(lane: str) -> int:
 def map_of(stations: Sequence[Station], lane: str) -> Map:
     """The map of a chain that was asked for in this lane."""
     laned = lane != BASE
-    tracks = (("base", _BASE_Y), (lane, _LANE_Y)) if laned else (("base", _BASE_Y),)
+    tracks = [Track("base", BASE, _BASE_Y, _BASE_Y + 24)]
+    if laned:
+        name = lane if len(lane) <= _LONGEST_NAME else lane[: _LONGEST_NAME - 1] + "…"
+        tracks.append(Track("lane", name, _LANE_Y, _LANE_Y - 12))
     step = (WIDTH - 2 * _MARGIN) / max(len(stations) - 1, 1)
     stops = []
     for index, station in enumerate(stations):
-        on_lane = laned and station.own
+        on_lane = laned and (station.own or bool(station.failed))
         kind = "failed" if station.failed else "lane" if on_lane else "base"
         stops.append(Stop(station, _MARGIN + index * step, _LANE_Y if on_lane else _BASE_Y, kind))
     ways = [
@@ -82,7 +100,7 @@ def map_of(stations: Sequence[Station], lane: str) -> Map:
         for index, (station, stop) in enumerate(zip(stations, stops, strict=True))
         if station.caller is not None
     ]
-    return Map(_LANE_Y + 66 if laned else _BASE_Y + 66, tuple(stops), tuple(ways), tracks)
+    return Map(_LANE_Y + 62 if laned else _BASE_Y + 38, tuple(stops), tuple(ways), tuple(tracks))
 
 
 def _path(start: Stop, end: Stop, neighbours: bool) -> str:
@@ -90,7 +108,7 @@ def _path(start: Stop, end: Stop, neighbours: bool) -> str:
     if start.y == end.y:
         if neighbours:
             return f"{begin}L{end.x:.1f} {end.y:.1f}"
-        top = start.y - _ARC
+        top = start.y + (_ARC if start.y == _BASE_Y else -_ARC)
         return f"{begin}C{start.x + 40:.1f} {top:.1f} {end.x - 40:.1f} {top:.1f} {end.x:.1f} {end.y:.1f}"
     middle = end.x - 70
     return f"{begin}C{middle:.1f} {start.y:.1f} {middle - 10:.1f} {end.y:.1f} {end.x:.1f} {end.y:.1f}"
