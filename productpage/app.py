@@ -12,6 +12,7 @@ from lanes.door import CookieRule
 from productpage import headers, menu
 from productpage.backends import Backends
 from productpage.door import door_middleware
+from productpage.errors import readable_errors
 from productpage.page import Page
 from productpage.rules import LiveDoor
 from productpage.server import PageServer
@@ -52,7 +53,7 @@ def application(
         await asyncio.wait((following,))
 
     door = door_middleware(live, settings.forwarding, page.session_secret)
-    app = web.Application(middlewares=[door, plain_errors("productpage")])
+    app = web.Application(middlewares=[door, readable_errors(pages.error), plain_errors("productpage")])
     app[SERVER] = server
     app.add_routes([*server.routes(), *pages.routes(), web.get("/health/door", door_report)])
     app.on_response_prepare.append(headers.secure)

@@ -63,6 +63,7 @@ class Page:
         }
         self._page = environment.get_template("productpage.html")
         self._live = environment.get_template("live.html")
+        self.error = environment.get_template("error.html")
         self._static = {name: (_WEB / "static" / name).read_bytes() for name in _STATIC}
 
     def routes(self) -> list[web.RouteDef]:
