@@ -96,11 +96,18 @@ def map_of(stations: Sequence[Station], lane: str) -> Map:
         kind = "failed" if station.failed else "lane" if on_lane else "base"
         stops.append(Stop(station, _MARGIN + index * step, _LANE_Y if on_lane else _BASE_Y, kind))
     ways = [
-        Way(_path(stops[station.caller], stop, station.caller + 1 == index), stop.kind)
+        Way(_path(stops[station.caller], stop, station.caller + 1 == index), _way_kind(station, laned))
         for index, (station, stop) in enumerate(zip(stations, stops, strict=True))
         if station.caller is not None
     ]
     return Map(_LANE_Y + 62 if laned else _BASE_Y + 38, tuple(stops), tuple(ways), tuple(tracks))
+
+
+def _way_kind(station: Station, laned: bool) -> str:
+    """A call has the colour of the lane it carries, also on its way to base."""
+    if station.failed:
+        return "failed"
+    return "lane" if laned and station.lane != BASE else "base"
 
 
 def _path(start: Stop, end: Stop, neighbours: bool) -> str:

@@ -71,7 +71,7 @@ def test_the_map_has_a_line_for_base_and_one_for_the_lane() -> None:
     door, details, reviews, ratings = drawn.stops
     assert door.y == details.y < reviews.y == ratings.y
     assert [stop.kind for stop in drawn.stops] == ["base", "base", "lane", "lane"]
-    assert [way.kind for way in drawn.ways] == ["base", "lane", "lane"]
+    assert [way.kind for way in drawn.ways] == ["lane", "lane", "lane"]
     assert all(0 < stop.x < WIDTH for stop in drawn.stops)
     assert [track.name for track in drawn.tracks] == ["base", "dev"]
     assert [track.name for track in map_of(stations, "a-very-long-name").tracks] == ["base", "a-very-long…"]
