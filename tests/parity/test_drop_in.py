@@ -301,6 +301,16 @@ async def a_negative_timeout(t: Trial) -> None:
         await t.outcome("code", call.code())
 
 
+@scenario()
+async def a_timeout_that_is_over_reaches_no_server(t: Trial) -> None:
+    # What is left of a budget may well be negative; a timeout of 0 would leave the server a millisecond.
+    for i in range(5):
+        async with silent_client(t) as request:
+            call = t.call("ok", timeout=-1, **request)
+            await t.outcome(f"code {i}", call.code())
+    t.note("attempts", t.server.attempts)
+
+
 @scenario(
     Differs(
         (INTERCEPTED,),

@@ -113,6 +113,7 @@ class Dispatcher(Decider):
 
     def close(self) -> None:
         """Give up the copies of calls that are still on their way."""
+        super().close()
         self._mirrors.close()
 
     def start_now(self, spec: CallSpec) -> aio.Call | None:
@@ -242,7 +243,8 @@ class Dispatcher(Decider):
                 aio.Call,
                 inner(
                     replay.messages() if replay is not None else spec.request,
-                    timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                    # A negative one is over before it begins; 0 leaves a server the rest of a millisecond.
+                    timeout=None if deadline is None else deadline - self._loop.time(),
                     metadata=metadata,
                     credentials=spec.credentials,
                     # Never wait_for_ready: the call would stay with this endpoint for good.
@@ -277,7 +279,7 @@ class Dispatcher(Decider):
             def start(subchannel: Subchannel) -> aio.Call:
                 call = subchannel.method(spec.method)(
                     spec.request if copied is None else copied,
-                    timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                    timeout=None if deadline is None else deadline - self._loop.time(),
                     metadata=metadata,
                     credentials=spec.credentials,
                     compression=spec.compression,

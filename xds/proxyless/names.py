@@ -43,7 +43,7 @@ def parse_target(uri: str) -> Target:
     if parts.netloc:
         raise TargetError(
             f"target {uri!r}: an authority ({parts.netloc!r}) needs xDS federation, which is not supported; "
-            f"write three slashes: 'xds:///{parts.netloc}'"
+            f"write three slashes: 'xds:///{parts.path[1:] or parts.netloc}'"
         )
     if parts.query or parts.fragment:
         raise TargetError(f"target {uri!r}: `?` and `#` are not part of a name; write %3F and %23")

@@ -85,7 +85,8 @@ class Pool(ABC, Generic[L]):
         """Give a share back; the last one lets the calls in flight end, then closes it."""
         link.listeners.discard(listener)
         link.users -= 1
-        if link.users == 0:
+        # The pool may have been closed, and the link with it: asyncio.run ends tasks in any order.
+        if link.users == 0 and self._active.get(link.key) is link:
             del self._active[link.key]
             link.draining = True
             if not link.in_flight:

@@ -325,6 +325,7 @@ def test_targets(uri: str, listener: str) -> None:
         ("xds:", "no listener is named"),
         ("xds:///", "no listener is named"),
         ("xds://reviews:9080", "write three slashes: 'xds:///reviews:9080'"),
+        ("xds://authority/reviews:9080", "write three slashes: 'xds:///reviews:9080'"),
         ("xds://authority/name", "needs xDS federation"),
         ("xds://[", "Invalid IPv6 URL"),
         ("xds:///a?b=c", "`?` and `#` are not part of a name"),

@@ -118,7 +118,8 @@ class HttpDispatcher(Decider):
         return self._active
 
     def close(self) -> None:
-        """Give up the copies of requests that are still on their way."""
+        """Give up the copies of requests that are still on their way, and the requests that wait."""
+        super().close()
         self._mirrors.close()
 
     async def run(self, spec: Exchange) -> aiohttp.ClientResponse:
