@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from bookinfo_pb.v1 import hop_pb2
 from lanes.context import BASE
-from lanes.render import subset_name
 from productpage.backends import Parts
 from serving.failures import Failure
 from serving.hops import Span, span_of
@@ -84,7 +83,7 @@ def _lost(service: str, lane: str, caller: int, depth: int, span: Span | None, r
 
 
 def _is_own(hop: hop_pb2.Hop, lane: HeldLane | None) -> bool:
-    return lane is not None and lane.serves(hop.service, subset_name(hop.version))
+    return lane is not None and lane.serves(hop.service, hop.version)
 
 
 def in_words(stations: Sequence[Station]) -> str:

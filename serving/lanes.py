@@ -19,6 +19,8 @@ from proxyless.resources import (
 )
 
 from lanes import baggage
+from lanes.own import PREFIX, lane_subset
+from lanes.render import subset_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,17 @@ class HeldLane:
     members: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
 
-    def serves(self, service: str, subset: str) -> bool:
-        """Whether this subset of the service is the lane's own."""
-        return self.members.get(service) == subset
+    def serves(self, service: str, version: str) -> bool:
+        """Whether this version of the service is the lane's own, by how subsets of versions are named.
+
+        A subset that somebody named otherwise than its version is not recognised.
+        """
+        return self.members.get(service) in (version, subset_name(version), lane_subset(version))
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The members as people know them, by service: versions rather than subsets."""
+        return {service: self.members[service].removeprefix(PREFIX) for service in sorted(self.members)}
 
 
 def lanes_in(configs: Iterable[RouteConfig], key: str) -> tuple[HeldLane, ...]:

@@ -21,6 +21,7 @@ from proxyless.resources import (
     WeightedCluster,
 )
 
+from lanes.own import lane_subset
 from lanes.render import lane_regex
 from productpage.menu import MOST_BUTTONS, menu_of
 from serving.lanes import HeldLane, lanes_in
@@ -77,6 +78,25 @@ def test_a_lane_that_a_rule_names_exactly() -> None:
 )
 def test_what_names_no_lane(other: Route) -> None:
     assert lanes_in([config(other)], "env") == ()
+
+
+@pytest.mark.parametrize(
+    ("subset", "version", "own"),
+    [
+        ("v2", "v2", True),
+        ("v2-rc1", "V2.rc1", True),
+        ("lane-mine", "mine", True),
+        (lane_subset("V2.rc1"), "V2.rc1", True),
+        ("v2", "v1", False),
+        ("lane-mine", "lane", False),
+        ("", "v1", False),
+    ],
+)
+def test_which_version_a_lane_has(subset: str, version: str, own: bool) -> None:
+    lane = HeldLane("dev", {"reviews": subset})
+    assert lane.serves("reviews", version) is own
+    assert not lane.serves("ratings", version)
+    assert lane.shown == {"reviews": subset.removeprefix("lane-")}
 
 
 DEV = HeldLane("dev", {"reviews": "v2"})
