@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
-import grpc
 from aiohttp import web
 
 from productpage.backends import Backends
@@ -13,8 +12,9 @@ from productpage.door import door_middleware
 from productpage.rules import LiveDoor
 from productpage.server import PageServer
 from productpage.settings import PageSettings
+from serving.channels import Channels
 from serving.http_client import HttpService
-from serving.http_errors import plain_errors
+from serving.http_server import middlewares
 from serving.identity import Identity
 from serving.settings import Settings
 
@@ -24,7 +24,7 @@ SERVER = web.AppKey("server", PageServer)
 def application(
     settings: Settings,
     page: PageSettings,
-    channels: Mapping[str, grpc.aio.Channel],
+    channels: Channels,
     delivery: HttpService,
 ) -> web.Application:
     """The application over these channels, named as in `DEPENDENCIES`, and delivery, which speaks HTTP."""
@@ -42,7 +42,7 @@ def application(
         await asyncio.wait((following,))
 
     door = door_middleware(live, settings.forwarding, page.session_secret)
-    app = web.Application(middlewares=[door, plain_errors("productpage")])
+    app = web.Application(middlewares=middlewares(door, channels.lanes, "productpage"))
     app[SERVER] = server
     app.add_routes([*server.routes(), web.get("/health/door", door_report)])
     app.cleanup_ctx.append(follow_rules)

@@ -7,7 +7,7 @@ A78's `grpc.lb.wrr.*` have nothing to count: there is no weighted_round_robin po
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import version
 
 from opentelemetry import metrics
@@ -17,6 +17,7 @@ from proxyless.resources import Kind, LocalityName
 
 BACKEND_SERVICE = "grpc.lb.backend_service"
 LOCALITY = "grpc.lb.locality"
+LANE = "lane"
 OPTIONAL_LABELS = frozenset({BACKEND_SERVICE, LOCALITY})
 
 EVERY_TARGET = "#client"
@@ -39,13 +40,21 @@ class XdsMetrics(Observer):
     """Writes the metrics of one proxyless Client to a Meter.
 
     `provider` None is OpenTelemetry's global one, also where that is set later. `labels` are those of
-    OPTIONAL_LABELS that are wanted; as in gRPC (A79) there are none unless asked for.
+    OPTIONAL_LABELS that are wanted; as in gRPC (A79) there are none unless asked for. `lane`, asked in each
+    call, gives the label `lane` of the metrics of calls; there is none without it.
     """
 
-    def __init__(self, provider: MeterProvider | None = None, *, labels: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        provider: MeterProvider | None = None,
+        *,
+        labels: Collection[str] = (),
+        lane: Callable[[], str] | None = None,
+    ) -> None:
         if unknown := set(labels) - OPTIONAL_LABELS:
             raise ValueError(f"{', '.join(sorted(unknown))}: not among {', '.join(sorted(OPTIONAL_LABELS))}")
         self._labels = frozenset(labels)
+        self._lane_label = lane
         self._states: dict[tuple[Kind, str], str] = {}
         self._counts: Counter[tuple[Kind, str]] = Counter()
         self._reachable: dict[str, bool] = {}
@@ -172,11 +181,11 @@ class XdsMetrics(Observer):
         """An attempt started; HTTP requests are not gRPC's to count, and their paths are without bound."""
         if not attempt.method.startswith("/"):
             return
-        self._attempts.add(1, _call(attempt.target, attempt.method))
+        self._attempts.add(1, self._call(attempt.target, attempt.method))
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
         """With the labels that tell where it went."""
-        attributes = {**_call(attempt.target, attempt.method), "grpc.status": code}
+        attributes = {**self._call(attempt.target, attempt.method), "grpc.status": code}
         if BACKEND_SERVICE in self._labels:
             attributes[BACKEND_SERVICE] = attempt.cluster
         if LOCALITY in self._labels:
@@ -185,18 +194,20 @@ class XdsMetrics(Observer):
 
     def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
         """Retries are reported only where there were any (A96)."""
-        attributes = _call(target, method)
+        attributes = self._call(target, method)
         if attempts > 1:
             self._retries.record(attempts - 1, attributes)
         self._call_duration.record(seconds, {**attributes, "grpc.status": code})
 
+    def _call(self, target: str, method: str) -> dict[str, str]:
+        attributes = {"grpc.method": method.removeprefix("/"), "grpc.target": target}
+        if self._lane_label is not None:
+            attributes[LANE] = self._lane_label()
+        return attributes
+
 
 def _server(server: str) -> dict[str, str]:
     return {"grpc.target": EVERY_TARGET, "grpc.xds.server": server}
-
-
-def _call(target: str, method: str) -> dict[str, str]:
-    return {"grpc.method": method.removeprefix("/"), "grpc.target": target}
 
 
 def _type(kind: Kind) -> str:

@@ -1,0 +1,69 @@
+"""OpenTelemetry for a whole process: set up once, from its variables, and shut down at its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from telemetry.exporting import Exporting
+from telemetry.metering import Metrics
+from telemetry.store import SpanStore
+from telemetry.tracing import resource_of, tracer_provider
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What a process has of OpenTelemetry."""
+
+    tracers: TracerProvider
+    spans: SpanStore
+    metrics: Metrics
+
+    def shutdown(self) -> None:
+        """Send what has not been sent; an endpoint that does not answer is given up."""
+        self.tracers.shutdown()
+        self.metrics.provider.shutdown()
+
+
+_installed: Telemetry | None = None
+
+
+def install(
+    service: str,
+    version: str,
+    instance: str,
+    *,
+    lane: Callable[[], str],
+    environ: Mapping[str, str] = os.environ,
+) -> Telemetry:
+    """Make this process known to OpenTelemetry; ExportError where its variables cannot be followed.
+
+    `lane` is asked for each span.
+    """
+    global _installed
+    exporting = Exporting.read(environ)
+    for note in exporting.notes:
+        _log.warning("%s", note, extra={"event": "telemetry"})
+    resource = resource_of(service, version, instance)
+    store = SpanStore()
+    found = Telemetry(
+        tracer_provider(resource, lane, store, exported=exporting.traces),
+        store,
+        Metrics(resource, exported=exporting.metrics),
+    )
+    trace.set_tracer_provider(found.tracers)
+    metrics.set_meter_provider(found.metrics.provider)
+    _installed = found
+    return found
+
+
+def installed() -> Telemetry | None:
+    """What `install` made in this process."""
+    return _installed
