@@ -112,18 +112,18 @@ def foreign(method: str, headers: Mapping[str, str]) -> str | None:
     A name that leads here is no proof (DNS rebinding), and a page from elsewhere may send a form here.
     """
     host = headers.get("Host", "")
-    name = urlsplit(f"//{host}").hostname or ""
-    if name != "localhost" and not _is_loopback(name):
+    if not _leads_here(host):
         return f"Host {host!r} is not a loopback address or localhost."
     origin = headers.get("Origin")
-    if method not in ("GET", "HEAD") and origin is not None and urlsplit(origin).netloc != host:
+    if method not in ("GET", "HEAD") and origin not in (None, f"http://{host}"):
         return f"{method} from the origin {origin!r} is not allowed."
     return None
 
 
-def _is_loopback(name: str) -> bool:
+def _leads_here(host: str) -> bool:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        name = urlsplit(f"//{host}").hostname
+        return name == "localhost" or ipaddress.ip_address(name or "").is_loopback
     except ValueError:
         return False
 

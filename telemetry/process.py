@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -26,10 +28,18 @@ class Telemetry:
     spans: SpanStore
     metrics: Metrics
 
-    def shutdown(self) -> None:
-        """Send what has not been sent; an endpoint that does not answer is given up."""
-        self.tracers.shutdown()
-        self.metrics.provider.shutdown()
+    def shutdown(self, timeout: float = 2.0) -> None:
+        """Send what has not been sent; an endpoint that does not take it in so many seconds is given up.
+
+        The exporters themselves try again for ten seconds each, which is all the time a Pod has to end.
+        """
+        ends = [self.tracers.shutdown, self.metrics.provider.shutdown]
+        threads = [threading.Thread(target=end, name="end of telemetry", daemon=True) for end in ends]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 _installed: Telemetry | None = None
