@@ -100,6 +100,7 @@ def _parser(service: str, summary: str, variables: Sequence[Variable[Any]]) -> a
     ]
     if any(variable.name.endswith("_TARGET") for variable in variables):
         lines.append(f"  {'XDS_ADDRESS':<{width}}  host:port of the control plane, for xds:/// targets")
+    lines.append(f"  {'OTEL_…':<{width}}  as OpenTelemetry has them: {process.HELP}")
     return argparse.ArgumentParser(
         prog=f"python -m {service}",
         description=summary,

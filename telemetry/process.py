@@ -17,6 +17,8 @@ from telemetry.metering import Metrics
 from telemetry.store import SpanStore
 from telemetry.tracing import resource_of, tracer_provider
 
+HELP = "OTEL_EXPORTER_OTLP_ENDPOINT sends traces and metrics, OTEL_TRACES_SAMPLER samples"
+
 _log = logging.getLogger(__name__)
 
 
