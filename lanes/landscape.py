@@ -39,7 +39,9 @@ class Known:
     namespace: str = NAMESPACE
     ports: tuple[int, ...] = ()
     grpc: bool = True
-    """Whether its clients call it over xDS: gRPC, or HTTP by way of `proxyless.http`."""
+    """Whether it speaks gRPC; else HTTP, which rules decide over where callers use `proxyless.http`."""
+    door: bool = False
+    """Whether it speaks HTTP with those outside the mesh, who ask no control plane."""
 
     @property
     def host(self) -> str:

@@ -22,7 +22,9 @@ class Standing:
     strict: bool
     base: str
     grpc: bool = True
-    """Whether its calls are routed by lane at all: those to a door that speaks HTTP are not."""
+    """Whether it speaks gRPC; else the lane is for callers over `proxyless.http` alone."""
+    door: bool = False
+    """Whether it is called from outside the mesh, where nobody routes by lane."""
 
     @property
     def ready(self) -> int:
@@ -32,11 +34,12 @@ class Standing:
     @property
     def served_by(self) -> str:
         """Who gets the lane's requests now."""
-        if not self.grpc:
-            return "all of its versions: who calls it speaks HTTP, which no lane routes"
+        if self.door:
+            return "all of its versions: it is called from outside the mesh, where no lane routes"
+        callers = "" if self.grpc else " (from callers over proxyless.http)"
         if self.version is not None and self.ready:
-            return f"{self.service} {self.version}"
-        return "nobody: the lane is strict" if self.strict else f"base: {self.base}"
+            return f"{self.service} {self.version}{callers}"
+        return f"nobody: the lane is strict{callers}" if self.strict else f"base: {self.base}"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -80,7 +83,8 @@ def _standing(seen: Seen, service: Known, lane: Lane) -> Standing:
     members = tuple(seen.members_of(service.name, version)) if version is not None else ()
     owners = [owner_of(route, landscape.lane_key) for route in routes_of(landscape, service)]
     strict = any(own is not None and own.lane == lane.name and own.strict for own in owners)
-    return Standing(service.name, version, members, strict, base_of(landscape, service), service.grpc)
+    base = base_of(landscape, service)
+    return Standing(service.name, version, members, strict, base, service.grpc, service.door)
 
 
 def base_of(landscape: Landscape, service: Known) -> str:

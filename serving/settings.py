@@ -152,7 +152,8 @@ BIND_IP = Variable("BIND_IP", "", "the address to listen on; INSTANCE_IP if not 
 ADMIN_PORT = Variable(
     "ADMIN_PORT",
     "0",
-    "the admin port: /healthz, /readyz, /metrics, /config_dump, /explain, /lanes, /spans, /loglevel; 0 for none",
+    "the port on a loopback address that answers /healthz, /readyz, /metrics, /config_dump, /explain, "
+    "/lanes, /spans and /loglevel; 0 for none",
     port,
 )
 ADMIN_IP = Variable(

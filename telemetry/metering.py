@@ -11,12 +11,16 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-# Its metrics have the Host header of each request as a label, which outsiders choose; ours have the lane.
-_DROPPED = View(
-    instrument_name="*",
-    meter_name="opentelemetry.instrumentation.aiohttp_server",
-    aggregation=DropAggregation(),
-)
+# The server's have the Host header of each request as a label, which outsiders choose. Ours, in the place of
+# both, have the lane.
+_DROPPED = [
+    View(
+        instrument_name="*",
+        meter_name=f"opentelemetry.instrumentation.aiohttp_{side}",
+        aggregation=DropAggregation(),
+    )
+    for side in ("server", "client")
+]
 
 
 class Metrics:
@@ -31,7 +35,7 @@ class Metrics:
         ]
         if exported:
             readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
-        self.provider = MeterProvider(readers, resource, shutdown_on_exit=False, views=[_DROPPED])
+        self.provider = MeterProvider(readers, resource, shutdown_on_exit=False, views=_DROPPED)
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """The page for Prometheus and its content type, in the format that an Accept header asks for."""

@@ -29,7 +29,7 @@ class XdsTelemetry(XdsMetrics):
     ) -> None:
         label = None if known is None else lambda: known.label(lane())
         super().__init__(provider, labels=labels, lane=label)
-        self._lane = lane
+        self._asked = lane
         self._known = known
 
     def resource_cached(self, kind: Kind, name: str, state: str | None) -> None:
@@ -41,7 +41,7 @@ class XdsTelemetry(XdsMetrics):
     def call_routed(self, attempt: Attempt) -> None:
         """Count it and put it on the span."""
         super().call_routed(attempt)
-        xds_spans.routed(attempt, self._lane())
+        xds_spans.routed(attempt, self._asked())
 
     def call_retried(self, attempt: Attempt, code: str) -> None:
         """Put it on the span."""

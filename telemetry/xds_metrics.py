@@ -1,5 +1,7 @@
 """The metrics that gRFCs A66, A78, A89, A94 and A96 define for clients, from what proxyless tells.
 
+HTTP requests have OpenTelemetry's `http.client.request.duration`, once each, whatever attempts they took.
+
 A78's `grpc.lb.wrr.*` have nothing to count: there is no weighted_round_robin policy here. Its
 `grpc.lb.pick_first.*` are superseded by A94's `grpc.subchannel.*`. Message sizes are not told by grpc.aio.
 """
@@ -14,6 +16,9 @@ from opentelemetry import metrics
 from opentelemetry.metrics import MeterProvider
 from proxyless import Attempt, Observer
 from proxyless.resources import Kind, LocalityName
+
+from telemetry import http_attributes
+from telemetry.http_attributes import is_http, of_end, of_request
 
 BACKEND_SERVICE = "grpc.lb.backend_service"
 LOCALITY = "grpc.lb.locality"
@@ -105,6 +110,12 @@ class XdsMetrics(Observer):
             "End-to-end time of a call.",
             explicit_bucket_boundaries_advisory=LATENCIES,
         )
+        self._request_duration = meter.create_histogram(
+            http_attributes.DURATION,
+            "s",
+            "Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=http_attributes.DURATIONS,
+        )
         self._retries = meter.create_histogram(
             "grpc.client.call.retries",
             "{retry}",
@@ -178,13 +189,15 @@ class XdsMetrics(Observer):
     # --- calls --------------------------------------------------------------------------------------------
 
     def call_routed(self, attempt: Attempt) -> None:
-        """An attempt started; HTTP requests are not gRPC's to count, and their paths are without bound."""
-        if not attempt.method.startswith("/"):
+        """An attempt started; HTTP requests are not gRPC's to count."""
+        if is_http(attempt.method):
             return
         self._attempts.add(1, self._call(attempt.target, attempt.method))
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
-        """With the labels that tell where it went."""
+        """With the labels that tell where it went; HTTP's conventions know requests alone."""
+        if is_http(attempt.method):
+            return
         attributes = {**self._call(attempt.target, attempt.method), "grpc.status": code}
         if BACKEND_SERVICE in self._labels:
             attributes[BACKEND_SERVICE] = attempt.cluster
@@ -194,16 +207,20 @@ class XdsMetrics(Observer):
 
     def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
         """Retries are reported only where there were any (A96)."""
+        if is_http(method):
+            asked = {**of_request(target, method), **of_end(code), **self._lane()}
+            self._request_duration.record(seconds, asked)
+            return
         attributes = self._call(target, method)
         if attempts > 1:
             self._retries.record(attempts - 1, attributes)
         self._call_duration.record(seconds, {**attributes, "grpc.status": code})
 
     def _call(self, target: str, method: str) -> dict[str, str]:
-        attributes = {"grpc.method": method.removeprefix("/"), "grpc.target": target}
-        if self._lane_label is not None:
-            attributes[LANE] = self._lane_label()
-        return attributes
+        return {"grpc.method": method.removeprefix("/"), "grpc.target": target, **self._lane()}
+
+    def _lane(self) -> dict[str, str]:
+        return {} if self._lane_label is None else {LANE: self._lane_label()}
 
 
 def _server(server: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 A call's interceptors run before it is routed, in the context in which it is routed. So where one of them
 makes a client span, as OpenTelemetry's instrumentor does, that is the current span when proxyless tells of
-an attempt, at once or later, and it is open until the last attempt has ended.
+an attempt, at once or later, and it is open until the last attempt has ended. Of an HTTP request that is the
+span of a middleware of its session, or of OpenTelemetry's instrumentor of aiohttp.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 from proxyless import Attempt
+
+from telemetry.http_attributes import is_http, of_end, of_request
 
 ATTEMPT = "xds.attempt"
 RETRY = "xds.retry"
@@ -35,14 +38,17 @@ def routed(attempt: Attempt, lane: str | None) -> None:
         span.set_attributes(said)
         span.add_event(ATTEMPT, said)
     else:
-        span.add_event(ATTEMPT, {**said, "xds.target": attempt.target, "rpc.method": attempt.method})
+        method = attempt.method
+        asked = of_request(attempt.target, method) if is_http(method) else {"rpc.method": method}
+        span.add_event(ATTEMPT, {**said, "xds.target": attempt.target, **asked})
 
 
 def retried(attempt: Attempt, code: str) -> None:
     """Add an event that says how the attempt failed."""
     span = trace.get_current_span()
     if span.is_recording():
-        span.add_event(RETRY, {"xds.attempt": attempt.number, "grpc.status": code})
+        failed = of_end(code) if is_http(attempt.method) else {"grpc.status": code}
+        span.add_event(RETRY, {"xds.attempt": attempt.number, **failed})
 
 
 def _of_one_call(span: Span) -> bool:

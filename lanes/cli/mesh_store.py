@@ -233,9 +233,6 @@ def _ref(key: Key) -> Ref:
 def _services(objects: Sequence[MeshObject]) -> list[Known]:
     """Every service that a ServiceEntry of this namespace declares."""
     found: list[Known] = []
-    # What speaks HTTP is called over xDS as well, but for the door; until it is started nobody calls it.
-    workloads = [spec_of(item.document) for item in objects if item.ref.kind == "WorkloadEntry"]
-    running = {str((spec.get("labels") or {}).get("app")) for spec in workloads} - {FRONT_DOOR.service}
     for item in objects:
         if item.ref.kind != "ServiceEntry":
             continue
@@ -246,7 +243,7 @@ def _services(objects: Sequence[MeshObject]) -> list[Known]:
         for host in spec.get("hosts") or ():
             name, _, rest = resolved(host, item.ref.namespace).partition(".")
             if rest == f"{NAMESPACE}.svc.cluster.local":
-                found.append(Known(name, NAMESPACE, ports, grpc or name in running))
+                found.append(Known(name, NAMESPACE, ports, grpc, name == FRONT_DOOR.service))
     return found
 
 

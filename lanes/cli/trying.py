@@ -6,8 +6,9 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import click
@@ -34,11 +35,12 @@ _METHOD = "/lanes.Explain/AnyMethod"
 def try_(lane: str, url: str | None, output: str, target: Target) -> None:
     """Send one request of a lane through the door, and show the chain it took.
 
-    The request carries `baggage: env=LANE`. URL is the mesh's own page if not given; its answer should be
-    JSON with the `hops` that the services report. Exit code 1 when a part of it failed.
+    The request carries `baggage: env=LANE`. URL is the mesh's own page if not given, or a path there; its
+    answer should be JSON with the `hops` that the services report. Exit code 1 when a part of it failed.
 
     \b
     lanes try dev
+    lanes try dev /api/v1/products/0/delivery
     lanes try dev http://localhost:9080/api/v1/products/1
     """
     answer = target.run(lambda store: _try(store, lane, url, target))
@@ -49,10 +51,11 @@ def try_(lane: str, url: str | None, output: str, target: Target) -> None:
 
 async def _try(store: LaneStore, lane: str, url: str | None, target: Target) -> dict[str, Any]:
     there = lane_named((await store.read()).landscape, lane)
-    if url is not None:
+    if url is not None and not url.startswith("/"):
         return await _ask(_address(url), _address(url), there, target)
     async with store.front_door() as door:
-        return await _ask(_address(door.url), _address(door.name), there, target)
+        address, name = (_address(each) for each in (door.url, door.name))
+        return await _ask(_at(address, url), _at(name, url), there, target)
 
 
 async def _ask(address: str, name: str, lane: Lane, target: Target) -> dict[str, Any]:
@@ -74,6 +77,10 @@ async def _ask(address: str, name: str, lane: Lane, target: Target) -> dict[str,
     except TimeoutError:
         raise LaneError(f"{name} has not answered within {target.timeout:g} s.") from None
     return _answer(name, baggage, status, text, lane, (time.monotonic() - started) * 1000)
+
+
+def _at(address: str, path: str | None) -> str:
+    return urljoin(address, path) if path is not None else address
 
 
 def _address(url: str) -> str:
@@ -145,8 +152,11 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
 @click.command()
 @lane_argument
 @click.option(
-    "--method", default=_METHOD, help="The gRPC method to ask about, where rules tell methods apart."
+    "--method",
+    metavar="/PKG.SERVICE/METHOD|GET|POST|…",
+    help="The method to ask about, of gRPC or of HTTP, where rules tell methods apart.",
 )
+@click.option("--path", default="/", help="The path of an HTTP request to ask about.")
 @click.option("-s", "--service", "only", metavar="NAME", help="One service instead of all.")
 @click.option(
     "--want-route",
@@ -163,7 +173,8 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
 @target_options
 def explain(
     lane: str,
-    method: str,
+    method: str | None,
+    path: str,
     only: str | None,
     want_route: str | None,
     xds_address: str,
@@ -172,38 +183,51 @@ def explain(
 ) -> None:
     """Say for each service which rule decides over a request of the lane, and why.
 
-    A client joins the mesh as the services do and asks its library, so what is told is what calls get. A
-    service that does not speak gRPC has no such clients.
+    A client joins the mesh as the services do and asks its library, so what is told is what calls get. The
+    door, which is called from outside, has no such clients.
 
     \b
     lanes explain dev
     lanes explain dev --service reviews --method /bookinfo.v1.Reviews/GetReviews
+    lanes explain dev --service delivery --path /delivery/1
     lanes explain dev --service reviews --want-route base
     """
     if want_route is not None and only is None:
         raise click.UsageError("--want-route names a route of one service: name that with --service.")
-    found = target.run(lambda store: _explain(store, lane, method, only, want_route, xds_address, target))
+    asked = _Asked(method, path if path.startswith("/") else f"/{path}", want_route)
+    found = target.run(lambda store: _explain(store, lane, asked, only, xds_address, target))
     show(output, found, lambda: Text("\n".join(line for each in found for line in reasons(each))))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked about each service."""
+
+    method: str | None
+    path: str
+    want_route: str | None
+
+    def of(self, service: Known, port: int) -> dict[str, Any]:
+        """As the library wants it: a gRPC call's method begins with a slash, an HTTP request's does not."""
+        grpc = self.method is not None and self.method.startswith("/")
+        if service.grpc:
+            return {"target": f"xds:///{service.host}:{port}", "method": self.method if grpc else _METHOD}
+        url = f"http://{service.host}:{port}{self.path}"
+        return {"target": url, "method": None if grpc else self.method}
+
+
 async def _explain(
-    store: LaneStore,
-    lane: str,
-    method: str,
-    only: str | None,
-    want_route: str | None,
-    xds_address: str,
-    target: Target,
+    store: LaneStore, lane: str, asked: _Asked, only: str | None, xds_address: str, target: Target
 ) -> list[dict[str, Any]]:
     seen = await store.read()
     lane_named(seen.landscape, lane)
-    services = [s for s in seen.landscape.services if s.grpc]
+    services = [s for s in seen.landscape.services if not s.door]
     if only is not None:
         services = [seen.landscape.service(only)]
-        if not services[0].grpc:
+        if services[0].door:
             raise LaneError(
-                f"{only} speaks HTTP and no client calls it over xDS, so there is no decision to explain; "
-                f"`lanes try {lane}` sends it one."
+                f"{only} is called from outside the mesh, by clients that no rule decides for; "
+                f"`lanes try {lane}` sends it a request."
             )
     metadata = [(HEADER, format_member(target.lane_key, lane))]
     found: list[dict[str, Any]] = []
@@ -216,28 +240,26 @@ async def _explain(
         bootstrap = proxyless.Bootstrap.from_env(environment)
         async with proxyless.Client(bootstrap, fallback="next-route") as mesh:
             for service in services:
-                found += await _explain_one(mesh, service, method, metadata, want_route, target.timeout)
+                found += await _explain_one(mesh, service, asked, metadata, target.timeout)
     return found
 
 
 async def _explain_one(
     mesh: Any,
     service: Known,
-    method: str,
+    asked: _Asked,
     metadata: list[tuple[str, str]],
-    want_route: str | None,
     timeout: float,
 ) -> list[dict[str, Any]]:
-    from proxyless import UnknownRouteError  # noqa: PLC0415 - as in _explain
+    from proxyless import TargetError, UnknownRouteError  # noqa: PLC0415 - as in _explain
 
     found = []
     for port in service.ports or (80,):
-        uri = f"xds:///{service.host}:{port}"
         try:
             decision = await mesh.explain(
-                uri, method=method, metadata=metadata, timeout=timeout, want_route=want_route
+                **asked.of(service, port), metadata=metadata, timeout=timeout, want_route=asked.want_route
             )
-        except (TimeoutError, UnknownRouteError) as error:
+        except (TimeoutError, TargetError, UnknownRouteError) as error:
             raise LaneError(f"{error}.") from None
         found.append({"service": service.name, "port": port, **json.loads(decision.to_json())})
     return found
@@ -253,6 +275,8 @@ def reasons(decision: Mapping[str, Any]) -> Iterator[str]:
     if len(weights) > 1:
         # Which of them a call gets is drawn anew each time.
         where = ", ".join(f"{cluster} {100 * weight / total:g}%" for cluster, weight in weights.items())
+    if answer := decision.get("answer"):
+        where = f"answered with status {answer['status']}, {answer.get('location', 'here')}"
     where = decision["error"] or where
     yield f"{decision['service']}: {name} → {where}"
     for step in decision["steps"]:

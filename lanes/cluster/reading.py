@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lanes.landscape import Document, Known, maps, spec_of
-from lanes.marks import EXPIRES, LANE_LABEL
+from lanes.marks import DOOR_LABEL, EXPIRES, LANE_LABEL
 from lanes.render import MANAGED_BY
 from lanes.store import Member
 
@@ -68,7 +68,7 @@ def selected(service: Document, labels: Mapping[str, str]) -> bool:
     return bool(selector) and selector.items() <= labels.items()
 
 
-def services_known(services: Iterable[Document]) -> list[Known]:
+def services_known(services: Sequence[Document]) -> list[Known]:
     """The services that lanes may have versions of: those that select pods and can be routed by header."""
     found = []
     for service in services:
@@ -82,7 +82,15 @@ def services_known(services: Iterable[Document]) -> list[Known]:
             metadata = service["metadata"]
             grpc = any(_protocol(port) in _GRPC for port in ports)
             found.append(Known(metadata["name"], metadata["namespace"], numbers, grpc))
-    return found
+    doors = _doors(services, found)
+    return [replace(each, door=True) if each.name in doors else each for each in found]
+
+
+def _doors(services: Sequence[Document], known: Iterable[Known]) -> set[str]:
+    """By which services requests come in: those with the label, else the only one that speaks HTTP."""
+    labelled = {each["metadata"]["name"] for each in services if labels_of(each).get(DOOR_LABEL) == "true"}
+    http = {each.name for each in known if not each.grpc}
+    return labelled & http if labelled else http if len(http) == 1 else set()
 
 
 def _protocol(port: Document) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from struct import pack
 from types import TracebackType
@@ -39,9 +40,8 @@ def hang_up(writer: asyncio.StreamWriter, stream: int) -> None:
 
 
 def go_away(writer: asyncio.StreamWriter, stream: int) -> None:
-    """Say that no stream was looked at, and close the connection."""
+    """Say that no stream was looked at, nor will be; who hears that closes the connection."""
     writer.write(_frame(_GOAWAY, 0, 0, pack(">II", 0, 0)))
-    writer.close()
 
 
 def http(status: int) -> End:
@@ -76,30 +76,48 @@ class Peer:
         self._ends = list(ends)
         self.requests = 0
         self.address = ""
-        self._server: asyncio.Server | None = None
-        self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._socket: socket.socket | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Peer:
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._talks.values():
+        if self._socket is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._socket = None
+        for writer in self._writers:
             writer.close()
         if self._talks:
             await asyncio.wait(self._talks)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._talks[task] = writer
-        task.add_done_callback(self._talks.pop)
+    def _accept(self, listening: socket.socket) -> None:
+        """Talk; an asyncio.Server that is closed at this moment would leave the connection open."""
         try:
+            connection, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = asyncio.create_task(self._talk(connection))
+        self._talks.add(task)
+        task.add_done_callback(self._talks.discard)
+
+    async def _talk(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
+        self._writers.add(writer)
+        try:
+            if self._socket is None:
+                return
             await reader.readexactly(PREFACE)
             writer.write(_frame(_SETTINGS, 0, 0))
             while True:
@@ -115,4 +133,5 @@ class Peer:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the other side has hung up
         finally:
+            self._writers.discard(writer)
             writer.close()

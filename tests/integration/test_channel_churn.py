@@ -14,6 +14,7 @@ import grpc
 import proxyless
 import pytest
 from grpc import aio
+from proxyless.subchannels import Subchannel
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend, gather_backends
@@ -200,6 +201,30 @@ async def test_a_server_that_dies_costs_no_call_that_was_not_with_it(control_pla
                 raced.append(error)
         assert set(results) == {b"b"}
         assert len(raced) <= 1 and all(e.code() is grpc.StatusCode.UNAVAILABLE for e in raced)
+    await b.stop()
+
+
+@pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
+async def test_a_call_that_waits_for_recovery_is_made_anew_where_it_could_not_leave(
+    kind: str, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its endpoint goes in the moment between the look at the connection and the call's start."""
+    backends = await gather_backends("a", "b")
+    a, b = backends.values()
+    async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
+        control_plane.set(*build.service(NAME, {"c": [a.address, b.address]}, [build.route("c")]))
+        channel = mesh.channel(TARGET)
+        answers: set[bytes] = set()
+        while len(answers) < 2:
+            answers.add(await channel.unary_unary(METHOD)(b"", timeout=20))
+        await a.stop(None)
+        monkeypatch.setattr(Subchannel, "connected", lambda _: True)
+        make = getattr(channel, kind)(f"/test.Service/{kind.title().replace('_', '')}")
+        for _ in range(10):
+            call = make(b"" if kind.startswith("unary") else [b""], timeout=20, wait_for_ready=True)
+            answer = await call if kind.endswith("unary") else await call.read()
+            assert answer.startswith(b"b")  # with what it was sent, behind it
     await b.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -180,6 +181,34 @@ async def test_impatience_with_a_close_still_closes(
         assert not mesh._targets
 
 
+class Broken(aio.UnaryUnaryClientInterceptor):
+    """Fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        await self.go.wait()
+        raise ValueError("broken")
+
+
+async def test_a_close_with_grace_says_nothing_of_what_calls_fail_with(mesh: proxyless.Client) -> None:
+    said: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    interceptor = Broken()
+    channel = mesh.channel(TARGET, interceptors=[interceptor])
+    call = channel.unary_unary(METHOD)(b"")
+    closing = asyncio.create_task(channel.close(grace=20))
+    await asyncio.sleep(0)
+    interceptor.go.set()
+    with pytest.raises(ValueError, match="broken"):
+        await call
+    await closing
+    del closing
+    gc.collect()
+    assert not said
+
+
 # --- fallback under churn ---------------------------------------------------------------------------------
 
 
@@ -261,6 +290,21 @@ async def waiting():
 async def leaving():
     await call()
     sys.exit(0)
+
+async def hold(called):
+    async with proxyless.Client(proxyless.Bootstrap.from_env()) as mesh:
+        method = mesh.channel("xds:///reviews:9080").unary_unary("/s/UnaryUnary")
+        assert await method(b"", timeout=20) == b"v1"
+        called.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.wait([mesh._task])
+
+async def beside():
+    called = asyncio.Event()
+    beside.task = asyncio.create_task(hold(called))
+    await called.wait()
 """
 
 PROGRAMS = {
@@ -268,6 +312,7 @@ PROGRAMS = {
     "a channel in a global": "channel = asyncio.run(call())",
     "a call that waits": "asyncio.run(waiting())",
     "sys.exit": "asyncio.run(leaving())",
+    "a Client that a task closes last": "asyncio.run(beside())",
     "a loop closed by hand": "loop = asyncio.new_event_loop()\nloop.run_until_complete(call())\nloop.close()",
     "a loop after the other": """
 for _ in range(3):

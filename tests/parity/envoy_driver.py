@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -97,15 +97,17 @@ def bootstrap(control_plane: str) -> dict[str, Any]:
                         "cluster_name": "ads",
                         "endpoints": [{"lb_endpoints": [endpoint]}],
                     },
-                    "typed_extension_protocol_options": {_PROTOCOLS: {"@type": _url(_HTTP2), **_JSON_HTTP2}},
+                    "typed_extension_protocol_options": {PROTOCOLS: {"@type": _url(_HTTP2), **_JSON_HTTP2}},
                 }
             ]
         },
     }
 
 
-_PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+PROTOCOLS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _HTTP2 = HttpProtocolOptions(explicit_http_config={"http2_protocol_options": {}})
+HTTP1: Final = HttpProtocolOptions(explicit_http_config={"http_protocol_options": {}})
+"""What a cluster is told that speaks HTTP/1.1, as by Istiod."""
 _JSON_HTTP2: dict[str, Any] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
 
@@ -116,12 +118,14 @@ def _url(message: Any) -> str:
 def as_sidecar(message: Any) -> Any:
     """A resource as Envoy has to be told it.
 
-    That is HTTP/2 to clusters, that an aggregate balances by itself, and the version of xDS to ask ADS for.
+    That is HTTP/2 to clusters that say nothing of it, that an aggregate balances by itself, and the version
+    of xDS to ask ADS for.
     """
     made = type(message)()
     made.CopyFrom(message)
     if isinstance(made, Cluster):
-        made.typed_extension_protocol_options[_PROTOCOLS].Pack(_HTTP2)
+        if PROTOCOLS not in made.typed_extension_protocol_options:
+            made.typed_extension_protocol_options[PROTOCOLS].Pack(_HTTP2)
         if made.HasField("cluster_type"):
             made.lb_policy = Cluster.CLUSTER_PROVIDED
         if made.HasField("eds_cluster_config"):
@@ -177,6 +181,7 @@ class Envoy:
     process: asyncio.subprocess.Process
     node: str = NODE
     channels: dict[str, aio.Channel] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     resources: dict[str, list[Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Why Envoy refused the resources of a target."""
@@ -189,14 +194,22 @@ class Envoy:
 
     async def channel(self, target: str) -> aio.Channel:
         """A channel through Envoy, which leads nowhere if Envoy has refused the target's resources."""
-        if target not in self.resources:
-            address = await self._open(target)
+        if target not in self.channels:
+            address = await self.address(target)
             options = [("grpc.default_authority", target.removeprefix("xds:///"))]
             self.channels[target] = aio.insecure_channel(address, options=options)
         return self.channels[target]
 
+    async def address(self, target: str) -> str:
+        """Where Envoy listens for the target, or nowhere if it has refused the target's resources."""
+        if target not in self.addresses:
+            self.addresses[target] = await self._open(target)
+        return self.addresses[target]
+
     async def close(self, target: str) -> None:
-        await self.channels.pop(target).close()
+        if target in self.channels:
+            await self.channels.pop(target).close()
+        self.addresses.pop(target)
         self.refused.pop(target, None)
         self.served.remove(*self.resources.pop(target))
 

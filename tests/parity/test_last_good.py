@@ -11,8 +11,9 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 
 from tests.fakes import resources as build
 from tests.fakes.control_plane import FakeControlPlane
-from tests.parity.cases import CASES, METHOD, REFUSED
+from tests.parity.cases import METHOD, REFUSED
 from tests.parity.conftest import Driver
+from tests.parity.rows import CASES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

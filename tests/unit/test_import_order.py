@@ -17,9 +17,9 @@ ORDER = (
     "errors",
     "names resources members substitution observer",
     "parse|match|balance",
-    "held protocol depgraph retry endings fault edits rewrites routing wanted",
+    "held protocol depgraph retry endings fault edits rewrites routing drafts wanted",
     "identity bootstrap transport pools subchannels breaker dns",
-    "reports clusters targets explain admin status",
+    "reports clusters targets decision explain admin status",
     "client",
     "deciding mirror news replay tap around attempts dispatch calls interceptors",
     "channel|http",
@@ -54,6 +54,7 @@ SANS_IO = {
     "edits",
     "rewrites",
     "routing",
+    "drafts",
     "wanted",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {

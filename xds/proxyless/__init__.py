@@ -6,6 +6,7 @@ with quiet_imports():
     try:
         from .bootstrap import Bootstrap
         from .channel import Channel
+        from .decision import Decision
         from .entry import Client, insecure_channel, secure_channel
         from .errors import (
             BootstrapError,
@@ -15,7 +16,6 @@ with quiet_imports():
             UnknownRouteError,
             XdsError,
         )
-        from .explain import Decision
         from .observer import Attempt, Observer
     except ImportError as error:
         from .doctor import explained

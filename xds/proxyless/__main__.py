@@ -17,11 +17,12 @@ with quiet_imports():
     import click
 
     from .bootstrap import Bootstrap, host_port
+    from .decision import Decision
     from .doctor import diagnose
     from .entry import Client
     from .errors import XdsError
-    from .explain import Decision
     from .look import collect_dump, fetch_dump, watch, watch_admin
+    from .names import is_url
     from .routing import Fallback
     from .status import answered, decision_lines, healthy, status_lines
 
@@ -47,9 +48,17 @@ _XDS_ADDRESS = click.option(
 
 @main.command()
 @click.argument("target")
-@click.option("--method", default="/", metavar="/PKG.SERVICE/METHOD", help="The method called.")
 @click.option(
-    "-m", "--metadata", multiple=True, metavar="KEY=VALUE", help="A metadata entry of the call; repeatable."
+    "--method",
+    metavar="/PKG.SERVICE/METHOD|GET|POST|…",
+    help="The method called; of an HTTP request its own.  [default: /, or GET]",
+)
+@click.option(
+    "-m",
+    "--metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A metadata entry of the call, or a header of the request; repeatable.",
 )
 @_XDS_ADDRESS
 @click.option(
@@ -68,7 +77,7 @@ _XDS_ADDRESS = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def explain(
     target: str,
-    method: str,
+    method: str | None,
     metadata: tuple[str, ...],
     xds_address: str | None,
     fallback: Fallback,
@@ -78,15 +87,19 @@ def explain(
 ) -> None:
     """Say where a call to TARGET (xds:///host:port) would go, and why.
 
-    Exits with 0 where it would reach an endpoint, 1 where it would fail, 2 where that cannot be said
-    or there is no such route.
+    Where TARGET is a URL (http://host:port/path), it is an HTTP request that is explained.
+
+    Exits with 0 where it would reach an endpoint or be answered by the configuration itself, 1 where it would
+    fail, 2 where that cannot be said or there is no such route.
     """
+    if method is None and not is_url(target):
+        method = "/"
     pairs = [_pair(each) for each in metadata]
     _be_quiet()
     try:
         bootstrap = _bootstrap(xds_address)
         decision = asyncio.run(_explain(bootstrap, target, method, pairs, fallback, timeout, want_route))
-    except (XdsError, TimeoutError) as error:
+    except (XdsError, TimeoutError, ImportError) as error:
         click.echo(f"proxyless explain: {error}", err=True)
         sys.exit(2)
     click.echo(decision.to_json() if as_json else "\n".join(decision_lines(decision)))
@@ -105,7 +118,7 @@ def _bootstrap(xds_address: str | None) -> Bootstrap:
 async def _explain(
     bootstrap: Bootstrap,
     target: str,
-    method: str,
+    method: str | None,
     metadata: list[tuple[str, str | bytes]],
     fallback: Fallback,
     timeout: float,

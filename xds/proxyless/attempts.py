@@ -56,6 +56,12 @@ class Ended:
             raise self.failure
         return self.call
 
+    def unsent(self, replay: Replay | None) -> bool:
+        """Whether nothing of it has left this process, and all of it can be sent again."""
+        if self.failure is None or self.slow or (replay is not None and replay.committed):
+            return False
+        return ending(self.failure.details()).lost == "connect-failure"
+
     def retriable(self, policy: RetryPolicy, attempts: int, replay: Replay | None) -> bool:
         """Whether another attempt may follow: none does once response headers came (gRFC A6)."""
         failure = self.failure

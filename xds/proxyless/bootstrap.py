@@ -53,6 +53,14 @@ class Bootstrap:
     server_features: frozenset[str] = frozenset()
     """What the control plane is known for (gRFCs A53, A88); those without a meaning here are let be."""
 
+    def __post_init__(self) -> None:
+        metadata = json.dumps(dict(self.metadata), ensure_ascii=False)
+        for field_, text in (("id", self.node_id), ("cluster", self.cluster), ("metadata", metadata)):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise BootstrapError(f"{self.source}: node.{field_}: {text!r}: {error.reason}") from None
+
     @property
     def identity(self) -> str:
         """Two bootstraps with the same identity may share one Client."""

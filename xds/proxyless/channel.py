@@ -237,7 +237,10 @@ def _text(method: str | bytes) -> str:
 
 
 async def _ended(call: aio.Call) -> None:
-    await call.code()
+    """Wait for its end, however it ends: what it fails with is for whoever made it."""
+    ended = asyncio.Event()
+    call.add_done_callback(lambda _: ended.set())
+    await ended.wait()
 
 
 class _MultiCallable:

@@ -18,7 +18,6 @@ from .admin import config_dump, target_states
 from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
-from .explain import Decision, explain
 from .held import DataErrors, Held
 from .names import parse_target
 from .observer import Observer
@@ -101,27 +100,6 @@ class AdsClient:
         await self.close()
 
     # --- for users ----------------------------------------------------------------------------------------
-
-    async def explain(
-        self,
-        target: str,
-        *,
-        method: str,
-        metadata: Sequence[tuple[str, str | bytes]] = (),
-        timeout: float | None = 10.0,
-        want_route: str | None = None,
-    ) -> Decision:
-        """Say where a call would go, and why; `timeout` is how many seconds to wait for configuration.
-
-        The decision is one a call would get now: weights and fractions are drawn. `want_route`, a name or
-        `#INDEX`, also asks what would have to change for the call to take that route. Raises TargetError,
-        UnknownRouteError, and TimeoutError with what is missing where no configuration arrives.
-        """
-        active = self.attach(target)
-        try:
-            return await explain(active, method, metadata, timeout, want_route)
-        finally:
-            self.detach(active)
 
     def config_dump(self) -> dict[str, Any]:
         """Return every resource with its version, state and last error, as plain dicts."""

@@ -72,6 +72,11 @@ class ActiveCluster:
         return self._names.answer if isinstance(self._names.answer, Endpoints) else None
 
     @property
+    def hashes(self) -> bool:
+        """Whether its policy goes by the hash of a call."""
+        return self.cluster is not None and self.cluster.lb_policy.name == "ring_hash"
+
+    @property
     def readiness(self) -> dict[str, Readiness]:
         """What is known of each connected address."""
         return {address: each.readiness for address, each in self._subchannels.items()}

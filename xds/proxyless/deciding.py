@@ -36,6 +36,15 @@ class Decider(ABC):
         self._client = client
         self._active = active
         self._loop = asyncio.get_running_loop()
+        self._closed = False
+
+    def close(self) -> None:
+        """Decide no more: what waits fails as soon as the target is notified."""
+        self._closed = True
+
+    @property
+    def _ended(self) -> bool:
+        return self._closed or self._client.closed
 
     @abstractmethod
     def _headers(self, spec: Undecided) -> CallHeaders:
@@ -55,8 +64,8 @@ class Decider(ABC):
         For a retry, None says that nothing else can be had: the attempt before is the answer.
         """
         while True:
-            if self._client.closed:
-                raise self._error(grpc.StatusCode.CANCELLED, "the channel was closed")
+            if self._ended:
+                raise self._error(grpc.StatusCode.CANCELLED, "the channel or session was closed")
             config = self._active.outcome
             deadline = spec.deadline
             if isinstance(config, Failed):
@@ -113,10 +122,10 @@ class Decider(ABC):
             ) from None
 
     async def _sleep(self, seconds: float) -> None:
-        """Wait so long; a closed Client ends it, and whoever decides next sees that."""
+        """Wait so long; being closed ends it, and whoever decides next sees that."""
         try:
             async with asyncio.timeout(seconds):
-                while not self._client.closed:
+                while not self._ended:
                     await self._active.changed()
         except TimeoutError:
             return
@@ -129,7 +138,7 @@ class Decider(ABC):
                 end = self._loop.time() + fault.delay
                 until = end if deadline is None else min(deadline, end)
                 await self._sleep(until - self._loop.time())
-                if until < end and not self._client.closed:
+                if until < end and not self._ended:
                     raise self._error(
                         grpc.StatusCode.DEADLINE_EXCEEDED,
                         f"deadline exceeded in a delay injected by route {describe(choice.route)}",

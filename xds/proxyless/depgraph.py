@@ -35,6 +35,8 @@ from .resources import (
 )
 
 _DEEPEST = 16
+_DEFAULT_TIMEOUT = 15.0
+"""Seconds for an HTTP request whose route says nothing of them (Envoy's RouteAction.timeout)."""
 
 Key: TypeAlias = tuple[Kind, str]
 Lookup: TypeAlias = Callable[[Kind, str], Held | None]
@@ -91,6 +93,13 @@ class Config:
         if limit is None:
             limit = self.listener.max_stream_duration
         return limit or None
+
+    def request_timeout(self, action: ClusterAction) -> float | None:
+        """The same for an HTTP request, which goes by Envoy's `timeout`, too: 15 s where neither is set."""
+        limits = [self.timeout(action), action.timeout]
+        if action.timeout is None and action.max_stream_duration is None:
+            limits.append(_DEFAULT_TIMEOUT)
+        return min((limit for limit in limits if limit), default=None)
 
     def retry(self, action: ClusterAction) -> RetryPolicy | None:
         """The route's retry policy, else its virtual host's; None for no retries (gRFC A44)."""
@@ -203,6 +212,17 @@ def _unsettled(outcome: Outcome | ClusterOutcome) -> bool:
     return isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)
 
 
+def _waits(outcome: ClusterOutcome, clusters: Mapping[str, ClusterOutcome]) -> bool:
+    """Whether a call to the cluster would have to wait, be it for the first leaf that may serve."""
+    if not isinstance(outcome, AggregateConfig):
+        return _unsettled(outcome)
+    for leaf in outcome.leaves:
+        below = clusters[leaf]
+        if not isinstance(below, Failed) or below.transient:
+            return _unsettled(below)
+    return False
+
+
 def _cluster_names(table: RouteTable) -> list[str]:
     names: dict[str, None] = {}
     for route in table.virtual_host.routes:
@@ -235,22 +255,12 @@ class _Graph:
         if known is None:
             known = self._settle(name, path)
             last = self.before.get(name)
-            if last is not None and self._waits(known):
+            if last is not None and _waits(known, self.clusters) and not _waits(last, self.before):
                 known = self._kept(last, (*path, name)) or known
             if known == last:
                 known = last  # The same object, so that whoever compares by identity sees no change.
             self.clusters[name] = known
         return known.leaves if isinstance(known, AggregateConfig) else (name,)
-
-    def _waits(self, outcome: ClusterOutcome) -> bool:
-        """Whether a call to the cluster would have to wait, be it for the first leaf that may serve."""
-        if not isinstance(outcome, AggregateConfig):
-            return _unsettled(outcome)
-        for leaf in outcome.leaves:
-            below = self.clusters[leaf]
-            if not isinstance(below, Failed) or below.transient:
-                return _unsettled(below)
-        return False
 
     def _kept(self, last: ClusterOutcome, path: tuple[str, ...]) -> ClusterOutcome | None:
         """The last version of a cluster over what there is of it now; None where that is not good."""

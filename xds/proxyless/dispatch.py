@@ -113,6 +113,7 @@ class Dispatcher(Decider):
 
     def close(self) -> None:
         """Give up the copies of calls that are still on their way."""
+        super().close()
         self._mirrors.close()
 
     def start_now(self, spec: CallSpec) -> aio.Call | None:
@@ -123,7 +124,7 @@ class Dispatcher(Decider):
         choice = self._choose(config, spec)
         if not isinstance(choice, Chosen) or choice.fault or choice.status is not Status.USABLE:
             return None
-        if config.retry(choice.action) is not None:
+        if spec.wait_for_ready or config.retry(choice.action) is not None:
             return None
         if choice.action.mirrors and spec.method.streams_requests:
             return None  # somebody has to see what goes by
@@ -139,7 +140,7 @@ class Dispatcher(Decider):
         tried: list[str] = []
         call: aio.Call | None = None
         last: Ended | None = None
-        backoffs = 0
+        attempts = backoffs = 0
         retrying = Retrying()
         try:
             while True:
@@ -148,9 +149,10 @@ class Dispatcher(Decider):
                     assert last is not None
                     return last.settled()
                 policy = config.retry(choice.action)
+                watched = policy is not None or spec.wait_for_ready
                 if choice.action.mirrors and spec.tap is None and spec.method.streams_requests:
                     spec.tap_requests()
-                if policy is not None and replay is None and spec.method.streams_requests:
+                if watched and replay is None and spec.method.streams_requests:
                     replay = Replay(spec.request, spec.method.serialize)
                 deadline = self._deadline(config, choice, spec)
                 until = deadline
@@ -170,13 +172,19 @@ class Dispatcher(Decider):
                 tried.append(attempt.endpoint)
                 if spec.attempt is not None and not spec.attempt.done():
                     spec.attempt.set_result(call)
-                if policy is None:
+                if not watched:
                     return call
                 limit = until if until != deadline else None
                 last = await ended(call, replay, limit, spec.asked if streams else None)
                 retrying.end()
+                if last.unsent(replay):
+                    last = (
+                        None  # as if it had not been made: its endpoint went before it could leave (gRFC A6)
+                    )
+                    continue
+                attempts += 1
                 failure = last.failure
-                if failure is None or not last.retriable(policy, len(tried), replay):
+                if policy is None or failure is None or not last.retriable(policy, attempts, replay):
                     return last.settled()
                 wait = asked_to_wait(failure)
                 if wait is None:
@@ -242,7 +250,8 @@ class Dispatcher(Decider):
                 aio.Call,
                 inner(
                     replay.messages() if replay is not None else spec.request,
-                    timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                    # A negative one is over before it begins; 0 leaves a server the rest of a millisecond.
+                    timeout=None if deadline is None else deadline - self._loop.time(),
                     metadata=metadata,
                     credentials=spec.credentials,
                     # Never wait_for_ready: the call would stay with this endpoint for good.
@@ -277,7 +286,7 @@ class Dispatcher(Decider):
             def start(subchannel: Subchannel) -> aio.Call:
                 call = subchannel.method(spec.method)(
                     spec.request if copied is None else copied,
-                    timeout=None if deadline is None else max(0.0, deadline - self._loop.time()),
+                    timeout=None if deadline is None else deadline - self._loop.time(),
                     metadata=metadata,
                     credentials=spec.credentials,
                     compression=spec.compression,

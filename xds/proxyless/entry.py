@@ -12,7 +12,11 @@ from grpc import aio
 from .bootstrap import Bootstrap
 from .channel import Channel
 from .client import AdsClient
+from .decision import Decision
+from .drafts import Draft
 from .errors import ClosedError
+from .explain import explain
+from .names import is_url
 
 
 class Client(AdsClient):
@@ -42,6 +46,40 @@ class Client(AdsClient):
         routing: metadata they add is matched. Raises TargetError for another kind of target.
         """
         return Channel(self, target, credentials, options, compression, interceptors)
+
+    async def explain(
+        self,
+        target: str,
+        *,
+        method: str | None = None,
+        metadata: Sequence[tuple[str, str | bytes]] = (),
+        timeout: float | None = 10.0,
+        want_route: str | None = None,
+    ) -> Decision:
+        """Say where a call or an HTTP request would go, and why.
+
+        `target` is `xds:///host:port` and `method` the call's, `/package.Service/Method`; or it is the
+        `http://` URL of a request, `method` its own (`GET` if not given) and `metadata` its headers.
+        `timeout` is how many seconds to wait for configuration.
+
+        The decision is one a call would get now: weights and fractions are drawn. `want_route`, a name or
+        `#INDEX`, also asks what would have to change for the call to take that route. Raises TargetError,
+        UnknownRouteError, and TimeoutError with what is missing where no configuration arrives; TypeError
+        without the `method` of a call, ImportError for a URL where aiohttp is missing.
+        """
+        if is_url(target):
+            from .http.asking import explain_request  # noqa: PLC0415 - aiohttp is an extra
+
+            return await explain_request(self, target, method or "GET", metadata, timeout, want_route)
+        active = self.attach(target)
+        try:
+            if method is None:
+                raise TypeError("explain() of a gRPC call needs its `method`, '/package.Service/Method'")
+            path = method if method.startswith("/") else f"/{method}"
+            call = Draft(path, active.target.authority, tuple(metadata))
+            return await explain(active, call, timeout, want_route)
+        finally:
+            self.detach(active)
 
 
 _shared: dict[asyncio.AbstractEventLoop, dict[str, tuple[Client, set[Channel]]]] = {}

@@ -3,106 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .balance import Readiness, Status
 from .balance.priorities import addresses, usable_by_priority
 from .clusters import ActiveCluster
+from .decision import Decision, RouteName
 from .depgraph import Config, Failed, Pending
-from .match import CallHeaders, Step, fitting_domain
-from .resources import ClusterAction, FaultPolicy, RetryPolicy, Route
-from .retry import GRPC_ATTEMPTS
+from .drafts import Draft, RequestDraft
+from .fault import http_status
+from .match import CallHeaders, Step, describe_header, fitting_domain
+from .resources import (
+    ClusterAction,
+    DirectResponse,
+    FaultPolicy,
+    MessageEdits,
+    RedirectAction,
+    RetryPolicy,
+    Route,
+)
+from .retry import GRPC_ATTEMPTS, GRPC_CONDITIONS
+from .rewrites import location, rewritten
 from .routing import Chosen, Refused, describe
 from .targets import ActiveTarget
-from .wanted import Draft, Wanted, advise, find
-
-
-class RouteName(str):
-    """The name of a route, empty where it has none; it also knows its place in its virtual host."""
-
-    index: int  # type: ignore[assignment] # a place, which nobody needs str.index for
-
-    def __new__(cls, name: str, index: int) -> RouteName:
-        made = super().__new__(cls, name)
-        made.index = index
-        return made
-
-    @property
-    def name(self) -> str:
-        """The name alone."""
-        return str(self)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Where a call would go.
-
-    Where the decision stops early, what comes later is None or empty and `error` says why.
-    """
-
-    target: str
-    """The target as it was given."""
-    method: str
-    """The path of the call, `/package.Service/Method`."""
-    listener: str
-    """The name asked for in LDS."""
-    route_config: str | None = None
-    """The name asked for in RDS, or of the routes in the listener."""
-    virtual_host: str | None = None
-    """The name of the virtual host whose domains match the authority."""
-    domain: str | None = None
-    """Which of the virtual host's domains fits the authority of the call."""
-    route: RouteName | None = None
-    """The name of the route, a `str` that also has its `index` in the virtual host."""
-    cluster: str | None = None
-    """The cluster that was drawn."""
-    clusters: dict[str, int] = field(default_factory=dict)
-    """The clusters it was drawn among, with their weights."""
-    serving: str | None = None
-    """The cluster that serves, where `cluster` is an aggregate of others."""
-    endpoints: list[str] = field(default_factory=list)
-    """The usable addresses, `ip:port`, best priority first."""
-    balancing: dict[str, Any] | None = None
-    """How the endpoints share the calls: the policy, the call's hash, what limits them."""
-    timeout: float | None = None
-    """The configured limit of the call in seconds (gRFC A31); None is none."""
-    retry: dict[str, Any] | None = None
-    """When the call is tried again, how often, and after how many seconds (gRFC A44)."""
-    fault: dict[str, Any] | None = None
-    """The delays and aborts that calls of this route may get (gRFC A33)."""
-    mirrors: dict[str, float] = field(default_factory=dict)
-    """Which clusters get a copy, and of what percentage of the calls."""
-    edits: list[str] = field(default_factory=list)
-    """What is done to the headers of the request and the response, in order."""
-    steps: list[str] = field(default_factory=list)
-    """Every route that was tried, in order, and why it did not match or was passed over."""
-    error: str | None = None
-    """Why the call would fail; None where it would reach an endpoint."""
-    wanted: list[dict[str, Any]] | None = None
-    """For each route of the name that was asked about: what keeps the call from it, and one that takes it."""
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """Return the decision as a JSON object; `indent` is json.dumps's."""
-        fields = {
-            **{name: getattr(self, name) for name in self.__dataclass_fields__},
-            "route": None if self.route is None else {"name": self.route.name, "index": self.route.index},
-        }
-        return json.dumps(fields, indent=indent)
+from .wanted import Wanted, advise, find
 
 
 async def explain(
-    active: ActiveTarget,
-    method: str,
-    metadata: Sequence[tuple[str, str | bytes]],
-    timeout: float | None,
-    want_route: str | None = None,
+    active: ActiveTarget, call: Draft, timeout: float | None, want_route: str | None = None
 ) -> Decision:
-    """Wait for configuration, then decide as a call with this method and metadata would be decided."""
-    path = method if method.startswith("/") else f"/{method}"
-    call = Draft(path, active.target.authority, tuple(metadata))
+    """Wait for configuration, then decide as such a call or request would be decided."""
     try:
         async with asyncio.timeout(timeout):
             while True:
@@ -129,9 +60,10 @@ def _waiting_for(active: ActiveTarget) -> str:
 def _decide(active: ActiveTarget, draft: Draft, want_route: str | None) -> Decision | Pending:
     call = draft.headers
     outcome = active.outcome
+    request = draft if isinstance(draft, RequestDraft) else None
     base: dict[str, Any] = {
-        "target": active.target.uri,
-        "method": call.path,
+        "target": active.target.uri if request is None else request.url,
+        "method": call.path if request is None else request.verb,
         "listener": active.target.listener,
     }
     if isinstance(outcome, Pending):
@@ -154,11 +86,16 @@ def _decide(active: ActiveTarget, draft: Draft, want_route: str | None) -> Decis
             return wanted
         common["wanted"] = wanted
     if isinstance(choice, Refused):
-        return Decision(**common, steps=[*steps, *_passed(choice.skipped)], error=choice.reason)
+        common["steps"] = [*steps, *_passed(choice.skipped)]
+        answer = _answer(choice.route, request) if choice.route is not None else None
+        if choice.route is None or answer is None:
+            return Decision(**common, error=choice.reason)
+        edits = list(_edits(outcome.edits(choice.route, None), only="response"))
+        return Decision(**common, route=_name(choice.route), answer=answer, edits=edits)
     if choice.status is Status.WAITING:
         return Pending(choice.reason)
     common["steps"] = [*steps, *_passed(choice.skipped)]
-    return _describe(outcome, choice, active, course.hash(choice.route), common)
+    return _describe(outcome, choice, active, draft, course.hash(choice.route), common)
 
 
 def _wanted(
@@ -167,18 +104,22 @@ def _wanted(
     found = []
     fallback = active.fallback == "next-route"
     for rule in find(config.table, name):
-        hit = isinstance(choice, Chosen) and choice.route is rule.route
-        after = _after_matching(active, rule.route)
+        hit = choice.route is rule.route and (isinstance(choice, Chosen) or _answered(rule.route, draft))
+        after = _after_matching(active, rule.route, draft)
         if isinstance(after, Pending):
             return after
         found.append(_plain_wanted(advise(config.table, rule, draft, fallback=fallback), hit, after))
     return found
 
 
-def _after_matching(active: ActiveTarget, route: Route) -> str | Pending | None:
+def _after_matching(active: ActiveTarget, route: Route, draft: Draft) -> str | Pending | None:
     """What becomes of a call that takes a route, where that is not simply that it is sent."""
     if not isinstance(route.action, ClusterAction):
-        return f"gRPC cannot follow its action {route.action.what!r}: the call fails"
+        if not isinstance(draft, RequestDraft):
+            return f"gRPC cannot follow its action {route.action.what!r}: the call fails"
+        if isinstance(route.action, RedirectAction | DirectResponse):
+            return f"its {route.action.what} answers the request with status {route.action.status}"
+        return f"no client can follow its action {route.action.what!r}: the request fails"
     said = []
     for cluster in route.action.clusters:
         if cluster.weight:
@@ -202,13 +143,41 @@ def _plain_wanted(wanted: Wanted, hit: bool, after: str | None) -> dict[str, Any
         "call": None
         if call is None
         else {
-            "method": call.path,
+            **_asked(call),
             "metadata": [[key, value] for key, value in call.metadata if isinstance(value, str)],
             "percentage": round(wanted.share, 4),
         },
         "obstacle": wanted.obstacle or None,
         "after": after,
     }
+
+
+def _asked(call: Draft) -> dict[str, str]:
+    if isinstance(call, RequestDraft):
+        return {"url": call.url, "method": call.verb}
+    return {"method": call.path}
+
+
+def _answered(route: Route, draft: Draft) -> bool:
+    """Whether the configuration itself answers."""
+    return isinstance(draft, RequestDraft) and isinstance(route.action, RedirectAction | DirectResponse)
+
+
+def _answer(route: Route, request: RequestDraft | None) -> dict[str, Any] | None:
+    """What an HTTP request gets that no cluster is to see; None where it gets nothing."""
+    action = route.action
+    if request is None:
+        return None
+    if isinstance(action, RedirectAction):
+        to = location(action, route.match.path, "http", request.host, request.target)
+        return {"status": action.status, "location": to}
+    if isinstance(action, DirectResponse):
+        return {"status": action.status, "body": action.body.decode("utf-8", "backslashreplace")}
+    return None
+
+
+def _name(route: Route) -> RouteName:
+    return RouteName(route.name, route.index)
 
 
 def _recorded(config: Config, call: CallHeaders, active: ActiveTarget, tried: list[Step]) -> Iterator[Route]:
@@ -226,41 +195,55 @@ def _describe(
     config: Config,
     choice: Chosen,
     active: ActiveTarget,
+    draft: Draft,
     request_hash: int | None,
     common: dict[str, Any],
 ) -> Decision:
     action: ClusterAction = choice.action
     name = choice.cluster.name if choice.cluster is not None else None
+    request = draft if isinstance(draft, RequestDraft) else None
     error = None
     if choice.fault.abort is not None:
-        error = f"a fault aborts the call with gRPC status {choice.fault.abort}"
+        kind = "call with gRPC" if request is None else "request with HTTP"
+        error = f"a fault aborts the {kind} status {choice.fault.abort}"
     elif choice.status is Status.UNUSABLE:
         error = f"cluster {name}: {choice.reason}"
     policies = config.faults(choice.route, choice.cluster)
     serving, cluster = active.serving(name) if name is not None else (None, None)
     return Decision(
         **common,
-        route=RouteName(choice.route.name, choice.route.index),
+        route=_name(choice.route),
         cluster=name,
         clusters={each.name: each.weight for each in action.clusters},
         serving=serving if serving != name else None,
         endpoints=_endpoints(cluster),
         balancing=_balancing(cluster, request_hash),
-        timeout=config.timeout(action),
-        retry=_retry(config.retry(action)),
-        fault=_fault(policies),
+        timeout=config.timeout(action) if request is None else config.request_timeout(action),
+        retry=_retry(config.retry(action), request),
+        fault=_fault(policies, draft),
+        rewrite=_rewrite(choice, request),
         mirrors={m.cluster: 100 * m.fraction.numerator / m.fraction.denominator for m in action.mirrors},
-        edits=list(_edits(config, choice)),
+        edits=list(_edits(config.edits(choice.route, choice.cluster))) if choice.cluster is not None else [],
         error=error,
     )
 
 
-def _edits(config: Config, choice: Chosen) -> Iterator[str]:
-    levels = config.edits(choice.route, choice.cluster) if choice.cluster is not None else ()
+def _rewrite(choice: Chosen, request: RequestDraft | None) -> dict[str, str] | None:
+    if request is None:
+        return None
+    path = rewritten(choice.action.rewrite, choice.route.match.path, request.target)
+    changed = {"path": path} if path != request.target else {}
+    if choice.action.host_rewrite:
+        changed["authority"] = choice.action.host_rewrite
+    return changed or None
+
+
+def _edits(levels: Sequence[MessageEdits], only: str = "") -> Iterator[str]:
     for level in levels:
         for which, edits in (("request", level.request), ("response", level.response)):
-            yield from (f"{which}: remove {name}" for name in edits.remove)
-            yield from (f"{which}: {e.how.replace('_', ' ')} {e.name}: {e.value}" for e in edits.add)
+            if only in ("", which):
+                yield from (f"{which}: remove {name}" for name in edits.remove)
+                yield from (f"{which}: {e.how.replace('_', ' ')} {e.name}: {e.value}" for e in edits.add)
 
 
 def _endpoints(cluster: ActiveCluster | None) -> list[str]:
@@ -295,20 +278,29 @@ def _balancing(active: ActiveCluster | None, request_hash: int | None) -> dict[s
     return said
 
 
-def _retry(policy: RetryPolicy | None) -> dict[str, Any] | None:
+def _retry(policy: RetryPolicy | None, request: RequestDraft | None) -> dict[str, Any] | None:
+    """What of the policy has an effect: gRPC's words say nothing of HTTP requests, nor does its limit."""
     if policy is None:
         return None
-    return {
-        "retry_on": sorted(policy.retry_on),
-        "max_attempts": min(policy.max_attempts, GRPC_ATTEMPTS),
+    conditions = policy.retry_on if request is None else policy.retry_on - GRPC_CONDITIONS
+    if not conditions:
+        return None
+    attempts = policy.max_attempts
+    said: dict[str, Any] = {
+        "retry_on": sorted(conditions),
+        "max_attempts": min(attempts, GRPC_ATTEMPTS) if request is None else attempts,
         "per_try_timeout": policy.per_try_timeout,
         "base_interval": policy.base_interval,
         "max_interval": policy.max_interval,
-        **({"status_codes": sorted(policy.status_codes)} if policy.status_codes else {}),
     }
+    if policy.status_codes:
+        said["status_codes"] = sorted(policy.status_codes)
+    if request is not None and policy.headers and "retriable-headers" in conditions:
+        said["headers"] = [describe_header(header) for header in policy.headers]
+    return said
 
 
-def _fault(policies: Sequence[FaultPolicy]) -> dict[str, Any] | None:
+def _fault(policies: Sequence[FaultPolicy], draft: Draft) -> dict[str, Any] | None:
     fault: dict[str, Any] = {}
     for policy in policies:
         if policy.delay is not None:
@@ -319,10 +311,10 @@ def _fault(policies: Sequence[FaultPolicy]) -> dict[str, Any] | None:
             }
         if policy.abort is not None:
             share = policy.abort.fraction
-            fault["abort"] = {
-                "grpc_status": policy.abort.code,
-                "percentage": 100 * share.numerator / share.denominator,
-            }
+            status: dict[str, Any] = {"grpc_status": policy.abort.code}
+            if isinstance(draft, RequestDraft):
+                status = {"http_status": http_status(policy.abort, draft.headers)}
+            fault["abort"] = {**status, "percentage": 100 * share.numerator / share.denominator}
         if fault and policy.max_active is not None:
             fault["max_active"] = policy.max_active
     return fault or None

@@ -64,7 +64,7 @@ def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int
         if policy.abort.code is None:
             share = _lowered(share, call.get("x-envoy-fault-abort-request-percentage"))
         code = (
-            _http_status(policy.abort, call)
+            http_status(policy.abort, call)
             if isinstance(call, RequestHeaders)
             else _grpc_status(policy.abort, call)
         )
@@ -89,7 +89,7 @@ def _grpc_status(abort: FaultAbort, call: CallHeaders) -> int | None:
     return _requested_code(call) if abort.code is None else abort.code
 
 
-def _http_status(abort: FaultAbort, call: CallHeaders) -> int | None:
+def http_status(abort: FaultAbort, call: CallHeaders) -> int | None:
     """The HTTP status of an abort; what a request asks for must be one, from 200 on."""
     if abort.http is not None:
         return abort.http

@@ -63,7 +63,7 @@ async def run_chain(
             latest = IteratedCall(latest, result)
         return latest
 
-    remaining = None if spec.deadline is None else max(0.0, spec.deadline - loop.time())
+    remaining = None if spec.deadline is None else spec.deadline - loop.time()
     details = aio.ClientCallDetails(
         spec.method.path.encode(),  # type: ignore[arg-type] # bytes, as grpc.aio passes it
         remaining,

@@ -43,7 +43,7 @@ def parse_target(uri: str) -> Target:
     if parts.netloc:
         raise TargetError(
             f"target {uri!r}: an authority ({parts.netloc!r}) needs xDS federation, which is not supported; "
-            f"write three slashes: 'xds:///{parts.netloc}'"
+            f"write three slashes: 'xds:///{parts.path[1:] or parts.netloc}'"
         )
     if parts.query or parts.fragment:
         raise TargetError(f"target {uri!r}: `?` and `#` are not part of a name; write %3F and %23")
@@ -53,6 +53,11 @@ def parse_target(uri: str) -> Target:
     if parts.path.startswith("//"):
         raise TargetError(f"target {uri!r}: one slash too many, as in 'xds:///host:port' there are three")
     return Target(uri, name)
+
+
+def is_url(target: str) -> bool:
+    """Whether it is the URL of an HTTP request rather than a target."""
+    return target.lower().startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)

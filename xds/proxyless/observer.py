@@ -14,7 +14,7 @@ class Attempt:
     target: str
     """As it was given: `xds:///host:port`."""
     method: str
-    """The path, `/package.Service/Method`; of an HTTP request its method and path."""
+    """The path, `/package.Service/Method`; of an HTTP request its method and path, `GET /delivery/1`."""
     route: str
     """Its name, `#INDEX` where it has none."""
     cluster: str
@@ -32,6 +32,9 @@ class Observer:
 
     Called on the event loop: return quickly. What is told of a call's attempts is told in the context of the
     call, so that context variables are the caller's. An exception is logged and otherwise without effect.
+
+    A `code` is a gRPC status (`OK`, `UNAVAILABLE` …). Of an HTTP request it is the status of its response
+    (`200`), or what it failed with, the full name of the exception's class; it ends with the response's body.
     """
 
     # --- the control plane --------------------------------------------------------------------------------
@@ -89,10 +92,10 @@ class Observer:
         """An attempt of a call goes to an endpoint. Mirrored copies of calls are not told of."""
 
     def call_retried(self, attempt: Attempt, code: str) -> None:
-        """The attempt failed with `code` (`UNAVAILABLE` …), and another follows."""
+        """The attempt failed with `code`, and another follows."""
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
-        """An attempt ended with `code` (`OK`, `UNAVAILABLE` …) after so many seconds."""
+        """An attempt ended with `code` after so many seconds."""
 
     def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
         """A call ended, after so many seconds and attempts; none where it never got to an endpoint."""

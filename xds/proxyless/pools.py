@@ -35,6 +35,7 @@ class Link(ABC):
     in_flight: set[int] = field(default_factory=set, kw_only=True)
     """Which calls; not how many: grpc.aio may say twice that one is done."""
     draining: bool = field(default=False, kw_only=True)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, kw_only=True)
     task: asyncio.Task[None] | None = field(default=None, kw_only=True)
     listeners: set[Callable[[], None]] = field(default_factory=set, kw_only=True)
 
@@ -85,7 +86,8 @@ class Pool(ABC, Generic[L]):
         """Give a share back; the last one lets the calls in flight end, then closes it."""
         link.listeners.discard(listener)
         link.users -= 1
-        if link.users == 0:
+        # The pool may have been closed, and the link with it: asyncio.run ends tasks in any order.
+        if link.users == 0 and self._active.get(link.key) is link:
             del self._active[link.key]
             link.draining = True
             if not link.in_flight:
@@ -105,7 +107,10 @@ class Pool(ABC, Generic[L]):
         return True
 
     def _close(self, link: L) -> None:
-        task = asyncio.get_running_loop().create_task(self.shut(link))
+        loop = link.loop
+        if loop.is_closed():
+            return  # a call that was dropped has been collected after the end of all things
+        task = loop.create_task(self.shut(link))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

@@ -35,6 +35,8 @@ _CONDITION_OF_CODE = {
     13: "internal",
     14: "unavailable",
 }
+GRPC_CONDITIONS = frozenset(_CONDITION_OF_CODE.values())
+"""Words of `retry_on` that HTTP requests know nothing of."""
 _ANY_LOSS = frozenset({"reset", "5xx", "gateway-error"})
 _GATEWAY_ERRORS = (502, 503, 504)
 _CONFLICT = 409

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .balance import Status, call_hash, draw_weighted
+from .balance import Status, call_hash, draw_weighted, set_cookie
 from .depgraph import Config
 from .fault import NO_FAULT, Fault, combined, draw_fault
-from .match import CallHeaders, Draw, RouteTable
-from .resources import ClusterAction, Route, WeightedCluster
+from .match import CallHeaders, Draw, RequestHeaders, RouteTable
+from .resources import ClusterAction, HashCookie, Route, WeightedCluster
 
 Fallback: TypeAlias = Literal["none", "next-route"]
 ClusterStatus: TypeAlias = Callable[[str], tuple[Status, str]]
@@ -52,6 +52,7 @@ class Course:
         "_active_faults",
         "_channel",
         "_clusters",
+        "_cookies",
         "_draw",
         "_faults",
         "_found",
@@ -80,6 +81,7 @@ class Course:
         self._clusters: dict[int, WeightedCluster] = {}
         self._faults: dict[int, tuple[Fault, ...]] = {}
         self._hashes: dict[int, int] = {}
+        self._cookies: dict[int, list[str]] = {}
         self._channel = channel
 
     def routes(self) -> Iterator[Route]:
@@ -120,9 +122,28 @@ class Course:
             return None
         found = self._hashes.get(route.index)
         if found is None:
-            found = call_hash(action.hash_policies, self.call.get, self._channel)
+            found = call_hash(
+                action.hash_policies,
+                self.call.get,
+                self._channel,
+                query=self.call.query,
+                make_cookie=self._cookie_of(route) if isinstance(self.call, RequestHeaders) else None,
+            )
             found = self._hashes[route.index] = self._draw(2**64) if found is None else found
         return found
+
+    def _cookie_of(self, route: Route) -> Callable[[HashCookie], str]:
+        # Envoy's value is one for all requests of a connection, which is not known yet here.
+        def make(cookie: HashCookie) -> str:
+            value = f"{self._draw(2**64):016x}"
+            self._cookies.setdefault(route.index, []).append(set_cookie(cookie, value))
+            return value
+
+        return make
+
+    def cookies(self, route: Route) -> Sequence[str]:
+        """The `set-cookie`s of a response to a request on this route, so that the next one hashes alike."""
+        return self._cookies.get(route.index, ())
 
     def suffered(self, route: Route) -> None:
         """The route's fault was injected: it is not injected again."""
@@ -140,8 +161,9 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
     for route in course.routes():
         action = route.action
         if not isinstance(action, ClusterAction):
+            who = "no client can" if isinstance(course.call, RequestHeaders) else "gRPC cannot"
             return Refused(
-                f"route {describe(route)} has the action {action.what!r}, which gRPC cannot follow",
+                f"route {describe(route)} has the action {action.what!r}, which {who} follow",
                 tuple(skipped),
                 route,
             )

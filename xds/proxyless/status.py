@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .explain import Decision
+from .decision import Decision
 
 _ORDER = ("LDS", "RDS", "CDS", "EDS")
 
@@ -71,9 +71,11 @@ def _retry_line(retry: dict[str, Any] | None) -> str | None:
         return None
     each = retry["per_try_timeout"]
     limit = "" if each is None else f", {each:g} s each"
+    codes = f", status codes {', '.join(map(str, retry['status_codes']))}" if "status_codes" in retry else ""
+    headers = f", {' or '.join(retry['headers'])}" if "headers" in retry else ""
     return (
         f"{retry['max_attempts']} attempts on {', '.join(retry['retry_on'])}{limit}, "
-        f"back-off {retry['base_interval']:g} s to {retry['max_interval']:g} s"
+        f"back-off {retry['base_interval']:g} s to {retry['max_interval']:g} s{codes}{headers}"
     )
 
 
@@ -86,12 +88,21 @@ def _fault_line(fault: dict[str, Any] | None) -> str | None:
         long = "as long as the call's headers ask for" if seconds is None else f"of {seconds:g} s"
         said.append(f"delay {long} for {fault['delay']['percentage']:g} %")
     if "abort" in fault:
-        status = fault["abort"]["grpc_status"]
-        code = "that the call's headers ask for" if status is None else str(status)
-        said.append(f"abort with gRPC status {code} for {fault['abort']['percentage']:g} %")
+        abort = fault["abort"]
+        kind, name = ("HTTP", "http_status") if "http_status" in abort else ("gRPC", "grpc_status")
+        code = "that the call's headers ask for" if abort[name] is None else str(abort[name])
+        said.append(f"abort with {kind} status {code} for {abort['percentage']:g} %")
     if "max_active" in fault:
         said.append(f"at most {fault['max_active']} at a time")
     return ", ".join(said)
+
+
+def _answer_line(answer: dict[str, Any] | None) -> str | None:
+    if answer is None:
+        return None
+    if "location" in answer:
+        return f"with status {answer['status']}, location {answer['location']}"
+    return f"with status {answer['status']}, {len(answer['body'])} characters"
 
 
 def _virtual_host_line(decision: Decision) -> str | None:
@@ -113,10 +124,11 @@ def wanted_lines(wanted: Mapping[str, Any], target: str) -> Iterator[str]:
         yield f"  no such call  {wanted['obstacle']}"
     elif not wanted["hit"] or call["percentage"] < 100:
         share = "" if call["percentage"] >= 100 else f"  ({call['percentage']:g} % of such calls, by chance)"
-        words = ["--method", call["method"]]
+        target, plain = (call["url"], "GET") if "url" in call else (target, "")
+        words = [] if call["method"] == plain else ["--method", call["method"]]
         for key, value in call["metadata"]:
             words += ["-m", f"{key}={value}"]
-        yield f"  would take it {target} {shlex.join(words)}{share}"
+        yield f"  would take it {shlex.join([target, *words])}{share}"
 
 
 def decision_lines(decision: Decision) -> Iterator[str]:
@@ -139,6 +151,8 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         ("served by", decision.serving),
         ("endpoints", ", ".join(decision.endpoints) or None),
         ("balancing", _balancing_line(decision.balancing)),
+        ("sent as", ", ".join(f"{name} {text}" for name, text in (decision.rewrite or {}).items()) or None),
+        ("answered", _answer_line(decision.answer)),
         ("timeout", None if decision.timeout is None else f"{decision.timeout:g} s"),
         ("retry", _retry_line(decision.retry)),
         ("fault", _fault_line(decision.fault)),

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from .drafts import Draft, RequestDraft
 from .errors import UnknownRouteError
 from .match import (
     CallHeaders,
     RouteTable,
     Rule,
     compile_header,
+    compile_query,
     describe_header,
+    describe_query,
     found,
+    found_parameter,
     header_examples,
     path_examples,
 )
-from .resources import ClusterAction, HeaderMatch
+from .resources import ClusterAction, HeaderMatch, QueryMatch, RouteMatch
 from .routing import describe
 
-Metadata = tuple[tuple[str, str | bytes], ...]
-
-_KEY = re.compile(r"[0-9a-z_.-]+")
-_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
-"""What gRPC takes as metadata and leaves as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A call as it might be made."""
-
-    path: str
-    authority: str
-    metadata: Metadata
-
-    @property
-    def headers(self) -> CallHeaders:
-        """As matchers see it."""
-        return CallHeaders(self.path, self.authority, self.metadata)
-
-    def setting(self, name: str, value: str | None) -> Draft:
-        """The same call with this metadata under `name`, and nothing else there; None for nothing at all."""
-        kept = tuple(item for item in self.metadata if item[0].lower() != name)
-        return replace(self, metadata=kept if value is None else (*kept, (name, value)))
+_VERBS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
+"""Methods worth trying before any that are made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +99,7 @@ def _share(rule: Rule) -> float:
 def _taking(rule: Rule, call: CallHeaders, fallback: bool) -> str:
     match = rule.route.match
     conditions = [f"{describe_header(header)} ({found(call, header.name)})" for header in match.headers]
+    conditions += [f"{describe_query(query)} ({found_parameter(call, query.name)})" for query in match.query]
     if match.path.how == "exact" or match.path.value.strip("/"):
         conditions.insert(0, f"path {match.path.how} {match.path.value!r}")
     share = "" if _always(rule) else f" {100 * _share(rule):g} % of such calls"
@@ -142,8 +125,10 @@ class _Search:
     def run(self, call: Draft) -> tuple[Draft | None, str]:
         """A call that the rule takes, or why none was found."""
         match = self.rule.route.match
-        if match.query:
+        if match.query and not isinstance(call, RequestDraft):
             return None, "it asks for query parameters, which a gRPC call never has"
+        if match.grpc and not call.headers.is_grpc:
+            return None, "it is for gRPC calls only"
         if not _ever(self.rule):
             return None, "its runtime_fraction is 0"
         draft = call
@@ -159,7 +144,16 @@ class _Search:
             found = next((each for each in _changes(draft, name, self._on(name)) if met(each)), None)
             if found is None:
                 what = " and ".join(describe_header(header) for header in self._on(name))
-                return None, f"{_why_fixed(name) or 'no value could be made up for it'}: {what}"
+                return None, f"{draft.why_fixed(name) or 'no value could be made up for it'}: {what}"
+            draft = found
+        for name in dict.fromkeys(query.name for query in match.query):
+            asks = self._asks(name)
+            if asks(draft):
+                continue
+            found = next((each for each in _queries(draft, name, self._for(name)) if asks(each)), None)
+            if found is None:
+                what = " and ".join(describe_query(query) for query in self._for(name))
+                return None, f"no value could be made up for it: {what}"
             draft = found
         return self._past_those_before(draft)
 
@@ -192,20 +186,25 @@ class _Search:
     def _around(self, draft: Draft, rules: Sequence[Rule]) -> Draft | None:
         """The call changed so that the last of the rules fails, and those before it still do."""
         last = rules[-1].route.match
-        for change in self._ways(draft, last.headers):
+        for change in self._ways(draft, last):
             headers = change.headers
             if self.rule.fits(headers) and not any(rule.fits(headers) for rule in rules):
                 return change
         return None
 
-    def _ways(self, draft: Draft, headers: Sequence[HeaderMatch]) -> Iterator[Draft]:
-        for header in headers:
+    def _ways(self, draft: Draft, last: RouteMatch) -> Iterator[Draft]:
+        for header in last.headers:
             yield from _changes(draft, header.name, [*self._on(header.name), header])
+        for query in last.query:
+            yield from _queries(draft, query.name, [*self._for(query.name), query])
         for path in path_examples(self.rule.route.match.path):
             yield replace(draft, path=path)
 
     def _on(self, name: str) -> list[HeaderMatch]:
         return [header for header in self.rule.route.match.headers if header.name == name]
+
+    def _for(self, name: str) -> list[QueryMatch]:
+        return [query for query in self.rule.route.match.query if query.name == name]
 
     def _met(self, name: str) -> Callable[[Draft], bool]:
         tests = [compile_header(header) for header in self._on(name)]
@@ -216,20 +215,31 @@ class _Search:
 
         return met
 
+    def _asks(self, name: str) -> Callable[[Draft], bool]:
+        tests = [compile_query(query) for query in self._for(name)]
+
+        def asks(draft: Draft) -> bool:
+            headers = draft.headers
+            return all(test(headers) for test in tests)
+
+        return asks
+
 
 def _changes(draft: Draft, name: str, matches: Sequence[HeaderMatch]) -> Iterator[Draft]:
-    """The call with another value under this name, as far as its metadata can have it."""
-    if _why_fixed(name):
+    """The call with another value under this name, as far as it can have it."""
+    if draft.why_fixed(name):
         return
-    for value in header_examples(matches, draft.headers.get(name)):
-        if value is None or _VALUE.fullmatch(value):
+    values = header_examples(matches, draft.headers.get(name))
+    for value in chain(_VERBS, values) if name == ":method" else values:
+        if draft.admits(name, value):
             yield draft.setting(name, value)
 
 
-def _why_fixed(name: str) -> str:
-    """Why metadata cannot change what matchers see under a name; empty where it can."""
-    if name.startswith(":") or name == "content-type":
-        return f"{name} is not the caller's to choose"
-    if name.endswith("-bin"):
-        return "matchers do not see binary metadata"
-    return "" if _KEY.fullmatch(name) else f"{name!r} is no metadata key"
+def _queries(draft: Draft, name: str, matches: Sequence[QueryMatch]) -> Iterator[Draft]:
+    """The request with another value of this query parameter."""
+    if not isinstance(draft, RequestDraft):
+        return
+    query = draft.headers.query or {}
+    for value in header_examples([HeaderMatch(name, match.test) for match in matches], query.get(name)):
+        if draft.admits_parameter(name, value):
+            yield draft.asking(name, value)

@@ -67,14 +67,17 @@ async def test_status_tells_where_a_lane_falls_back_and_explain_why(lanes: Lanes
         "base: reviews v1 80%, v3 20%, unless 1 route before it takes them"
     )
     assert standing["ratings"]["servedBy"] == "base: ratings v1, unless 1 route before it takes them"
-    assert standing["productpage"]["servedBy"].startswith("all of its versions: who calls it speaks HTTP")
+    assert standing["productpage"]["servedBy"].startswith("all of its versions: it is called from outside")
     out = await lanes.ok("explain", "team", "-s", "reviews")
     assert "lane-team" in out.splitlines()[1]
     assert "fallback passed over" in out
     await mesh.start("reviews/v2")
     out = await lanes.ok("explain", "team")
     assert "reviews: lane-team → outbound|9080|v2|reviews.default.svc.cluster.local at 127." in out
-    assert "productpage speaks HTTP" in (await lanes("explain", "team", "-s", "productpage")).err
+    assert (
+        "productpage is called from outside the mesh"
+        in (await lanes("explain", "team", "-s", "productpage")).err
+    )
     assert "details: route 0 → outbound|9080|v1|details" in out
     wanting = ("explain", "team", "-s", "reviews", "--want-route")
     out = await lanes.ok(*wanting, "#1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -454,6 +455,50 @@ async def test_a_closed_session_leaves_nothing(
             await slow.until(lambda: not slow.connections)
     left = {each.get_name() for each in asyncio.all_tasks() - before}
     assert not [name for name in left if "HTTP" in name or "mirror" in name]
+
+
+async def test_a_closed_session_ends_what_waits_for_configuration(
+    control_plane: FakeControlPlane, mesh: proxyless.Client, v1: HttpBackend
+) -> None:
+    control_plane.set(*one_cluster(v1)[:3])  # no endpoints
+    first, second = proxyless.http.session(mesh), proxyless.http.session(mesh)
+    waiting = [asyncio.create_task(text(each)) for each in (first, second)]
+    await control_plane.until(
+        lambda: any("c" in each.names.get(build.EDS, ()) for each in control_plane.streams)
+    )
+    for session, request in zip((first, second), waiting, strict=True):  # the last one ends the target, too
+        await session.close()
+        with pytest.raises(proxyless.http.ClosedSessionError, match="was closed"):
+            await request
+
+
+class Patient(random.Random):
+    """Waits as long as a back-off may be, and tells when one begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = asyncio.Event()
+
+    def uniform(self, a: float, b: float) -> float:
+        if b == 3600:
+            self.waits.set()
+        return b
+
+
+async def test_a_closed_session_ends_what_waits_for_another_attempt(control_plane: FakeControlPlane) -> None:
+    rng = Patient()
+    async with (
+        HttpBackend("v1", times(-1, 503)) as backend,
+        proxyless.Client(bootstrap_for(control_plane), rng=rng) as mesh,
+    ):
+        long = {"retry_back_off": {"base_interval": "3600s", "max_interval": "3600s"}}
+        control_plane.set(*one_cluster(backend, timeout="0s", **retries("5xx", **long)))
+        session = proxyless.http.session(mesh)
+        waiting = asyncio.create_task(text(session))
+        await rng.waits.wait()
+        await session.close()
+        with pytest.raises(proxyless.http.ClosedSessionError):
+            await waiting
 
 
 async def test_a_closed_client_ends_what_waits(control_plane: FakeControlPlane, v1: HttpBackend) -> None:

@@ -251,6 +251,58 @@ async def test_a_hash_policy_keeps_a_user_with_an_endpoint(
     assert set(homes.values()) == {"v1", "v2"}
 
 
+async def test_a_query_parameter_keeps_requests_with_an_endpoint(
+    control_plane: FakeControlPlane, session: aiohttp.ClientSession, v1: HttpBackend, v2: HttpBackend
+) -> None:
+    route = build.route("c")
+    route["route"]["hash_policy"] = [{"query_parameter": {"name": "user"}}]
+    listener, routes, _, endpoints = build.service(NAME, {"c": [v1.address, v2.address]}, [route])
+    control_plane.set(listener, routes, build.cluster("c", lb_policy="RING_HASH"), endpoints)
+    homes = {}
+    for user in map(str, range(20)):
+        answers = {await text(session, f"/?try={i}&user={user}") for i in range(3)}
+        assert len(answers) == 1
+        homes[user] = answers.pop()
+    assert set(homes.values()) == {"v1", "v2"}
+
+
+async def test_a_cookie_keeps_a_session_with_an_endpoint(
+    control_plane: FakeControlPlane, mesh: proxyless.Client, v1: HttpBackend, v2: HttpBackend
+) -> None:
+    route = build.route("c")
+    cookie = {"name": "home", "ttl": "60s", "path": "/"}
+    route["route"]["hash_policy"] = [{"cookie": cookie}]
+    listener, routes, _, endpoints = build.service(NAME, {"c": [v1.address, v2.address]}, [route])
+    control_plane.set(listener, routes, build.cluster("c", lb_policy="RING_HASH"), endpoints)
+    homes = set()
+    for _ in range(20):
+        async with proxyless.http.session(mesh) as session:
+            async with session.get(URL) as response:
+                answers = {await response.text()}
+                assert response.cookies["home"]["max-age"] == "60" and response.cookies["home"]["path"] == "/"
+                value = response.cookies["home"].value
+            for _ in range(3):
+                async with session.get(URL) as response:
+                    answers.add(await response.text())
+                    assert "home" not in response.cookies
+            assert len(answers) == 1
+            homes |= answers
+            async with session.get(URL, cookies={"home": value}) as response:
+                assert {await response.text()} == answers
+    assert homes == {"v1", "v2"}
+    control_plane.set(build.cluster("c"))  # round robin, which asks for no hash
+    async with proxyless.http.session(mesh) as session:
+        seen = {"v1": 0, "v2": 0}
+        while "home" in (await session.get(URL)).cookies:
+            pass  # until the new cluster is there
+        for _ in range(4):
+            session.cookie_jar.clear()
+            async with session.get(URL) as response:
+                assert "home" not in response.cookies
+                seen[await response.text()] += 1
+    assert min(seen.values()) > 0
+
+
 async def test_a_mirror_gets_a_copy_under_the_shadow_authority(
     control_plane: FakeControlPlane, session: aiohttp.ClientSession, v1: HttpBackend, v2: HttpBackend
 ) -> None:

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 import pytest
-from proxyless.balance import Ask, Readiness, Status, call_hash, draw_drop, make_picker
+from proxyless.balance import Ask, Readiness, Status, call_hash, draw_drop, make_picker, set_cookie
 from proxyless.balance.ask import Host
 from proxyless.balance.policies import POLICIES
 from proxyless.balance.ring_hash import build_ring
@@ -16,6 +16,7 @@ from proxyless.resources import (
     Endpoint,
     Endpoints,
     Fraction,
+    HashCookie,
     HashPolicy,
     Health,
     LbPolicy,
@@ -203,3 +204,34 @@ def test_the_hash_of_a_call() -> None:
     assert of(ids) == call_hash([HashPolicy("x")], {"x": "42"}.get, 0)
     swapped = HashPolicy("path", r"/(users)/(\d+)", r"\\\2-\1")
     assert of(swapped) == call_hash([HashPolicy("x")], {"x": r"\42-users/books"}.get, 0)
+
+
+def test_the_hash_of_a_request_by_its_query_and_cookies() -> None:
+    made: list[str] = []
+
+    def make(cookie: HashCookie) -> str:
+        made.append(cookie.name)
+        return "fresh"
+
+    def of(policy: HashPolicy, cookies: str = "") -> int | None:
+        headers = {"cookie": cookies} if cookies else {}
+        return call_hash([policy], headers.get, 0, query={"q": "1", "empty": ""}, make_cookie=make)
+
+    def text(value: str) -> int | None:
+        return call_hash([HashPolicy("x")], {"x": value}.get, 0)
+
+    assert of(HashPolicy(query="q")) == text("1") and of(HashPolicy(query="other")) is None
+    assert of(HashPolicy(query="empty")) == text("")
+    read, kept = HashPolicy(cookie=HashCookie("c")), HashPolicy(cookie=HashCookie("c", 5))
+    assert of(read) is None and of(read, "cc=1; d=c") is None and of(read, "c=") is None
+    assert of(read, 'a=b; c="x"; c=y') == of(kept, "c=x") == text("x")
+    assert not made
+    assert of(kept) == of(kept, "c=") == text("fresh") and made == ["c", "c"]
+    for policy in (HashPolicy(query="q"), kept):  # a gRPC call
+        assert call_hash([policy], {"cookie": "c=x"}.get, 0) is None
+
+
+def test_cookies_as_envoy_sets_them() -> None:
+    assert set_cookie(HashCookie("c", 0), "1") == 'c="1"; HttpOnly'
+    full = HashCookie("c", 90, "/a", (("SameSite", "Lax"), ("Secure", "")))
+    assert set_cookie(full, "1") == 'c="1"; Max-Age=90; Path=/a; SameSite=Lax; Secure; HttpOnly'

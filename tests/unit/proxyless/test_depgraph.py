@@ -258,6 +258,22 @@ def test_a_cluster_that_changes_its_kind_serves_on_meanwhile() -> None:
     assert world.config().clusters["x"] == ClusterConfig(plain, endpoints("e-new", 3))
 
 
+def test_an_aggregate_that_has_never_served_is_not_kept_for_a_part_further_down() -> None:
+    world = World().whole("x", "b")
+    world.has(RDS, routes("x")).has(CDS, Cluster("x", AggregateDiscovery(("inner", "b"))))
+    assert _first_leaf(world) == Pending("CDS resource 'inner'")
+    world.has(CDS, Cluster("inner", AggregateDiscovery(("none", "a"))))
+    assert _first_leaf(world) == Pending("CDS resource 'none'")
+
+
+def _first_leaf(world: World) -> Any:
+    """What a call to x meets first."""
+    clusters = world.config().clusters
+    x = clusters["x"]
+    assert isinstance(x, AggregateConfig)
+    return clusters[x.leaves[0]]
+
+
 def test_of_an_aggregate_that_is_gone_nothing_is_kept() -> None:
     world = World().whole("x", "a").has(CDS, Cluster("x", AggregateDiscovery(("a",))))
     world.config()

@@ -10,7 +10,16 @@ import pytest
 from proxyless.admin import plain
 from proxyless.errors import ResourceError
 from proxyless.parse import Parsed, parse_resource
-from proxyless.resources import Cluster, ClusterAction, DnsDiscovery, HashPolicy, Kind, LbPolicy, RouteConfig
+from proxyless.resources import (
+    Cluster,
+    ClusterAction,
+    DnsDiscovery,
+    HashCookie,
+    HashPolicy,
+    Kind,
+    LbPolicy,
+    RouteConfig,
+)
 
 from tests.fakes import resources as fake
 
@@ -214,13 +223,47 @@ def test_hash_policies() -> None:
     assert isinstance(found.resource, RouteConfig)
     action = found.resource.virtual_hosts[0].routes[0].action
     assert isinstance(action, ClusterAction)
-    assert action.hash_policies == (HashPolicy("x-a", "(a)b", r"\1\\"), HashPolicy(terminal=True))
+    assert action.hash_policies == (
+        HashPolicy("x-a", "(a)b", r"\1\\"),
+        HashPolicy(terminal=True),
+        HashPolicy(cookie=HashCookie("c")),
+    )
     at = "virtual_hosts[0].routes[0].route.hash_policy"
     assert (
         f"{at}[2].filter_state.key: has no effect here: only 'io.grpc.channel_id' is known (gRFC A42)"
         in found.notes
     )
-    assert any(note.startswith(f"{at}[3].cookie") for note in found.notes)
+    assert f"{at}[3].cookie: has no effect on gRPC calls" in found.notes
+
+
+def test_what_only_http_requests_are_hashed_by() -> None:
+    same_site = [{"name": "SameSite", "value": "Lax"}]
+    cookie = {"name": "c", "ttl": "90.5s", "path": "/a", "attributes": same_site}
+    found = parsed(
+        hashed_by(
+            {"cookie": cookie, "terminal": True}, {"cookie": {"name": "c", "ttl": "0s"}},
+            {"query_parameter": {"name": "q"}}, {"connection_properties": {"source_ip": True}},
+            *({"cookie": {"name": "c", **bad}} for bad in ({"name": "a b"}, {"path": "/;x"}, {"ttl": "-1s"})),
+            {"query_parameter": {}},
+        )
+    )  # fmt: skip
+    assert isinstance(found.resource, RouteConfig)
+    action = found.resource.virtual_hosts[0].routes[0].action
+    assert isinstance(action, ClusterAction)
+    assert action.hash_policies == (
+        HashPolicy(cookie=HashCookie("c", 90, "/a", (("SameSite", "Lax"),)), terminal=True),
+        HashPolicy(cookie=HashCookie("c", 0)),
+        HashPolicy(query="q"),
+    )
+    at = "virtual_hosts[0].routes[0].route.hash_policy"
+    for note in (
+        f"{at}[2].query_parameter: has no effect on gRPC calls",
+        f"{at}[3].connection_properties: has no effect here",
+        f"{at}[4].cookie.name: no cookie can have that",
+        f"{at}[5].cookie.path: no cookie can have that",
+        f"{at}[6].cookie.ttl: no cookie can have that",
+    ):
+        assert any(each.startswith(note) for each in found.notes), note
 
 
 @pytest.mark.parametrize(

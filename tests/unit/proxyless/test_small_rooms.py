@@ -325,6 +325,7 @@ def test_targets(uri: str, listener: str) -> None:
         ("xds:", "no listener is named"),
         ("xds:///", "no listener is named"),
         ("xds://reviews:9080", "write three slashes: 'xds:///reviews:9080'"),
+        ("xds://authority/reviews:9080", "write three slashes: 'xds:///reviews:9080'"),
         ("xds://authority/name", "needs xDS federation"),
         ("xds://[", "Invalid IPv6 URL"),
         ("xds:///a?b=c", "`?` and `#` are not part of a name"),
@@ -509,6 +510,8 @@ def test_the_identity_istiod_expects() -> None:
         ("POD_NAMESPACE", "a\n", "POD_NAMESPACE='a\\n'"),
         ("POD_LABELS", "app", "POD_LABELS='app': 'app' is not key=value"),
         ("POD_LABELS", "a=b,=c", "'=c' is not key=value"),
+        ("POD_LABELS", "a=\udcff", "node.metadata"),
+        ("CLUSTER_ID", "\udcff", "node.metadata"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named(variable: str, value: str, reason: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 import re2
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from proxyless.drafts import Draft, Metadata, RequestDraft
 from proxyless.errors import UnknownRouteError
 from proxyless.match import CallHeaders, RouteTable
 from proxyless.match.examples import regex_example
@@ -25,7 +26,7 @@ from proxyless.resources import (
     VirtualHost,
     WeightedCluster,
 )
-from proxyless.wanted import Draft, Metadata, Wanted, advise, find
+from proxyless.wanted import Wanted, advise, find
 
 from lanes.render import lane_regex
 
@@ -44,6 +45,15 @@ def table(*matches: RouteMatch, names: tuple[str, ...] = ()) -> RouteTable:
 
 def asked(routes: RouteTable, index: int, metadata: Metadata = (), path: str = METHOD) -> Wanted:
     return advise(routes, routes.rules[index], Draft(path, "a", metadata))
+
+
+def requested(match: RouteMatch, *before: RouteMatch, url: str = METHOD, verb: str = "GET") -> Wanted:
+    """Ask for the last of these routes with a request."""
+    routes = table(*before, match)
+    path, mark, query = url.partition("?")
+    return advise(
+        routes, routes.rules[-1], RequestDraft(path, "a", (("x", "1"),), verb, query if mark else None)
+    )
 
 
 def proposed(wanted: Wanted) -> tuple[str, dict[str, str | bytes]]:
@@ -160,6 +170,50 @@ def test_shares_are_chances() -> None:
     assert asked(routes, 1).share == pytest.approx(100 * 0.75 * 0.1)
 
 
+def test_a_request_may_change_its_method_host_and_query() -> None:
+    put = HeaderMatch(":method", StringMatch("exact", "PUT"))
+    host = HeaderMatch(":authority", StringMatch("suffix", ".io"))
+    queries = (QueryMatch("fast", PresentMatch(True)), QueryMatch("to", StringMatch("prefix", "b")))
+    wanted = requested(RouteMatch(ALL, (put, host), query=queries), url="/s/m?to=a&x=1")
+    assert wanted.unmet == (
+        "header ':method' exact 'PUT': it is 'GET'",
+        "header ':authority' suffix '.io': it is 'a'",
+        "query parameter 'fast' is missing",
+        "query parameter 'to' prefix 'b': it is 'a'",
+    )
+    assert wanted.call == RequestDraft(
+        METHOD, "a", (("x", "1"), ("host", ".io")), "PUT", "x=1&fast=x&to=b"
+    ), wanted.obstacle
+
+
+def test_a_request_gets_past_a_route_by_its_method_or_query() -> None:
+    get = RouteMatch(ALL, (HeaderMatch(":method", StringMatch("exact", "GET")),))
+    wanted = requested(RouteMatch(ALL), get)
+    assert isinstance(wanted.call, RequestDraft) and wanted.call.verb == "POST"
+    fast = RouteMatch(ALL, query=(QueryMatch("fast"),))
+    wanted = requested(RouteMatch(ALL), fast, url="/s/m?fast=1&x=2")
+    assert isinstance(wanted.call, RequestDraft) and wanted.call.query == "x=2"
+    assert wanted.before == (
+        "route 'r0' comes first and takes it; to fail: query parameter 'fast' present (it is '1')",
+    )
+
+
+@pytest.mark.parametrize(
+    ("match", "says"),
+    [
+        (RouteMatch(ALL, grpc=True), "gRPC calls only"),
+        (RouteMatch(ALL, (HeaderMatch(":scheme", StringMatch("exact", "https")),)), "not the caller's"),
+        (RouteMatch(ALL, (HeaderMatch("a b", StringMatch("exact", "x")),)), "is no header"),
+        (RouteMatch(ALL, (HeaderMatch(":method", StringMatch("exact", "A B")),)), "no value could be"),
+        (RouteMatch(ALL, query=(QueryMatch("q", StringMatch("exact", "a b")),)), "no value could be"),
+        (RouteMatch(ALL, query=(QueryMatch("q"), QueryMatch("q", PresentMatch(False)))), "no value"),
+    ],
+)
+def test_what_no_request_can_have(match: RouteMatch, says: str) -> None:
+    wanted = requested(match)
+    assert wanted.call is None and says in wanted.obstacle
+
+
 def test_routes_by_name_and_by_place() -> None:
     routes = table(RouteMatch(ALL), RouteMatch(ALL), RouteMatch(ALL), names=("a", "", "a"))
     assert [rule.route.index for rule in find(routes, "a")] == [0, 2]
@@ -177,7 +231,8 @@ words = st.sampled_from(["", "a", "b", "ab", "ba", "aB", "abc", "-", "1"])
 regexes = st.sampled_from(
     [*(lane_regex("env", lane) for lane in "ab"), ".*a", "[^a]+", "(a|b){2}", "a?b*", r"\d+", "(?i)AB"]
 )
-names = st.sampled_from(["x", "y", "baggage", "z-bin", ":authority"])
+names = st.sampled_from(["x", "y", "baggage", "z-bin", ":authority", ":method", ":path", "host"])
+own_names = st.sampled_from(["x", "y", "baggage", "z-bin"])
 tests = st.one_of(
     st.builds(StringMatch, st.sampled_from(["exact", "prefix", "suffix", "contains"]), words, st.booleans()),
     st.builds(StringMatch, st.just("regex"), regexes),
@@ -185,6 +240,15 @@ tests = st.one_of(
     st.builds(PresentMatch, st.booleans()),
 )
 headers = st.builds(HeaderMatch, names, tests, st.booleans(), st.booleans())
+queries = st.builds(
+    QueryMatch,
+    st.sampled_from("qr"),
+    st.one_of(
+        st.builds(StringMatch, st.sampled_from(["exact", "prefix", "suffix", "contains"]), words),
+        st.builds(StringMatch, st.just("regex"), regexes),
+        st.builds(PresentMatch, st.booleans()),
+    ),
+)
 paths = st.one_of(
     st.just(ALL),
     st.builds(
@@ -200,18 +264,33 @@ matches = st.builds(
     paths,
     st.lists(headers, max_size=3).map(tuple),
     fractions,
-    st.sampled_from([()] * 5 + [(QueryMatch("q"),)]),
-    st.booleans(),
+    st.one_of(st.just(()), st.just(()), st.lists(queries, max_size=2).map(tuple)),
+    st.sampled_from([False, False, True]),
 )
-metadata = st.lists(st.tuples(names, words | st.sampled_from(["env=a", "env=b,c=d"])), max_size=4).map(tuple)
+metadata = st.lists(st.tuples(own_names, words | st.sampled_from(["env=a", "env=b,c=d"])), max_size=4).map(
+    tuple
+)
+
+
+drafts = st.one_of(
+    st.builds(Draft, st.just(METHOD), st.just("a"), metadata),
+    st.builds(
+        RequestDraft,
+        st.just(METHOD),
+        st.just("a"),
+        metadata,
+        st.sampled_from(["GET", "PUT"]),
+        st.sampled_from([None, "", "q", "q=a&r=b", "r=ab&x=1&r=2"]),
+    ),
+)
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.lists(matches, min_size=1, max_size=5), metadata, st.data())
-def test_a_proposed_call_takes_the_route(made: list[RouteMatch], own: Metadata, data: st.DataObject) -> None:
+@given(st.lists(matches, min_size=1, max_size=5), drafts, st.data())
+def test_a_proposed_call_takes_the_route(made: list[RouteMatch], own: Draft, data: st.DataObject) -> None:
     routes = table(*made)
     index = data.draw(st.integers(0, len(made) - 1))
-    wanted = asked(routes, index, own)
+    wanted = advise(routes, routes.rules[index], own)
     if wanted.call is None:
         assert wanted.obstacle
         return
@@ -233,7 +312,7 @@ def test_a_proposed_call_takes_the_route(made: list[RouteMatch], own: Metadata, 
         lucky = False
         assert next(routes.matches(call, luck)).index == index
     if not wanted.unmet and not wanted.before:
-        assert wanted.call == Draft(METHOD, "a", own)
+        assert wanted.call == own
 
 
 @settings(max_examples=300, deadline=None)

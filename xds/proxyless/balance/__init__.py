@@ -1,7 +1,7 @@
 """Which endpoint gets a call: priorities, localities, policies, limits. Pure, randomness passed in."""
 
 from .ask import Ask, Readiness
-from .hashing import call_hash
+from .hashing import call_hash, set_cookie
 from .outlier import OutlierDetector
 from .overload import draw_drop
 from .picker import Picker, Status, make_picker
@@ -17,4 +17,5 @@ __all__ = [
     "draw_drop",
     "draw_weighted",
     "make_picker",
+    "set_cookie",
 ]

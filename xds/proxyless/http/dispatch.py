@@ -5,9 +5,7 @@ What comes out is aiohttp's response, from an endpoint or as the configuration h
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -20,7 +18,6 @@ from .. import observer
 from ..attempts import Retrying
 from ..balance import Status
 from ..client import AdsClient
-from ..clusters import ActiveCluster
 from ..deciding import Decider, Undecided, earlier
 from ..depgraph import Config
 from ..edits import edited, edited_answer
@@ -29,67 +26,19 @@ from ..mirror import Mirrors
 from ..resources import DirectResponse, MessageEdits, RedirectAction, RetryPolicy, Route
 from ..retry import Loss, may_retry_request, request_backoff
 from ..rewrites import location, rewritten
-from ..routing import Chosen, Course, Refused, describe
+from ..routing import Chosen, Refused, describe
 from ..targets import ActiveTarget
-from .attempts import Attempt
+from .attempts import Attempt, code_of
 from .connector import MadeAnswer, RoutedConnector, Way
 from .copies import Copy
 from .errors import ClosedSessionError, EndpointError, HttpError, RouteTimeoutError, UnavailableError
+from .exchange import Exchange, Outcome
+from .news import RequestNews
 from .pool import HttpSubchannel
 from .response import RoutedResponse
 
-_DEFAULT_TIMEOUT = 15.0
-"""Seconds a route gives that says nothing of a timeout (Envoy's RouteAction.timeout)."""
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _BY_ALIAS: dict[str, str] = {"ws": "http"}
-
-
-@dataclass
-class Exchange:
-    """One request as the caller made it; `deadline` stays None: aiohttp itself minds the caller's."""
-
-    request: aiohttp.ClientRequest
-    handler: aiohttp.ClientHandlerType
-    started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    deadline: float | None = None
-    wait_for_ready: bool | None = None
-    course: Course | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    """Its own, before the configuration edits them."""
-
-    def __post_init__(self) -> None:
-        self.headers = tuple(self.request.headers.items())
-        self.url = self.request.url
-        self.authority: str = self.request.headers["Host"]
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether its body can be sent again: it has none, or one that was not used up."""
-        body = self.request.body
-        return not isinstance(body, aiohttp.Payload) or not body.consumed
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How one attempt went: a response, or how it was lost and what is raised for it."""
-
-    attempt: Attempt
-    cluster: ActiveCluster
-    where: str
-    edits: tuple[MessageEdits, ...]
-    told: observer.Attempt
-    """As the observer knows it."""
-    response: aiohttp.ClientResponse | None = None
-    lost: Loss | None = None
-    error: Exception | None = None
-    unsent: bool = False
-    """No server can have acted on it."""
-
-    def discard(self) -> None:
-        """Another attempt takes its place."""
-        if self.response is not None:
-            self.response.release()
-        self.attempt.end()
 
 
 class _AnsweredHere(Exception):
@@ -111,6 +60,7 @@ class HttpDispatcher(Decider):
         self._connector = connector
         self._calls = calls
         self._mirrors = Mirrors(active, client.draw)
+        self._news = RequestNews(client, active.target.uri)
 
     @property
     def active(self) -> ActiveTarget:
@@ -118,12 +68,19 @@ class HttpDispatcher(Decider):
         return self._active
 
     def close(self) -> None:
-        """Give up the copies of requests that are still on their way."""
+        """Give up the copies of requests that are still on their way, and the requests that wait."""
+        super().close()
         self._mirrors.close()
 
     async def run(self, spec: Exchange) -> aiohttp.ClientResponse:
         """Bring the request to its response; raises an HttpError, the caller's error."""
-        tried: list[str] = []
+        try:
+            return await self._run(spec)
+        except BaseException as error:
+            self._news.over(spec.name, spec.started, len(spec.tried), code_of(error))
+            raise
+
+    async def _run(self, spec: Exchange) -> aiohttp.ClientResponse:
         attempts = 0
         last: Outcome | None = None
         retrying = Retrying()
@@ -135,7 +92,7 @@ class HttpDispatcher(Decider):
                     return self._settled(spec, last, None)
                 deadline = self._deadline(config, choice, spec)
                 policy = config.retry(choice.action)
-                outcome = await self._attempt(spec, config, choice, deadline, policy, tried, last)
+                outcome = await self._attempt(spec, config, choice, deadline, policy, last)
                 if outcome is None:
                     continue
                 if outcome.unsent and spec.repeatable:
@@ -153,8 +110,7 @@ class HttpDispatcher(Decider):
                     return self._settled(spec, outcome, deadline)
                 outcome.attempt.end()
                 await self._sleep(wait)
-                code = str(outcome.attempt.status)
-                self._client.observe(self._client.observer.call_retried, outcome.told, code)
+                self._news.retried(outcome.told, outcome.attempt.code)
         except _AnsweredHere as made:
             return await self._answered_here(spec, made)
         except BaseException:
@@ -174,12 +130,17 @@ class HttpDispatcher(Decider):
         )
 
     def _deadline(self, config: Config, choice: Chosen, spec: Undecided) -> float | None:
-        """Also that of Envoy's own `timeout`, which gRPC does not read."""
+        """Also by Envoy's own `timeout`, which gRPC does not read; it begins after a fault's delay."""
+        assert isinstance(spec, Exchange)
         deadline = super()._deadline(config, choice, spec)
-        timeout = choice.action.timeout
-        if timeout is None and choice.action.max_stream_duration is None:
-            timeout = _DEFAULT_TIMEOUT
-        return earlier(deadline, spec.started + timeout) if timeout else deadline
+        timeout = None if choice.fault else config.request_timeout(choice.action)
+        return deadline if timeout is None else earlier(deadline, spec.started + spec.delayed + timeout)
+
+    async def _inject(self, spec: Undecided, choice: Chosen, deadline: float | None) -> None:
+        assert isinstance(spec, Exchange)
+        began = self._loop.time()
+        await super()._inject(spec, choice, deadline)
+        spec.delayed += self._loop.time() - began
 
     def _refused(self, spec: Undecided, choice: Refused) -> Exception:
         assert isinstance(spec, Exchange)
@@ -218,11 +179,11 @@ class HttpDispatcher(Decider):
         choice: Chosen,
         deadline: float | None,
         policy: RetryPolicy | None,
-        tried: list[str],
         last: Outcome | None,
     ) -> Outcome | None:
         """Make one attempt on an endpoint of the chosen cluster; None where it has to be decided anew."""
         assert choice.cluster is not None and spec.course is not None
+        tried = spec.tried
         name, cluster = self._active.serving(choice.cluster.name)
         where = f"route {describe(choice.route)}: cluster {name}: "
         if (reason := cluster.refusal()) is not None:
@@ -243,9 +204,11 @@ class HttpDispatcher(Decider):
         address = link.key.address
         target, route = self._active.target.uri, choice.route.name or f"#{choice.route.index}"
         place, number = cluster.locality(address), len(tried) + 1
-        told = observer.Attempt(target, self._name(spec), route, name, address, place, number)
+        told = observer.Attempt(target, spec.name, route, name, address, place, number)
         edits = config.edits(choice.route, choice.cluster)
-        outcome = Outcome(attempt, cluster, f"{where}{address}: ", edits, told)
+        # Envoy asks for the hash, and makes a cookie for it, only where a policy goes by it.
+        cookies = spec.course.cookies(choice.route) if cluster.hashes else ()
+        outcome = Outcome(attempt, cluster, f"{where}{address}: ", edits, cookies, told)
         try:
             if last is not None:
                 last.discard()
@@ -253,15 +216,15 @@ class HttpDispatcher(Decider):
             self._prepare(spec, choice, outcome.edits)
             if choice.action.mirrors and not tried:
                 self._mirror(spec, choice)
-            self._client.observe(self._client.observer.call_routed, outcome.told)
+            self._news.routed(told, attempt)
             until = deadline
             if policy is not None and policy.per_try_timeout is not None:
                 until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
             again = address in tried
             tried.append(address)
             await self._send(spec, link, outcome, until, again=again)
-        except BaseException:
-            attempt.failed(None)
+        except BaseException as error:
+            attempt.failed(None, error)
             raise
         finally:
             spec.request.url = spec.url
@@ -294,20 +257,22 @@ class HttpDispatcher(Decider):
             )
         except aiohttp.ClientResponseError as error:  # what it said was not HTTP
             self._lost(outcome, "reset", 502, error)
-        except TimeoutError as error:
+        except TimeoutError:
             if attempt.cancelled:
                 raise self._error(grpc.StatusCode.CANCELLED, "the session was closed") from None
             if not limit.expired():
                 raise  # the caller's own limit
-            self._lost(outcome, "reset", 504, error)
             reason = f"{outcome.where}no response within the time that the route gives"
-            outcome.error = self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason)
+            late = self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason)
+            self._lost(outcome, "reset", 504, late)
 
     def _lost(self, outcome: Outcome, how: Loss, status: int, error: Exception) -> None:
-        outcome.attempt.failed(status)
         outcome.lost = how
-        outcome.error = EndpointError(self._told(f"{outcome.where}{error or type(error).__name__}"))
-        outcome.error.__cause__ = error
+        if not isinstance(error, HttpError):
+            cause, error = error, EndpointError(self._told(f"{outcome.where}{error or type(error).__name__}"))
+            error.__cause__ = cause
+        outcome.error = error
+        outcome.attempt.failed(status, error)
 
     def _prepare(self, spec: Exchange, choice: Chosen, edits: tuple[MessageEdits, ...]) -> None:
         """Make the request what this attempt sends: its headers, its path, its authority."""
@@ -345,7 +310,8 @@ class HttpDispatcher(Decider):
         if deadline is not None and response.status != 101:
             reason = f"{outcome.where}the response was not complete within the time that the route gives"
             outcome.attempt.limit(deadline, self._error(grpc.StatusCode.DEADLINE_EXCEEDED, reason))
-        self._edit(spec, response, outcome.edits)
+        self._edit(spec, response, outcome.edits, outcome.cookies)
+        self._news.answered(spec.name, spec.started, len(spec.tried), outcome.attempt)
         return response
 
     async def _answered_here(self, spec: Exchange, made: _AnsweredHere) -> aiohttp.ClientResponse:
@@ -354,16 +320,21 @@ class HttpDispatcher(Decider):
         config = self._active.outcome
         if made.route is not None and isinstance(config, Config):
             self._edit(spec, response, config.edits(made.route, None))
+        self._news.over(spec.name, spec.started, len(spec.tried), str(response.status))
         return response
 
-    def _edit(self, spec: Exchange, response: aiohttp.ClientResponse, edits: Iterable[MessageEdits]) -> None:
+    def _edit(
+        self,
+        spec: Exchange,
+        response: aiohttp.ClientResponse,
+        edits: Iterable[MessageEdits],
+        cookies: Sequence[str] = (),
+    ) -> None:
         levels = [level.response for level in edits if level.response]
-        if levels and isinstance(response, RoutedResponse) and spec.course is not None:
-            pairs = edited_answer(tuple(response.headers.items()), levels, spec.course.call.get)
+        if (levels or cookies) and isinstance(response, RoutedResponse) and spec.course is not None:
+            headers = (*response.headers.items(), *(("Set-Cookie", cookie) for cookie in cookies))
+            pairs = edited_answer(headers, levels, spec.course.call.get)
             response.edit([(name, _text(value)) for name, value in pairs])
-
-    def _name(self, spec: Exchange) -> str:
-        return f"{spec.request.method} {spec.url.raw_path}"
 
 
 def _retriable(policy: RetryPolicy, attempts: int, outcome: Outcome) -> bool:

@@ -12,11 +12,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ..balance import OutlierDetector, Readiness
+from ..client import AdsClient
 from ..pools import Link, Pool, SubchannelKey
 from .attempts import Attempt
 
@@ -50,12 +52,26 @@ class HttpSubchannel(Link):
 
 
 class HttpPool(Pool[HttpSubchannel]):
-    """Every endpoint that the sessions of a Client send to."""
+    """Every endpoint that the sessions of a Client send to, and those that `explain` looks at."""
 
     def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
         super().__init__()
         self._uniform = uniform
-        self.sessions = 0
+        self._users = 0
+
+    @classmethod
+    def of(cls, mesh: AdsClient) -> HttpPool:
+        """Take a share in the pool of a Client; give it back with `give_back`."""
+        pool = _pools.setdefault(mesh, cls(mesh.rng.uniform))
+        pool._users += 1
+        return pool
+
+    async def give_back(self, mesh: AdsClient) -> None:
+        """The last share closes it."""
+        self._users -= 1
+        if not self._users:
+            _pools.pop(mesh, None)
+            await self.close()
 
     def open(self, key: SubchannelKey) -> HttpSubchannel:
         """Begin to connect, and keep watch."""
@@ -77,6 +93,9 @@ class HttpPool(Pool[HttpSubchannel]):
         if call.status is None:
             return False
         return outliers.answered(address, call.status, asyncio.get_running_loop().time())
+
+
+_pools: WeakKeyDictionary[AdsClient, HttpPool] = WeakKeyDictionary()
 
 
 class _NoNames(AbstractResolver):

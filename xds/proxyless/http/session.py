@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import aiohttp
 
 from ..client import AdsClient
+from .asking import target_of
 from .connector import RoutedConnector
-from .dispatch import Exchange, HttpDispatcher
+from .dispatch import HttpDispatcher
 from .errors import ClosedSessionError, UnavailableError
+from .exchange import Exchange
 from .pool import HttpPool
 from .response import RoutedResponse
 
 _OURS = ("connector", "connector_owner", "response_class", "proxy", "trust_env")
-_PORTS = {"http": 80, "ws": 80}
-
-_pools: WeakKeyDictionary[AdsClient, HttpPool] = WeakKeyDictionary()
+_SCHEMES = ("http", "ws")
 
 
 def session(
@@ -52,8 +52,7 @@ class _Routing:
 
     def __init__(self, mesh: AdsClient) -> None:
         self._mesh = mesh
-        self._pool = _pools.setdefault(mesh, HttpPool(mesh.rng.uniform))
-        self._pool.sessions += 1
+        self._pool = HttpPool.of(mesh)
         self._dispatchers: dict[str, HttpDispatcher] = {}
         self._calls: WeakSet[Any] = WeakSet()
         mesh.adopt(self._calls)
@@ -87,21 +86,17 @@ class _Routing:
             self._mesh.detach(dispatcher.active)
             dispatcher.active.notify()
         self._dispatchers.clear()
-        self._pool.sessions -= 1
-        if not self._pool.sessions:
-            _pools.pop(self._mesh, None)
-            await self._pool.close()
+        await self._pool.give_back(self._mesh)
 
 
 def _target(request: aiohttp.ClientRequest) -> str:
     """The xDS target of a request; UnavailableError for what the mesh does not carry."""
     url = request.url
-    if url.scheme not in _PORTS:
+    if url.scheme not in _SCHEMES:
         raise UnavailableError(
             f"{url.origin()}: only http:// goes through the mesh, which connects in plain text; "
             "use a session of aiohttp's own for anything else"
         )
     if request.proxy is not None:
         raise UnavailableError(f"{url.origin()}: a request through the mesh takes no proxy")
-    host = url.host_subcomponent
-    return f"xds:///{host}:{url.port or _PORTS[url.scheme]}"
+    return target_of(url)

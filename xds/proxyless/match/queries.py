@@ -31,9 +31,20 @@ def why_not_query(match: QueryMatch, call: CallHeaders) -> str:
     """Say why a call fails a QueryParameterMatcher."""
     if call.query is None:
         return "it asks for query parameters, which a gRPC call never has"
+    if isinstance(match.test, PresentMatch):
+        return f"query parameter {match.name!r} {'is missing' if match.test.present else 'is there'}"
+    return f"{describe_query(match)}: {found_parameter(call, match.name)}"
+
+
+def describe_query(match: QueryMatch) -> str:
+    """Say what a QueryParameterMatcher asks for, in one line."""
     test = match.test
     if isinstance(test, PresentMatch):
-        return f"query parameter {match.name!r} {'is missing' if test.present else 'is there'}"
-    value = call.query.get(match.name)
-    found = "it is missing" if value is None else f"it is {value!r}"
-    return f"query parameter {match.name!r} {test.how} {test.value!r}: {found}"
+        return f"query parameter {match.name!r} {'present' if test.present else 'absent'}"
+    return f"query parameter {match.name!r} {test.how} {test.value!r}"
+
+
+def found_parameter(call: CallHeaders, name: str) -> str:
+    """What a call has as a query parameter, in words."""
+    value = None if call.query is None else call.query.get(name)
+    return "it is missing" if value is None else f"it is {value!r}"

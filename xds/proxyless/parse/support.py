@@ -68,7 +68,10 @@ SUPPORTED: dict[str, frozenset[str]] = {
             "cluster runtime_fraction disable_shadow_host_suffix_append"
         ),
         "envoy.config.core.v3.RuntimeFractionalPercent": "default_value runtime_key",
-        "envoy.config.route.v3.RouteAction.HashPolicy": "header filter_state terminal",
+        "envoy.config.route.v3.RouteAction.HashPolicy": "header cookie query_parameter filter_state terminal",
+        "envoy.config.route.v3.RouteAction.HashPolicy.Cookie": "name ttl path attributes",
+        "envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute": "name value",
+        "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter": "name",
         "envoy.config.route.v3.RouteAction.HashPolicy.Header": "header_name regex_rewrite",
         "envoy.type.matcher.v3.RegexMatchAndSubstitute": "pattern substitution",
         "envoy.config.route.v3.RouteAction.MaxStreamDuration": (
@@ -131,7 +134,8 @@ SUPPORTED: dict[str, frozenset[str]] = {
 """Every field that has its effect here, or (names, statistics, metadata) none to have.
 
 Some have none on gRPC calls and a note of their own, left out where Istiod says them unasked:
-`query_parameters`, `timeout`, `max_grpc_timeout` and the rewrites of a route, and `retry_on` word by word.
+`query_parameters`, `timeout`, `max_grpc_timeout`, the rewrites of a route, what it hashes of cookies and
+queries, and `retry_on` word by word.
 """
 
 CLOSED = frozenset(

@@ -67,8 +67,23 @@ class FaultFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class HashCookie:
+    """envoy.config.route.v3.RouteAction.HashPolicy.Cookie; with `ttl` it is set where a request has none."""
+
+    name: str
+    ttl: int | None = None
+    """Seconds it lives; 0 is as long as the client's session."""
+    path: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Further ones of the cookie that is set; an empty value stands for a name alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class HashPolicy:
-    """What a call's hash is made of: a header, or the channel where there is none (gRFC A42)."""
+    """What a call's hash is made of: a header, a cookie or query parameter, else the channel (gRFC A42).
+
+    Cookies and query parameters are of HTTP requests; gRPC calls have none.
+    """
 
     header: str | None = None
     regex: str | None = None
@@ -76,6 +91,8 @@ class HashPolicy:
     """What replaces each match of `regex` in the header's value; \\1 to \\9 are its groups."""
     terminal: bool = False
     """The policies after it do not count once it has given a hash."""
+    query: str | None = None
+    cookie: HashCookie | None = None
 
 
 @dataclass(frozen=True, slots=True)

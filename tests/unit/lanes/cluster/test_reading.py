@@ -50,7 +50,18 @@ WAITING = {
 )
 def test_which_services_speak_grpc(port: dict[str, Any], grpc: bool) -> None:
     [known] = services_known([service("reviews", {"port": 9080, **port})])
-    assert known == Known("reviews", "shop", (9080,), grpc)
+    assert known == Known("reviews", "shop", (9080,), grpc, door=not grpc)
+
+
+def test_which_of_the_services_that_speak_http_is_the_door() -> None:
+    http, grpc = {"port": 80, "name": "http"}, {"port": 1, "name": "grpc"}
+    page, api, reviews = service("page", http), service("api", http), service("reviews", grpc)
+    doors = {each.name for each in services_known([page, reviews]) if each.door}
+    assert doors == {"page"}
+    assert not any(each.door for each in services_known([page, api, reviews]))  # nobody says which
+    page["metadata"]["labels"] = {"lanes.proxyless.dev/door": "true"}
+    doors = {each.name for each in services_known([page, api, reviews]) if each.door}
+    assert doors == {"page"}
 
 
 def test_what_selects_no_pods_or_has_no_routes_has_no_versions() -> None:
@@ -60,7 +71,7 @@ def test_what_selects_no_pods_or_has_no_routes_has_no_versions() -> None:
     cache = service("cache", {"name": "redis", "port": 6379}, {"name": "x", "port": 1, "appProtocol": "tcp"})
     assert services_known([kubernetes, dns, cache]) == []
     both = service("both", {"name": "tcp-x", "port": 1}, {"name": "web", "port": 80})
-    assert services_known([both]) == [Known("both", "shop", (80,), False)]
+    assert services_known([both]) == [Known("both", "shop", (80,), False, door=True)]
 
 
 def test_members_are_pods_and_what_lanes_started_without_one() -> None:

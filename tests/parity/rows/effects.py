@@ -357,4 +357,4 @@ ROWS = [
 ]
 
 CASES = numbered(ROWS, "effect")
-"""Each as in `cases.CASES`."""
+"""Each as in `rows.CASES`."""
