@@ -27,12 +27,15 @@ _log = logging.getLogger(__name__)
 
 
 class AdminServer:
-    """The handlers of the admin port; without channels nothing is known of the mesh."""
+    """The handlers of the admin port; a service that calls nobody through the mesh has no client of it."""
 
-    def __init__(self, settings: Settings, readiness: Readiness, channels: Channels | None) -> None:
+    def __init__(
+        self, settings: Settings, mesh: proxyless.Client | None, lanes: KnownLanes, readiness: Readiness
+    ) -> None:
         self._settings = settings
+        self._mesh = mesh
+        self._lanes = lanes
         self._readiness = readiness
-        self._channels = channels
 
     def routes(self) -> list[web.RouteDef]:
         """What is served where."""
@@ -74,14 +77,13 @@ class AdminServer:
 
     async def config_dump(self, request: web.Request) -> web.Response:
         """What the client of the mesh holds."""
-        mesh = self._channels.mesh if self._channels is not None else None
-        if mesh is None:
+        if self._mesh is None:
             return web.Response(status=404, text=self._alone())  # `proxyless status` shows it as it is
-        return _answer(mesh.config_dump())
+        return _answer(self._mesh.config_dump())
 
     async def explain(self, request: web.Request) -> web.Response:
         """Where a call would go, and why."""
-        mesh, _ = self._mesh()
+        mesh = self._client()
         try:
             question = asked.Explain.read(request.query)
             decision = await mesh.explain(
@@ -101,14 +103,14 @@ class AdminServer:
 
     async def lanes(self, request: web.Request) -> web.Response:
         """The lanes that the routes held know, and in which routing tables each stands."""
-        _, known = self._mesh()
-        tables = known.by_table()
+        self._client()
+        tables = self._lanes.by_table()
         names = sorted({lane for lanes in tables.values() for lane in lanes})
         lanes = [
             {"lane": lane, "route_configs": sorted(name for name, of in tables.items() if lane in of)}
             for lane in names
         ]
-        return _answer({"key": known.key, "lanes": lanes, "route_configs": sorted(tables)})
+        return _answer({"key": self._lanes.key, "lanes": lanes, "route_configs": sorted(tables)})
 
     async def spans(self, request: web.Request) -> web.Response:
         """The spans that ended last; `next` is what to ask for as `since` the next time."""
@@ -136,11 +138,11 @@ class AdminServer:
         _log.info("log level set", extra={"event": "log_level", "set_to": level})
         return await self.log_level(request)
 
-    def _mesh(self) -> tuple[proxyless.Client, KnownLanes]:
-        """The client of the mesh and the lanes it knows, or the refusal where there is none."""
-        if self._channels is None or self._channels.mesh is None:
+    def _client(self) -> proxyless.Client:
+        """The client of the mesh, or the refusal where there is none."""
+        if self._mesh is None:
             raise refusal(web.HTTPNotFound, "NOT_FOUND", self._alone())
-        return self._channels.mesh, self._channels.lanes
+        return self._mesh
 
     def _alone(self) -> str:
         own = self._settings
@@ -161,10 +163,17 @@ async def _same_machine(request: web.Request, handler: Handler) -> web.StreamRes
     return await handler(request)
 
 
-def application(settings: Settings, readiness: Readiness, channels: Channels | None) -> web.Application:
+def application(
+    settings: Settings,
+    mesh: proxyless.Client | None,
+    lanes: KnownLanes | None = None,
+    readiness: Readiness | None = None,
+) -> web.Application:
     """What is shown, and where."""
+    known = lanes or KnownLanes(settings.forwarding.key)
+    server = AdminServer(settings, mesh, known, readiness or Readiness(asyncio.Event()))
     app = web.Application(middlewares=[plain_errors(settings.service), _same_machine])
-    app.add_routes(AdminServer(settings, readiness, channels).routes())
+    app.add_routes(server.routes())
     return app
 
 
@@ -180,7 +189,8 @@ async def serving_admin(
     if not settings.admin_port:
         yield readiness
         return
-    runner = web.AppRunner(application(settings, readiness, channels), access_log=None)
+    mesh, lanes = (channels.mesh, channels.lanes) if channels is not None else (None, None)
+    runner = web.AppRunner(application(settings, mesh, lanes, readiness), access_log=None)
     await runner.setup()
     try:
         try:
