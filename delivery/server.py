@@ -11,7 +11,7 @@ from delivery.logic import delivery_of
 from lanes.http import lane_middleware
 from serving.failures import failure, http_status
 from serving.hops import hop_tree
-from serving.http_errors import refusal
+from serving.http_errors import plain_errors, refusal
 from serving.http_server import middlewares
 from serving.identity import Identity
 from serving.requests import product_id_of
@@ -61,6 +61,6 @@ def application(
     """The application: requests are served in the lane they come in; `lanes` are those metrics tell apart."""
     known = lanes or KnownLanes(settings.forwarding.key)
     lane = lane_middleware(settings.forwarding)
-    app = web.Application(middlewares=middlewares(lane, known, "delivery"))
+    app = web.Application(middlewares=[*middlewares(lane, known), plain_errors("delivery")])
     app.add_routes([web.get("/health", server.health), web.get("/delivery/{id}", server.delivery)])
     return app

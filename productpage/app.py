@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from aiohttp import web
 
+from lanes.door import CookieRule
+from productpage import headers, menu
 from productpage.backends import Backends
 from productpage.door import door_middleware
+from productpage.errors import readable_errors
+from productpage.page import Page
 from productpage.rules import LiveDoor
 from productpage.server import PageServer
 from productpage.settings import PageSettings
 from serving.channels import Channels
 from serving.http_client import HttpService
+from serving.http_errors import plain_errors
 from serving.http_server import middlewares
 from serving.identity import Identity
+from serving.lanes import LanesHeld
 from serving.settings import Settings
 
 SERVER = web.AppKey("server", PageServer)
@@ -29,8 +36,13 @@ def application(
 ) -> web.Application:
     """The application over these channels, named as in `DEPENDENCIES`, and delivery, which speaks HTTP."""
     backends = Backends(channels, delivery, page.call_timeout)
-    server = PageServer(Identity.of(settings), backends, page.session_secret)
-    live = LiveDoor(page.door, page.door_rules)
+    identity = Identity.of(settings)
+    server = PageServer(identity, backends)
+    held = LanesHeld(channels.mesh, settings.forwarding.key)
+    pages = Page(identity, backends, page.session_secret, held, page.lane_menu)
+    # What a visitor chose comes before the rules of the file, most of which speak of those who did not.
+    chosen = (CookieRule(menu.COOKIE),) if page.lane_menu else ()
+    live = LiveDoor(replace(page.door, rules=(*page.door.rules, *chosen)), page.door_rules)
 
     async def door_report(_: web.Request) -> web.Response:
         return web.json_response(live.report())
@@ -42,8 +54,10 @@ def application(
         await asyncio.wait((following,))
 
     door = door_middleware(live, settings.forwarding, page.session_secret)
-    app = web.Application(middlewares=middlewares(door, channels.lanes, "productpage"))
+    errors = (readable_errors(pages.error), plain_errors("productpage"))
+    app = web.Application(middlewares=[*middlewares(door, channels.lanes), *errors])
     app[SERVER] = server
-    app.add_routes([*server.routes(), web.get("/health/door", door_report)])
+    app.add_routes([*server.routes(), *pages.routes(), web.get("/health/door", door_report)])
+    app.on_response_prepare.append(headers.secure)
     app.cleanup_ctx.append(follow_rules)
     return app

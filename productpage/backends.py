@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
@@ -16,6 +17,7 @@ from bookinfo_pb.v1.details_pb2_grpc import DetailsStub
 from bookinfo_pb.v1.ratings_pb2_grpc import RatingsStub
 from bookinfo_pb.v1.reviews_pb2_grpc import ReviewsStub
 from serving.failures import Failure, failure, response_failure
+from serving.hops import Span
 from serving.http_client import HttpService
 
 T = TypeVar("T")
@@ -29,6 +31,8 @@ class Parts:
 
     details: details_pb2.GetDetailsResponse | Failure
     reviews: reviews_pb2.GetReviewsResponse | Failure
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    """How long each took, answered or not, by the service asked."""
 
 
 class Backends:
@@ -48,8 +52,11 @@ class Backends:
 
     async def parts(self, product_id: int) -> Parts:
         """Details and reviews, asked for at once."""
-        details, reviews = await asyncio.gather(self.details(product_id), self.reviews(product_id))
-        return Parts(details, reviews)
+        began = time.perf_counter()
+        (details, on_details), (reviews, on_reviews) = await asyncio.gather(
+            _timed(self.details(product_id), began), _timed(self.reviews(product_id), began)
+        )
+        return Parts(details, reviews, {"details": on_details, "reviews": on_reviews})
 
     async def details(self, product_id: int) -> details_pb2.GetDetailsResponse | Failure:
         """The details of a book."""
@@ -79,6 +86,12 @@ class Backends:
             return _failed("delivery", failure("DEADLINE_EXCEEDED", late))
         except (aiohttp.ClientError, ValueError) as error:
             return _failed("delivery", failure("UNAVAILABLE", str(error)))
+
+
+async def _timed(call: Awaitable[T], began: float) -> tuple[T, Span]:
+    asked = time.perf_counter()
+    answer = await call
+    return answer, Span(asked - began, time.perf_counter() - asked)
 
 
 async def _outcome(callee: str, call: Awaitable[T]) -> T | Failure:

@@ -23,6 +23,9 @@ USER: web.RequestKey[str | None] = web.RequestKey("user", str)
 
 DRAW = "draw"
 
+_SILENT = ("/health", "/productpage/static/")
+"""What is asked for by machines and not worth a line."""
+
 _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -95,7 +98,7 @@ def _request_id(request: web.Request) -> str:
 
 
 def _log_request(request: web.Request, status: int, seconds: float) -> None:
-    if request.path.startswith("/health"):
+    if request.path.startswith(_SILENT):
         return
     fields = {
         "event": "request",

@@ -62,6 +62,12 @@ def hop_line(hop: hop_pb2.Hop) -> str:
     return f"{hop.service} {hop.version} ({hop.instance})"
 
 
+def milliseconds(seconds: float) -> str:
+    """A time for the page, to two digits or so."""
+    value = seconds * 1000
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
 def details_json(answer: details_pb2.GetDetailsResponse) -> dict[str, Any]:
     """The details as the API gives them, with the names of Istio's bookinfo; `genre` only where known."""
     book = answer.details

@@ -1,55 +1,33 @@
-"""productpage over HTTP: the page, the API, signing in and out, and the health."""
+"""productpage over HTTP: the API, and the health."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jinja2
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from bookinfo_pb.v1 import hop_pb2
-from lanes.context import current
-from productpage import logic, session
+from productpage import logic
 from productpage.backends import Backends
-from productpage.door import USER
+from productpage.requests import product_of
 from serving.failures import Failure, http_status
 from serving.hops import hop_tree
-from serving.http_errors import refusal
 from serving.identity import Identity
-from serving.requests import product_id_of
-
-# How aiohttp says that a body is not the form its headers announce.
-_FORM_FAULTS = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
-_PAGE_HEADERS = {
-    # Who served a page is its whole point, so it must not come from a cache.
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class PageServer:
-    """The handlers of productpage."""
+    """The handlers of the API."""
 
-    def __init__(self, identity: Identity, backends: Backends, secret: bytes) -> None:
+    def __init__(self, identity: Identity, backends: Backends) -> None:
         self._identity = identity
         self._backends = backends
-        self._secret = secret
         self.healthy = True
-        loader = jinja2.PackageLoader("productpage", "web")
-        environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-        self._template = environment.get_template("productpage.html")
 
     def routes(self) -> list[web.RouteDef]:
         """What is served where."""
         return [
             web.get("/", self.root),
             web.get("/health", self.health),
-            web.get("/productpage", self.page),
-            web.post("/login", self.login),
-            web.post("/logout", self.logout),
             web.get("/api/v1/products", self.products),
             web.get("/api/v1/products/{id}", self.product),
             web.get("/api/v1/products/{id}/reviews", self.reviews),
@@ -71,44 +49,6 @@ class PageServer:
             {"status": "serving" if self.healthy else "draining"}, status=200 if self.healthy else 503
         )
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        """The page of one book, `?id=` or the first; parts that failed say so."""
-        product = _product(request.query.get("id", str(logic.FRONT_PAGE)))
-        parts = await self._backends.parts(product.id)
-        html = self._template.render(
-            product=product,
-            products=logic.CATALOGUE.values(),
-            user=request[USER],
-            lane=current().lane_name,
-            details=parts.details,
-            reviews=parts.reviews,
-            failed=lambda part: isinstance(part, Failure),
-            facts=logic.facts,
-            line=logic.hop_line,
-            own=logic.hop_line(self._identity.hop()),
-        )
-        return web.Response(text=html, content_type="text/html", headers=_PAGE_HEADERS)
-
-    async def login(self, request: web.Request) -> web.StreamResponse:
-        """Sign in as `username` of the form, any name that is fit to be one."""
-        try:
-            name = (await request.post()).get("username")
-        except _FORM_FAULTS:  # no boundary, an unknown charset, a broken part
-            raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", "the form cannot be read") from None
-        user = name.strip() if isinstance(name, str) else ""
-        if fault := session.user_fault(user):
-            raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", fault)
-        response = web.HTTPSeeOther("/productpage")
-        sealed = session.seal(user, self._secret)
-        response.set_cookie(session.COOKIE, sealed, path="/", httponly=True, samesite="Lax")
-        raise response
-
-    async def logout(self, request: web.Request) -> web.StreamResponse:
-        """Sign out."""
-        response = web.HTTPSeeOther("/productpage")
-        response.del_cookie(session.COOKIE, path="/", httponly=True, samesite="Lax")
-        raise response
-
     async def products(self, request: web.Request) -> web.StreamResponse:
         """The catalogue."""
         return web.json_response([logic.product_json(product) for product in logic.CATALOGUE.values()])
@@ -118,7 +58,7 @@ class PageServer:
 
         The status is 200 as long as either could be had, otherwise that of the details' failure.
         """
-        product = _product(request.match_info["id"])
+        product = product_of(request.match_info["id"])
         parts = await self._backends.parts(product.id)
         body = logic.product_json(product)
         calls: list[hop_pb2.Hop] = []
@@ -139,7 +79,7 @@ class PageServer:
 
     async def reviews(self, request: web.Request) -> web.StreamResponse:
         """The reviews of a book."""
-        product = _product(request.match_info["id"])
+        product = product_of(request.match_info["id"])
         answer = await self._backends.reviews(product.id)
         if isinstance(answer, Failure):
             return self._failed(product.id, answer)
@@ -147,7 +87,7 @@ class PageServer:
 
     async def ratings(self, request: web.Request) -> web.StreamResponse:
         """The ratings of a book."""
-        product = _product(request.match_info["id"])
+        product = product_of(request.match_info["id"])
         answer = await self._backends.ratings(product.id)
         if isinstance(answer, Failure):
             return self._failed(product.id, answer)
@@ -155,7 +95,7 @@ class PageServer:
 
     async def delivery(self, request: web.Request) -> web.StreamResponse:
         """When a book would arrive: asked of a service that speaks HTTP."""
-        product = _product(request.match_info["id"])
+        product = product_of(request.match_info["id"])
         answer = await self._backends.delivery(product.id)
         if isinstance(answer, Failure):
             return self._failed(product.id, answer)
@@ -171,15 +111,3 @@ class PageServer:
     def _failed(self, product_id: int, answer: Failure) -> web.Response:
         body = {"id": product_id, "error": answer.to_json()}
         return self._json(body, [], http_status(answer.code))
-
-
-def _product(text: str) -> logic.Product:
-    """The book of this id, or the refusal that answers the request."""
-    product_id = product_id_of(text)
-    if product_id is None:
-        reason = f"the id of a product is a number of at most nine digits, not {text[:40]!r}"
-        raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", reason)
-    product = logic.CATALOGUE.get(product_id)
-    if product is None:
-        raise refusal(web.HTTPNotFound, "NOT_FOUND", f"there is no product {product_id}")
-    return product

@@ -50,6 +50,9 @@ DOOR_RULES = Variable(
     "a file of rules that colour requests (see `lanes door`), watched for changes; none if not set",
     text,
 )
+LANE_MENU = Variable(
+    "LANE_MENU", "on", "let visitors choose a lane on the page, which a cookie keeps; it colours them", flag
+)
 CALL_TIMEOUT = Variable("CALL_TIMEOUT", "3", "seconds that all calls for one request may take", _timeout)
 SESSION_SECRET = Variable(
     "SESSION_SECRET",
@@ -64,6 +67,7 @@ VARIABLES: tuple[Variable[Any], ...] = (
     TRUST_END_USER,
     LANE_HEADER,
     DOOR_RULES,
+    LANE_MENU,
     CALL_TIMEOUT,
     SESSION_SECRET,
     *(target_variable(service) for service in (*DEPENDENCIES, DELIVERY)),
@@ -80,6 +84,7 @@ class PageSettings:
     delivery: str
     session_secret: bytes
     door_rules: Path | None = None
+    lane_menu: bool = True
 
     @classmethod
     def read(cls, settings: Settings, environ: Mapping[str, str]) -> PageSettings:
@@ -97,4 +102,5 @@ class PageSettings:
             delivery=target_of(DELIVERY, settings, environ),
             session_secret=SESSION_SECRET.read(environ),
             door_rules=Path(rules).absolute() if (rules := DOOR_RULES.read(environ)) else None,
+            lane_menu=LANE_MENU.read(environ),
         )

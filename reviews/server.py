@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ import grpc
 from bookinfo_pb.v1 import hop_pb2, ratings_pb2, ratings_pb2_grpc, reviews_pb2
 from reviews.logic import reviews_of, star_color
 from serving.grpc_server import remaining
+from serving.hops import Span, measured
 from serving.identity import Identity
 
 Context = grpc.aio.ServicerContext[object, object]
@@ -49,10 +51,11 @@ class ReviewsServer:
             yield await self._answer(request.product_id, context)
 
     async def _answer(self, product_id: int, context: Context) -> reviews_pb2.GetReviewsResponse:
+        began = time.perf_counter()
         reviews = reviews_of(product_id)
         if reviews is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"there are no reviews of a book {product_id}")
-        stars = await self._stars(product_id, remaining(context))
+        stars = await self._stars(product_id, remaining(context), began)
         answer = reviews_pb2.GetReviewsResponse(
             product_id=product_id, hop=self._identity.hop(stars.calls), ratings_error=stars.error
         )
@@ -63,14 +66,16 @@ class ReviewsServer:
                 shown.rating.color = self._color or ""
         return answer
 
-    async def _stars(self, product_id: int, timeout: float | None) -> Stars:
+    async def _stars(self, product_id: int, timeout: float | None, began: float) -> Stars:
         if self._ratings is None:
             return Stars()
         request = ratings_pb2.GetRatingsRequest(product_id=product_id)
+        asked = time.perf_counter()
         try:
             answer = await self._ratings.GetRatings(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             reason = f"{error.code().name}: {error.details()}"
             _log.warning("ratings failed: %s", reason, extra={"event": "call_failed", "callee": "ratings"})
             return Stars(error=reason)
+        measured(answer.hop, Span(asked - began, time.perf_counter() - asked))
         return Stars(answer.ratings, (answer.hop,))

@@ -12,7 +12,6 @@ from aiohttp.typedefs import Middleware
 from lanes import propagator
 from lanes.context import current, current_lane
 from serving.binding import BindError, explain, host_port
-from serving.http_errors import plain_errors
 from serving.settings import Settings
 from telemetry.http_spans import server_middleware
 from telemetry.lane_labels import KnownLanes
@@ -50,11 +49,11 @@ async def serve_http(
     _log.info("stopped", extra={"event": "stopped"})
 
 
-def middlewares(lane: Middleware, lanes: KnownLanes, service: str) -> list[Middleware]:
-    """Those of every HTTP service, in order: the span, `lane`, which decides on the lane, metrics, errors."""
+def middlewares(lane: Middleware, lanes: KnownLanes) -> list[Middleware]:
+    """The first of every HTTP service: the span, `lane`, which decides on the lane, then the metrics."""
     propagator.install()
     metrics = http_server_metrics(lambda: current().lane_name, lambda: lanes.label(current_lane()))
-    return [server_middleware(), lane, metrics, plain_errors(service)]
+    return [server_middleware(), lane, metrics]
 
 
 async def _listen(site: web.TCPSite, settings: Settings) -> None:

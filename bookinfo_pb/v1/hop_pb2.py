@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x62ookinfo/v1/hop.proto\x12\x0b\x62ookinfo.v1\"h\n\x03Hop\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\x12\x0c\n\x04lane\x18\x04 \x01(\t\x12\x1f\n\x05\x63\x61lls\x18\x05 \x03(\x0b\x32\x10.bookinfo.v1.Hopb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x62ookinfo/v1/hop.proto\x12\x0b\x62ookinfo.v1\"\xae\x01\n\x03Hop\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\x12\x0c\n\x04lane\x18\x04 \x01(\t\x12\x1f\n\x05\x63\x61lls\x18\x05 \x03(\x0b\x32\x10.bookinfo.v1.Hop\x12\x15\n\x08\x61sked_us\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x07took_us\x18\x07 \x01(\rH\x01\x88\x01\x01\x42\x0b\n\t_asked_usB\n\n\x08_took_usb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bookinfo.v1.hop_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HOP']._serialized_start=38
-  _globals['_HOP']._serialized_end=142
+  _globals['_HOP']._serialized_start=39
+  _globals['_HOP']._serialized_end=213
 # @@protoc_insertion_point(module_scope)

@@ -166,6 +166,7 @@ def test_the_door_is_that_of_the_values(name: str) -> None:
     [(variables, spec)] = [(v, s) for service, _, v, s in deployments(name) if service == "productpage"]
     page = PageSettings.read(Settings.read("productpage", variables), variables)
     assert page.door.trust_baggage is wanted["trustBaggage"]
+    assert page.lane_menu is wanted["laneMenu"]
     assert page.door.trust_end_user is wanted["trustEndUser"]
     assert page.call_timeout == wanted["callTimeoutSeconds"]
     assert ("SESSION_SECRET" in variables) is bool(wanted["sessionSecret"]["name"])

@@ -142,6 +142,32 @@ async def test_what_nobody_has_and_what_nobody_understands() -> None:
             assert answer.headers["x-request-id"]
 
 
+async def test_errors_for_people_are_pages() -> None:
+    async with page() as (client, _):
+        people = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        for path, status, reason in [
+            ("/productpage?id=%3Cb%3E", 400, "not &#39;&lt;b&gt;&#39;"),
+            ("/productpage?id=99", 404, "there is no product 99"),
+            ("/<nothing>", 404, "GET /&lt;nothing&gt;: Not Found"),
+            ("/login", 405, "Method Not Allowed"),
+        ]:
+            answer = await client.get(path, headers=people)
+            assert (answer.status, answer.content_type) == (status, "text/html"), path
+            html = await answer.text()
+            assert reason in html
+            assert "<b>" not in html
+            assert answer.headers["x-request-id"]
+            assert answer.headers.get("Allow") == ("POST" if status == 405 else None)
+        for form, reason in (
+            ({"username": ""}, "a user name is missing"),
+            ({"username": "x" * 65}, "at most 64"),
+        ):
+            answer = await client.post("/login", data=form, headers=people)
+            assert (answer.status, reason in await answer.text()) == (400, True)
+        answer = await client.get("/api/v1/products/99", headers=people)
+        assert (answer.status, answer.content_type) == (404, "application/json")
+
+
 async def test_parts_that_fail_say_so_and_the_rest_stays() -> None:
     async with page() as (client, backend):
         backend.down["reviews"] = (grpc.StatusCode.UNAVAILABLE, "lane dev <has> no endpoint")
@@ -177,9 +203,84 @@ async def test_the_page_shows_who_served_what_and_escapes_everything() -> None:
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "Pride and Prejudice" in html
     assert "&lt;script&gt;" in html
-    assert "<script" not in html
+    assert "<script>" not in html
     assert "reviews v2 (re-0), stars by ratings v2 (ra-0)" in html
     assert "★★★★☆" in html
+
+
+async def test_what_a_browser_is_told() -> None:
+    async with page() as (client, _):
+        html = await (await client.get("/productpage")).text()
+        assert " style=" not in html
+        assert "<style" not in html
+        for path in ("/productpage", "/productpage/live", "/productpage?id=99", "/nothing", "/", "/health"):
+            answer = await client.get(path, allow_redirects=False)
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["X-Frame-Options"] == "DENY"
+        for name, kind in (
+            ("page.css", "text/css"),
+            ("page.js", "text/javascript"),
+            ("icon.svg", "image/svg+xml"),
+        ):
+            assert f"/productpage/static/{name}" in html
+            answer = await client.get(f"/productpage/static/{name}")
+            assert (answer.status, answer.content_type) == (200, kind)
+        assert (await client.get("/productpage/static/productpage.html")).status == 404
+        assert (await client.get("/productpage/static/..%2Flive.html")).status == 404
+
+
+async def test_choosing_a_lane_colours_by_cookie() -> None:
+    async with page(TRUST_BAGGAGE="on") as (client, backend):
+        answer = await client.post("/lane", data={"lane": "dev", "id": "2"}, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/productpage?id=2")
+        cookie = answer.headers["Set-Cookie"]
+        assert {"lane=dev", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+        html = await (await client.get("/productpage", headers={"baggage": "user=7,env=qa"})).text()
+        assert backend.seen["reviews"]["baggage"] == "user=7,env=dev"
+        assert "Lane dev is not there, or not any more: base answers." in html
+        answer = await client.post("/lane", data={"lane": "base", "live": "1"}, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/productpage/live")
+        html = await (await client.get("/productpage")).text()
+        assert "baggage" not in backend.seen["reviews"]
+        assert "without a mesh, so there are no lanes" in html
+        answer = await client.post("/lane", data={"lane": "<b>"}, allow_redirects=False)
+        assert answer.status == 400
+        client.session.cookie_jar.update_cookies({"lane": "Not_<b>"})
+        html = await (await client.get("/productpage")).text()
+        assert "&#39;Not_&lt;b&gt;&#39;, which is not made of" in html
+        assert "baggage" not in backend.seen["reviews"]
+
+
+async def test_without_the_menu_no_cookie_colours() -> None:
+    async with page(LANE_MENU="off") as (client, backend):
+        client.session.cookie_jar.update_cookies({"lane": "dev"})
+        html = await (await client.get("/productpage")).text()
+        assert "baggage" not in backend.seen["reviews"]
+        assert "/lane" not in html
+        assert (await client.post("/lane", data={"lane": "dev"})).status == 404
+
+
+async def test_forms_of_another_site_are_refused() -> None:
+    async with page() as (client, _):
+        for path in ("/lane", "/login", "/logout"):
+            for site in ("cross-site", "same-site"):
+                form = {"lane": "dev", "username": "eve"}
+                answer = await client.post(path, data=form, headers={"Sec-Fetch-Site": site})
+                assert answer.status == 403
+                assert "Set-Cookie" not in answer.headers
+                assert "another site" in (await answer.json())["error"]["reason"]
+
+
+async def test_the_way_of_a_request_with_its_times() -> None:
+    async with page(TRUST_BAGGAGE="on") as (client, backend):
+        backend.down["details"] = (grpc.StatusCode.UNAVAILABLE, "no <one>")
+        html = await (await client.get("/productpage", headers={"baggage": "env=dev"})).text()
+    assert "productpage asked details, which did not answer; productpage asked reviews v2 of base" in html
+    assert html.count('class="span"') == 3, "a bar for the page, details and reviews; ratings had no watch"
+    assert "UNAVAILABLE: no &lt;one&gt;" in html
 
 
 async def test_what_travels_and_what_is_believed() -> None:

@@ -90,6 +90,7 @@ def test_where_to_listen_may_differ_from_who_one_is() -> None:
         ("RATINGS_TARGET", "a b", "is not a gRPC target"),
         ("RATINGS_TARGET", "xds:///", "is not a gRPC target"),
         ("TRUST_BAGGAGE", "maybe", "is neither on nor off"),
+        ("LANE_MENU", "perhaps", "is neither on nor off"),
         ("LANE_HEADER", "x lane", "is not the name of a text header"),
         ("CALL_TIMEOUT", "0", "leaves no time"),
         ("SESSION_SECRET", "hunter2", "is shorter than 16 bytes"),

@@ -71,6 +71,8 @@
   value: {{ .trustBaggage | quote }}
 - name: TRUST_END_USER
   value: {{ .trustEndUser | quote }}
+- name: LANE_MENU
+  value: {{ .laneMenu | quote }}
 - name: DOOR_RULES
   value: /etc/bookinfo/door/door.yaml
 - name: CALL_TIMEOUT

@@ -1,0 +1,130 @@
+"""Which lanes there are, read from routes, and what the menu makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from proxyless.resources import (
+    ClusterAction,
+    FaultAbort,
+    FaultFilter,
+    FaultPolicy,
+    Fraction,
+    HeaderMatch,
+    PathMatch,
+    Route,
+    RouteConfig,
+    RouteMatch,
+    StringMatch,
+    VirtualHost,
+    WeightedCluster,
+)
+
+from lanes.own import lane_subset
+from lanes.render import lane_regex
+from productpage.menu import MOST_BUTTONS, menu_of
+from serving.lanes import HeldLane, lanes_in
+
+ABORT = FaultFilter("fault", FaultPolicy(abort=FaultAbort(14, Fraction(100))))
+
+
+def route(cluster: str, how: Any, value: str, *, header: str = "baggage", **more: Any) -> Route:
+    invert = more.pop("invert", False)
+    match = RouteMatch(PathMatch("prefix", ""), (HeaderMatch(header, StringMatch(how, value), invert),))
+    return Route(match, ClusterAction((WeightedCluster(cluster, 1),)), **more)
+
+
+def config(*routes: Route) -> RouteConfig:
+    return RouteConfig("routes", (VirtualHost("host", ("*",), routes),))
+
+
+def cluster(service: str, subset: str) -> str:
+    return f"outbound|9080|{subset}|{service}.default.svc.cluster.local"
+
+
+def test_lanes_with_their_members_by_name() -> None:
+    dev, qa = lane_regex("env", "dev"), lane_regex("env", "qa.1")
+    reviews = config(
+        route(cluster("reviews", "v3"), "regex", qa),
+        route(cluster("reviews", "v1"), "regex", qa, faults=(ABORT,)),
+        route(cluster("reviews", "v2"), "regex", dev),
+    )
+    ratings = config(
+        route(cluster("ratings", "v1"), "regex", qa, faults=(ABORT,)),
+        route(cluster("ratings", "v2"), "regex", dev),
+    )
+    found = (HeldLane("dev", {"reviews": "v2", "ratings": "v2"}), HeldLane("qa.1", {"reviews": "v3"}, True))
+    assert lanes_in([reviews, ratings], "env") == found
+    assert lanes_in([ratings, reviews], "env") == found
+    assert lanes_in([reviews, ratings], "lane") == ()
+
+
+def test_a_lane_that_a_rule_names_exactly() -> None:
+    found = lanes_in([config(route(cluster("reviews", "v2"), "exact", "env=dev"))], "env")
+    assert found == (HeldLane("dev", {"reviews": "v2"}),)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        route("c", "regex", "(.*,)?env=dev(,.*)?"),
+        route("c", "prefix", "env=dev"),
+        route("c", "exact", "user=7"),
+        route("c", "regex", lane_regex("env", "dev"), header="x-baggage"),
+        route("c", "regex", lane_regex("env", "dev"), invert=True),
+        Route(RouteMatch(PathMatch("prefix", "")), ClusterAction((WeightedCluster("c", 1),))),
+    ],
+)
+def test_what_names_no_lane(other: Route) -> None:
+    assert lanes_in([config(other)], "env") == ()
+
+
+@pytest.mark.parametrize(
+    ("subset", "version", "own"),
+    [
+        ("v2", "v2", True),
+        ("v2-rc1", "V2.rc1", True),
+        ("lane-mine", "mine", True),
+        (lane_subset("V2.rc1"), "V2.rc1", True),
+        ("v2", "v1", False),
+        ("lane-mine", "lane", False),
+        ("", "v1", False),
+    ],
+)
+def test_which_version_a_lane_has(subset: str, version: str, own: bool) -> None:
+    lane = HeldLane("dev", {"reviews": subset})
+    assert lane.serves("reviews", version) is own
+    assert not lane.serves("ratings", version)
+    assert lane.shown == {"reviews": subset.removeprefix("lane-")}
+
+
+DEV = HeldLane("dev", {"reviews": "v2"})
+
+
+@pytest.mark.parametrize(
+    ("lanes", "meshed", "lane", "chosen", "note", "clearable"),
+    [
+        ((DEV,), True, None, "", "", False),
+        ((DEV,), True, "dev", "dev", "", False),
+        ((DEV,), True, "dev", "", "You did not choose lane dev", False),
+        ((DEV,), True, "gone", "gone", "Lane gone is not there", True),
+        ((DEV,), True, "gone", "", "Lane gone is not there", False),
+        ((DEV,), True, None, "Not <One>", "'Not <One>', which is not made of", True),
+        ((), True, None, "", "There are no lanes yet", False),
+        ((), False, None, "", "without a mesh", False),
+    ],
+)
+def test_the_menu_says_what_is_odd(
+    lanes: tuple[HeldLane, ...], meshed: bool, lane: str | None, chosen: str, note: str, clearable: bool
+) -> None:
+    menu = menu_of(lanes, meshed, lane, chosen)
+    assert (note in menu.note, bool(menu.note)) == (True, bool(note))
+    assert menu.clearable is clearable
+
+
+def test_a_long_menu_is_typed() -> None:
+    lanes = tuple(HeldLane(f"lane-{number:04}") for number in range(2000))
+    assert menu_of(lanes[:MOST_BUTTONS], True, None, "").typed is False
+    menu = menu_of(lanes, True, "lane-1999", "lane-1999")
+    assert (menu.typed, menu.buttons, len(menu.names)) == (True, (lanes[1999],), 500)
