@@ -25,9 +25,13 @@ _CALL_TIMEOUT = 2.0
 async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:
     """Serve delivery until `stop` is set."""
     targets = {"details": target_of("details", settings, environ)}
-    async with open_channels(targets) as channels, serving_admin(settings, channels.mesh):
+    async with (
+        open_channels(targets, settings.forwarding.key) as channels,
+        serving_admin(settings, stop, channels) as readiness,
+    ):
         server = DeliveryServer(Identity.of(settings), DetailsStub(channels["details"]), _CALL_TIMEOUT)
-        await serve_http(settings, application(settings, server), stop, server.drain)
+        app = application(settings, server, channels.lanes)
+        await serve_http(settings, app, stop, server.drain, on_serving=readiness.serves)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from lanes.http import lane_middleware
 from serving.failures import failure, http_status
 from serving.hops import hop_tree
 from serving.http_errors import plain_errors, refusal
+from serving.http_server import middlewares
 from serving.identity import Identity
 from serving.requests import product_id_of
 from serving.settings import Settings
+from telemetry.lane_labels import KnownLanes
 
 
 class DeliveryServer:
@@ -53,8 +55,12 @@ class DeliveryServer:
         return web.json_response(found.to_json() | {"hops": hop_tree(self._identity.hop([answer.hop]))})
 
 
-def application(settings: Settings, server: DeliveryServer) -> web.Application:
-    """The application: requests are served in the lane they come in."""
-    app = web.Application(middlewares=[lane_middleware(settings.forwarding), plain_errors("delivery")])
+def application(
+    settings: Settings, server: DeliveryServer, lanes: KnownLanes | None = None
+) -> web.Application:
+    """The application: requests are served in the lane they come in; `lanes` are those metrics tell apart."""
+    known = lanes or KnownLanes(settings.forwarding.key)
+    lane = lane_middleware(settings.forwarding)
+    app = web.Application(middlewares=[*middlewares(lane, known), plain_errors("delivery")])
     app.add_routes([web.get("/health", server.health), web.get("/delivery/{id}", server.delivery)])
     return app

@@ -7,7 +7,7 @@ it, and reads `+` as a blank.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -104,6 +104,22 @@ def colour(header: str, key: str, lane: str | None) -> str:
     place = next((i for i, m in enumerate(members) if m.key == key), 0)
     rest = [m for m in members[place:] if m.key != key]
     return _join(_within_limits([*members[:place], *fresh, *rest], key))
+
+
+def changed(header: str, key: str, before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    """The header with what else somebody changed: members that are new, have another value, or are gone.
+
+    `before` and `after` are all members by key, as OpenTelemetry has them. The lane's own is not theirs to
+    change, and members nobody touched stay as they came.
+    """
+    touched = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} - {key}
+    kept = [member for member in parse(header) if member.key not in touched]
+    fresh = [
+        _member(format_member(name, str(value)))
+        for name, value in after.items()
+        if name in touched and is_key(name)
+    ]
+    return _join(_within_limits([*kept, *fresh], key))
 
 
 def _lane_member(member: Member, key: str, lane: str) -> Member:

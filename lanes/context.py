@@ -44,6 +44,8 @@ class Carried:
     lane: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
     members: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    key: str = field(default="", repr=False)
+    """The key of the member that names the lane."""
 
     @property
     def lane_name(self) -> str:
@@ -75,7 +77,7 @@ def carry(metadata: Iterable[tuple[str, str | bytes]], forwarding: Forwarding) -
     if received.header:
         others.append((baggage.HEADER, received.header))
     members = tuple((m.key, m.value) for m in baggage.parse(received.header) if m.key)
-    return Carried(received.lane, tuple(others), members)
+    return Carried(received.lane, tuple(others), members, forwarding.key)
 
 
 def current() -> Carried:
@@ -86,6 +88,20 @@ def current() -> Carried:
 def current_lane() -> str | None:
     """The lane of the request being served; None for base."""
     return _current.get().lane
+
+
+def outgoing(context: Context | None = None) -> tuple[tuple[str, str], ...]:
+    """The metadata for a call made now: what is carried, with the members set in OpenTelemetry's baggage.
+
+    Those it has removed are left out. The lane's member is the request's, whatever is set there.
+    """
+    carried = _current.get()
+    before, after = dict(carried.members), otel_baggage.get_all(context)
+    if before == after:
+        return carried.metadata
+    rest = tuple((key, value) for key, value in carried.metadata if key != baggage.HEADER)
+    header = baggage.changed(carried.get(baggage.HEADER) or "", carried.key, before, after)
+    return (*rest, (baggage.HEADER, header)) if header else rest
 
 
 def adopt(carried: Carried) -> None:

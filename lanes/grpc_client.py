@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from lanes.context import current
+from lanes.context import outgoing
 
 
 def interceptors() -> list[grpc.aio.ClientInterceptor]:
@@ -19,9 +19,12 @@ def interceptors() -> list[grpc.aio.ClientInterceptor]:
 
 def forwarded(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
     """The call with the carried metadata added; what the caller set itself is left as it is."""
+    carried = outgoing()
+    if not carried:
+        return details
     own = tuple(details.metadata or ())
     names = {key.lower() for key, _ in own}
-    added = [(key, value) for key, value in current().metadata if key not in names]
+    added = [(key, value) for key, value in carried if key not in names]
     if not added:
         return details
     return grpc.aio.ClientCallDetails(

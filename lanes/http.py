@@ -8,7 +8,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
-from lanes.context import Forwarding, carry, current, use
+from lanes.context import Forwarding, carry, outgoing, use
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,7 +27,7 @@ def lane_middleware(forwarding: Forwarding) -> Middleware:
 def outgoing_headers(own: CIMultiDict[str] | None = None) -> CIMultiDict[str]:
     """The headers for a request made while serving one: the caller's own, and beside them what is carried."""
     headers = CIMultiDict(own or ())
-    for key, value in current().metadata:
+    for key, value in outgoing():
         if own is None or key not in own:
             headers.add(key, value)
     return headers
@@ -35,7 +35,7 @@ def outgoing_headers(own: CIMultiDict[str] | None = None) -> CIMultiDict[str]:
 
 async def lane_client_middleware(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """For an aiohttp client session: what the request being served carries goes along with every request."""
-    for key, value in current().metadata:
+    for key, value in outgoing():
         if key not in request.headers:
             request.headers[key] = value
     return await handler(request)

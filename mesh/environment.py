@@ -26,6 +26,7 @@ _FOREIGN = (
     "ADMIN_PORT",
     "ADMIN_IP",
     "LANE_KEY",
+    "OTEL_SERVICE_NAME",
     *(f"{service.name.upper()}_TARGET" for service in SERVICES),
 )
 

@@ -23,12 +23,12 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     """Serve the page until `stop` is set, then answer what is in flight."""
     page = PageSettings.read(settings, environ)
     async with (
-        open_channels(page.targets) as channels,
+        open_channels(page.targets, settings.forwarding.key) as channels,
         open_http(page.delivery, channels) as delivery,
-        serving_admin(settings, channels.mesh),
+        serving_admin(settings, stop, channels) as readiness,
     ):
         app = application(settings, page, channels, delivery)
-        await serve_http(settings, app, stop, app[SERVER].drain)
+        await serve_http(settings, app, stop, app[SERVER].drain, on_serving=readiness.serves)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from productpage.settings import PageSettings
 from serving.channels import Channels
 from serving.http_client import HttpService
 from serving.http_errors import plain_errors
+from serving.http_server import middlewares
 from serving.identity import Identity
 from serving.lanes import LanesHeld
 from serving.settings import Settings
@@ -53,7 +54,8 @@ def application(
         await asyncio.wait((following,))
 
     door = door_middleware(live, settings.forwarding, page.session_secret)
-    app = web.Application(middlewares=[door, readable_errors(pages.error), plain_errors("productpage")])
+    errors = (readable_errors(pages.error), plain_errors("productpage"))
+    app = web.Application(middlewares=[*middlewares(door, channels.lanes), *errors])
     app[SERVER] = server
     app.add_routes([*server.routes(), *pages.routes(), web.get("/health/door", door_report)])
     app.on_response_prepare.append(headers.secure)

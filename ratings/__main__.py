@@ -21,12 +21,13 @@ with quiet_imports():
 async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Event) -> None:
     """Serve ratings until `stop` is set."""
     servicer = RatingsServer(Identity.of(settings))
-    async with serving_admin(settings):
+    async with serving_admin(settings, stop) as readiness:
         await serve_grpc(
             settings,
             lambda server: add_RatingsServicer_to_server(servicer, server),
             ["bookinfo.v1.Ratings"],
             stop,
+            on_serving=readiness.serves,
         )
 
 

@@ -25,7 +25,10 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     """Serve reviews until `stop` is set; a version without stars has no business with ratings."""
     target = target_of("ratings", settings, environ)
     targets = {} if star_color(settings.version) is None else {"ratings": target}
-    async with open_channels(targets) as channels, serving_admin(settings, channels.mesh):
+    async with (
+        open_channels(targets, settings.forwarding.key) as channels,
+        serving_admin(settings, stop, channels) as readiness,
+    ):
         ratings = RatingsStub(channels["ratings"]) if channels else None
         servicer = ReviewsServer(Identity.of(settings), ratings)
         await serve_grpc(
@@ -33,6 +36,8 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
             lambda server: add_ReviewsServicer_to_server(servicer, server),
             ["bookinfo.v1.Reviews"],
             stop,
+            lanes=channels.lanes,
+            on_serving=readiness.serves,
         )
 
 

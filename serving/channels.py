@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 import proxyless
+from proxyless.names import parse_target
+from proxyless.resources import Kind, Listener, RouteConfig
 
-from lanes import grpc_client
+from lanes import grpc_client, propagator
 from lanes.context import current
+from telemetry.grpc_spans import client_interceptors
+from telemetry.lane_labels import KnownLanes
 from telemetry.observer import XdsTelemetry
 
 # Baggage alone may have 8192 bytes, which is all the metadata that grpc admits by default.
@@ -24,9 +28,12 @@ class Channels(dict[str, grpc.aio.Channel]):
 
     mesh: proxyless.Client | None = None
 
-    def __init__(self, stack: AsyncExitStack) -> None:
+    def __init__(self, stack: AsyncExitStack, lane_key: str) -> None:
         super().__init__()
         self._stack = stack
+        self.lanes = KnownLanes(lane_key)
+        self.routed: list[str] = []
+        """The targets that go through the mesh."""
 
     async def client(self) -> proxyless.Client:
         """The client of the mesh, set up from the environment when first asked for."""
@@ -34,26 +41,41 @@ class Channels(dict[str, grpc.aio.Channel]):
             client = proxyless.Client(
                 proxyless.Bootstrap.from_env(),
                 fallback="next-route",
-                observer=XdsTelemetry(lane=lambda: current().lane_name),
+                observer=XdsTelemetry(lane=lambda: current().lane_name, known=self.lanes),
             )
+            self.lanes.routes = lambda: _routes(client)
             self.mesh = await self._stack.enter_async_context(client)
         return self.mesh
 
 
+def _routes(client: proxyless.Client) -> Iterator[RouteConfig]:
+    """Every routing table the client holds, those inside listeners included."""
+    for held in client.held(Kind.ROUTE_CONFIG).values():
+        if isinstance(held.resource, RouteConfig):
+            yield held.resource
+    for held in client.held(Kind.LISTENER).values():
+        if isinstance(held.resource, Listener) and held.resource.route_config is not None:
+            yield held.resource.route_config
+
+
 @asynccontextmanager
-async def open_channels(targets: Mapping[str, str]) -> AsyncIterator[Channels]:
+async def open_channels(targets: Mapping[str, str], lane_key: str = "env") -> AsyncIterator[Channels]:
     """A channel for each target, by the same names; calls on them carry what the current request carries.
 
     All `xds:` targets share one client, set up from the environment, for which a lane without a usable
-    version of a service falls through to the next route. Raises XdsError when that set-up is not usable.
+    version of a service falls through to the next route. `lane_key` is the member of `baggage` that names
+    the lane in its routes. Raises XdsError when that set-up is not usable.
     """
+    propagator.install()
     async with AsyncExitStack() as stack:
-        channels = Channels(stack)
+        channels = Channels(stack, lane_key)
         for name, target in targets.items():
-            interceptors = grpc_client.interceptors()
+            # The lane's come first: what they decide is what the spans' own leave alone.
+            interceptors = [*grpc_client.interceptors(), *client_interceptors()]
             channel: grpc.aio.Channel
             if target.startswith("xds:"):
                 mesh = await channels.client()
+                channels.routed.append(parse_target(target).uri)
                 channel = mesh.channel(target, interceptors=interceptors)
             else:
                 channel = grpc.aio.insecure_channel(target, interceptors=interceptors)

@@ -17,7 +17,8 @@ from proxyless.errors import XdsError
 from lanes.context import current
 from serving.binding import BindError
 from serving.settings import COMMON, SettingError, Settings, Variable
-from telemetry import logs, tracing
+from telemetry import logs, process
+from telemetry.exporting import ExportError
 
 Serve = Callable[[Settings, Mapping[str, str], asyncio.Event], Awaitable[None]]
 
@@ -34,9 +35,17 @@ def run(service: str, summary: str, variables: Sequence[Variable[Any]], serve: S
         _parser(service, summary, [*COMMON, *variables]).parse_args()
         settings = Settings.read(service, os.environ)
         logs.configure(settings.log_level, _standing_fields(settings), _request_fields)
-        tracing.install(settings.service, settings.version, settings.instance)
-        asyncio.run(_until_signalled(settings, os.environ, serve))
-    except SettingError as error:
+        known = process.install(
+            settings.service,
+            settings.version,
+            settings.instance,
+            lane=lambda: current().lane_name,
+        )
+        try:
+            asyncio.run(_until_signalled(settings, os.environ, serve))
+        finally:
+            known.shutdown()
+    except (SettingError, ExportError) as error:
         return _refuse(service, error, EXIT_SETTINGS)
     except XdsError as error:
         return _refuse(service, error, EXIT_SETTINGS)
@@ -91,6 +100,7 @@ def _parser(service: str, summary: str, variables: Sequence[Variable[Any]]) -> a
     ]
     if any(variable.name.endswith("_TARGET") for variable in variables):
         lines.append(f"  {'XDS_ADDRESS':<{width}}  host:port of the control plane, for xds:/// targets")
+    lines.append(f"  {'OTEL_…':<{width}}  as OpenTelemetry has them: {process.HELP}")
     return argparse.ArgumentParser(
         prog=f"python -m {service}",
         description=summary,

@@ -10,10 +10,15 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from lanes import propagator
+from lanes.context import current_lane
 from lanes.grpc_server import LaneServerInterceptor
 from serving.binding import BindError, bind_fault, host_port
 from serving.channels import METADATA_OPTIONS
 from serving.settings import Settings
+from telemetry.grpc_spans import server_interceptor
+from telemetry.lane_labels import KnownLanes
+from telemetry.server_metrics import GrpcServerMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +26,19 @@ _log = logging.getLogger(__name__)
 _ONE_LISTENER = (("grpc.so_reuseport", 0),)
 
 
-def new_server(settings: Settings) -> grpc.aio.Server:
-    """A server whose handlers run in the lane of their call, not listening yet."""
+def new_server(settings: Settings, lanes: KnownLanes | None = None) -> grpc.aio.Server:
+    """A server whose handlers run in the lane and the trace of their call, not listening yet.
+
+    `lanes` are those that metrics tell apart; a service that calls nobody knows none.
+    """
+    propagator.install()
+    known = lanes or KnownLanes(settings.forwarding.key)
     return grpc.aio.server(
-        interceptors=[LaneServerInterceptor(settings.forwarding)],
+        interceptors=[
+            LaneServerInterceptor(settings.forwarding),
+            server_interceptor(),
+            GrpcServerMetrics(lambda: known.label(current_lane())),
+        ],
         options=[*_ONE_LISTENER, *METADATA_OPTIONS],
     )
 
@@ -47,9 +61,15 @@ async def serve_grpc(
     register: Callable[[grpc.aio.Server], None],
     names: Sequence[str],
     stop: asyncio.Event,
+    *,
+    lanes: KnownLanes | None = None,
+    on_serving: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve what `register` adds until `stop` is set, then drain; `names` are the services' full names."""
-    server = new_server(settings)
+    """Serve what `register` adds until `stop` is set, then drain; `names` are the services' full names.
+
+    `lanes` as in `new_server`; `on_serving` is called once calls are welcome.
+    """
+    server = new_server(settings, lanes)
     register(server)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
@@ -58,6 +78,7 @@ async def serve_grpc(
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     address = listen(server, settings)
     await server.start()
+    on_serving()
     _log.info("serving", extra={"event": "serving", "address": address})
     await stop.wait()
     _log.info("draining", extra={"event": "draining", "timeout_seconds": settings.drain_timeout})

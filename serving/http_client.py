@@ -11,6 +11,7 @@ from proxyless.errors import XdsError
 
 from lanes.http import lane_client_middleware
 from serving.channels import Channels
+from telemetry.http_spans import client_tracing
 
 _XDS = "xds:///"
 
@@ -39,10 +40,11 @@ class HttpService:
         middlewares = [lane_client_middleware]
         if self._target.startswith("xds:"):
             try:
-                return proxyless.http.session(await self._channels.client(), middlewares=middlewares)
+                mesh = await self._channels.client()
+                return proxyless.http.session(mesh, middlewares=middlewares, trace_configs=[client_tracing()])
             except XdsError as error:
                 raise aiohttp.ClientConnectionError(f"{self._target}: {error}") from error
-        return aiohttp.ClientSession(middlewares=middlewares)
+        return aiohttp.ClientSession(middlewares=middlewares, trace_configs=[client_tracing()])
 
     async def close(self) -> None:
         """Close the session."""

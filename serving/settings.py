@@ -150,7 +150,11 @@ PORT = Variable("PORT", "9080", "the port to listen on; 0 lets the system choose
 INSTANCE_IP = Variable("INSTANCE_IP", "", "the address of this instance, its identity in the mesh", address)
 BIND_IP = Variable("BIND_IP", "", "the address to listen on; INSTANCE_IP if not set, else 0.0.0.0", address)
 ADMIN_PORT = Variable(
-    "ADMIN_PORT", "0", "the port that answers GET /config_dump, on a loopback address; 0 for none", port
+    "ADMIN_PORT",
+    "0",
+    "the port on a loopback address that answers /healthz, /readyz, /metrics, /config_dump, /explain, "
+    "/lanes, /spans and /loglevel; 0 for none",
+    port,
 )
 ADMIN_IP = Variable(
     "ADMIN_IP", "", "the address of ADMIN_PORT; INSTANCE_IP if that is loopback, else 127.0.0.1", loopback

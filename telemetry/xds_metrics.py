@@ -9,7 +9,7 @@ A78's `grpc.lb.wrr.*` have nothing to count: there is no weighted_round_robin po
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import version
 
 from opentelemetry import metrics
@@ -22,6 +22,7 @@ from telemetry.http_attributes import is_http, of_end, of_request
 
 BACKEND_SERVICE = "grpc.lb.backend_service"
 LOCALITY = "grpc.lb.locality"
+LANE = "lane"
 OPTIONAL_LABELS = frozenset({BACKEND_SERVICE, LOCALITY})
 
 EVERY_TARGET = "#client"
@@ -44,13 +45,21 @@ class XdsMetrics(Observer):
     """Writes the metrics of one proxyless Client to a Meter.
 
     `provider` None is OpenTelemetry's global one, also where that is set later. `labels` are those of
-    OPTIONAL_LABELS that are wanted; as in gRPC (A79) there are none unless asked for.
+    OPTIONAL_LABELS that are wanted; as in gRPC (A79) there are none unless asked for. `lane`, asked in each
+    call, gives the label `lane` of the metrics of calls; there is none without it.
     """
 
-    def __init__(self, provider: MeterProvider | None = None, *, labels: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        provider: MeterProvider | None = None,
+        *,
+        labels: Collection[str] = (),
+        lane: Callable[[], str] | None = None,
+    ) -> None:
         if unknown := set(labels) - OPTIONAL_LABELS:
             raise ValueError(f"{', '.join(sorted(unknown))}: not among {', '.join(sorted(OPTIONAL_LABELS))}")
         self._labels = frozenset(labels)
+        self._lane_label = lane
         self._states: dict[tuple[Kind, str], str] = {}
         self._counts: Counter[tuple[Kind, str]] = Counter()
         self._reachable: dict[str, bool] = {}
@@ -183,13 +192,13 @@ class XdsMetrics(Observer):
         """An attempt started; HTTP requests are not gRPC's to count."""
         if is_http(attempt.method):
             return
-        self._attempts.add(1, _call(attempt.target, attempt.method))
+        self._attempts.add(1, self._call(attempt.target, attempt.method))
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
         """With the labels that tell where it went; HTTP's conventions know requests alone."""
         if is_http(attempt.method):
             return
-        attributes = {**_call(attempt.target, attempt.method), "grpc.status": code}
+        attributes = {**self._call(attempt.target, attempt.method), "grpc.status": code}
         if BACKEND_SERVICE in self._labels:
             attributes[BACKEND_SERVICE] = attempt.cluster
         if LOCALITY in self._labels:
@@ -199,20 +208,23 @@ class XdsMetrics(Observer):
     def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
         """Retries are reported only where there were any (A96)."""
         if is_http(method):
-            self._request_duration.record(seconds, {**of_request(target, method), **of_end(code)})
+            asked = {**of_request(target, method), **of_end(code), **self._lane()}
+            self._request_duration.record(seconds, asked)
             return
-        attributes = _call(target, method)
+        attributes = self._call(target, method)
         if attempts > 1:
             self._retries.record(attempts - 1, attributes)
         self._call_duration.record(seconds, {**attributes, "grpc.status": code})
 
+    def _call(self, target: str, method: str) -> dict[str, str]:
+        return {"grpc.method": method.removeprefix("/"), "grpc.target": target, **self._lane()}
+
+    def _lane(self) -> dict[str, str]:
+        return {} if self._lane_label is None else {LANE: self._lane_label()}
+
 
 def _server(server: str) -> dict[str, str]:
     return {"grpc.target": EVERY_TARGET, "grpc.xds.server": server}
-
-
-def _call(target: str, method: str) -> dict[str, str]:
-    return {"grpc.method": method.removeprefix("/"), "grpc.target": target}
 
 
 def _type(kind: Kind) -> str:

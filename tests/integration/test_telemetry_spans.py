@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import proxyless
 import pytest
 import pytest_asyncio
 from opentelemetry.instrumentation.grpc import aio_client_interceptors
 from opentelemetry.trace import SpanKind
 
+from telemetry.grpc_spans import client_interceptors
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
@@ -144,3 +146,52 @@ async def test_the_observer_of_the_readme(
     assert span.attributes is not None and where.items() <= span.attributes.items()
     (point,) = seen.metric("grpc.client.call.duration")
     assert dict(point) == {"grpc.target": TARGET, "grpc.method": METHOD[1:], "grpc.status": "OK"}
+
+
+@pytest.fixture
+def interceptors(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> list[grpc.aio.ClientInterceptor]:
+    """Those of the services."""
+    monkeypatch.setattr("telemetry.grpc_spans.trace.get_tracer", seen.tracers.get_tracer)
+    return client_interceptors()
+
+
+@pytest.mark.parametrize("kind", ["UnaryUnary", "StreamUnary"])
+async def test_the_span_of_a_call_that_is_cancelled_ends(
+    control_plane: FakeControlPlane,
+    mesh: proxyless.Client,
+    seen: Seen,
+    interceptors: list[grpc.aio.ClientInterceptor],
+    kind: str,
+) -> None:
+    there = asyncio.Event()
+
+    async def never(context: Any) -> None:
+        there.set()
+        await asyncio.Event().wait()
+
+    async with Backend("v1", never) as backend:
+        control_plane.set(*build.service(NAME, {"v1": [backend.address]}, [build.route("v1")]))
+        waiting = asyncio.create_task(call(mesh.channel(TARGET, interceptors=interceptors), kind))
+        await there.wait()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+    (span,) = seen.client_spans()
+    assert span.status.status_code.name == "ERROR"
+    assert "CancelledError" in (span.status.description or "")
+
+
+@pytest.mark.parametrize("kind", ["UnaryUnary", "StreamUnary"])
+async def test_the_span_of_a_call_that_fails_has_its_code(
+    control_plane: FakeControlPlane,
+    mesh: proxyless.Client,
+    seen: Seen,
+    interceptors: list[grpc.aio.ClientInterceptor],
+    kind: str,
+) -> None:
+    control_plane.set(*build.service(NAME, {"v1": []}, [build.route("v1")]))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await call(mesh.channel(TARGET, interceptors=interceptors), kind)
+    (span,) = seen.client_spans()
+    assert span.status.status_code.name == "ERROR"
+    assert span.attributes is not None and span.attributes["rpc.grpc.status_code"] == 14

@@ -35,8 +35,13 @@ def config_dump(bootstrap: Bootstrap, machine: AdsMachine, targets: Iterable[Act
             }
             for kind in Kind
         },
-        "targets": {active.target.uri: _target(active) for active in targets},
+        "targets": target_states(targets),
     }
+
+
+def target_states(targets: Iterable[ActiveTarget]) -> dict[str, Any]:
+    """Return what is known of each target, by its URI, as JSON-ready dicts."""
+    return {active.target.uri: _target(active) for active in targets}
 
 
 def _target(active: ActiveTarget) -> dict[str, Any]:

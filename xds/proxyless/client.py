@@ -14,7 +14,7 @@ from typing import Any, Self
 import grpc
 from grpc import aio
 
-from .admin import config_dump
+from .admin import config_dump, target_states
 from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
@@ -104,6 +104,10 @@ class AdsClient:
     def config_dump(self) -> dict[str, Any]:
         """Return every resource with its version, state and last error, as plain dicts."""
         return config_dump(self.bootstrap, self._machine, self._targets.values())
+
+    def target_states(self) -> dict[str, Any]:
+        """Return `targets` of the config dump alone, which costs little: state, and why it is not `ready`."""
+        return target_states(self._targets.values())
 
     async def close(self) -> None:
         """End the stream and every connection; calls in flight are cancelled."""
