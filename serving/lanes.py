@@ -6,21 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import proxyless
-from proxyless.members import member_of
 from proxyless.resources import (
     ClusterAction,
     FaultFilter,
-    HeaderMatch,
     Kind,
     Listener,
     Route,
     RouteConfig,
-    StringMatch,
 )
 
-from lanes import baggage
 from lanes.own import PREFIX, lane_subset
 from lanes.render import subset_name
+from telemetry.lane_labels import lanes_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def lanes_in(configs: Iterable[RouteConfig], key: str) -> tuple[HeldLane, ...]:
     members: dict[str, dict[str, str]] = {}
     strict: set[str] = set()
     for route in (route for config in configs for host in config.virtual_hosts for route in host.routes):
-        for lane in _lanes_of(route, key):
+        for lane in lanes_named(route, key):
             found = members.setdefault(lane, {})
             if _aborts_always(route):
                 strict.add(lane)
@@ -90,21 +87,6 @@ class LanesHeld:
                 yield held.resource
             elif isinstance(held.resource, Listener) and held.resource.route_config is not None:
                 yield held.resource.route_config
-
-
-def _lanes_of(route: Route, key: str) -> Iterator[str]:
-    for header in route.match.headers:
-        if header.name == baggage.HEADER and not header.invert and (lane := _lane_of(header, key)):
-            yield lane
-
-
-def _lane_of(header: HeaderMatch, key: str) -> str | None:
-    if not isinstance(header.test, StringMatch):
-        return None
-    if header.test.how == "exact":  # a rule by hand, for requests that carry nothing beside their lane
-        return baggage.lane_of(baggage.parse(header.test.value), key)
-    member = member_of(header.test.value) if header.test.how == "regex" else None
-    return member.value if member is not None and member.key == key else None
 
 
 def _aborts_always(route: Route) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
-from proxyless.members import member_of
-from proxyless.resources import RouteConfig, StringMatch
+from proxyless.members import member_of, values_of
+from proxyless.resources import Route, RouteConfig, StringMatch
 
 BAGGAGE = "baggage"
 BASE = "base"
@@ -16,20 +17,21 @@ Routes = Callable[[], Iterable[RouteConfig]]
 
 
 def lanes_of(config: RouteConfig, key: str) -> frozenset[str]:
-    """The lanes that a routing table has rules for: the values its matchers of `baggage` want of the key."""
-    return frozenset(_lanes(config, key))
+    """The lanes that a routing table has rules for."""
+    routes = (route for host in config.virtual_hosts for route in host.routes)
+    return frozenset(lane for route in routes for lane in lanes_named(route, key))
 
 
-def _lanes(config: RouteConfig, key: str) -> Iterator[str]:
-    for host in config.virtual_hosts:
-        for route in host.routes:
-            for header in route.match.headers:
-                test = header.test
-                if header.name != BAGGAGE or not isinstance(test, StringMatch) or test.how != "regex":
-                    continue
-                member = member_of(test.value)
-                if member is not None and member.key == key and not header.invert:
-                    yield member.value
+def lanes_named(route: Route, key: str) -> Iterator[str]:
+    """The lanes a route is for: the values that its matchers of `baggage` want of the key."""
+    for header in route.match.headers:
+        test = header.test
+        if header.name != BAGGAGE or header.invert or not isinstance(test, StringMatch):
+            continue
+        if test.how == "exact":  # a rule by hand, for requests that carry nothing beside their lane
+            yield from islice(values_of(key, test.value), 1)
+        elif test.how == "regex" and (member := member_of(test.value)) is not None and member.key == key:
+            yield member.value
 
 
 class KnownLanes:

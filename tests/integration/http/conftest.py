@@ -11,19 +11,10 @@ import pytest_asyncio
 
 from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.http_backends import HttpBackend
+from tests.integration.conftest import bootstrap_for
 
 NAME = "delivery:9080"
 URL = "http://delivery:9080"
-
-
-def bootstrap_for(control_plane: FakeControlPlane) -> proxyless.Bootstrap:
-    return proxyless.Bootstrap.from_env({"XDS_ADDRESS": control_plane.address, "POD_NAME": "test"})
-
-
-@pytest_asyncio.fixture
-async def control_plane() -> AsyncIterator[FakeControlPlane]:
-    async with FakeControlPlane() as started:
-        yield started
 
 
 @pytest_asyncio.fixture

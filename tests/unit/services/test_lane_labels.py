@@ -38,7 +38,7 @@ def test_lanes_are_what_rules_on_baggage_want_of_the_key() -> None:
         HeaderMatch("baggage", StringMatch("exact", "env=plain")),
         HeaderMatch("baggage", StringMatch("regex", ".*env=home-made.*")),
     )
-    assert lanes_of(config, "env") == {"dev", "a.b"}
+    assert lanes_of(config, "env") == {"dev", "a.b", "plain"}
     assert lanes_of(config, "team") == {"other-key"}
 
 
