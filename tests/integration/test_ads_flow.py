@@ -31,7 +31,7 @@ class Flood(AggregatedDiscoveryServiceServicer):
         self, request_iterator: AsyncIterator[Any], context: Any
     ) -> AsyncIterator[DiscoveryResponse]:
         filling = AnyProto(type_url="type.googleapis.com/nothing", value=bytes(LARGE))
-        for nonce in range(64):
+        for nonce in range(256):
             yield DiscoveryResponse(type_url="nothing", nonce=str(nonce), resources=[filling])
             self.written += 1
 
@@ -62,8 +62,9 @@ async def test_a_response_is_read_once_the_one_before_has_been_taken() -> None:
                 assert response is not None and response.nonce == str(taken - 1)
                 for _ in range(50):
                     await other.unary_unary(METHOD)(b"")
-                # What has been written and not taken is in gRPC's buffers and windows: a few, not all.
-                assert flood.written <= taken + 8
+                # What has been written and not taken is in the kernel's buffers and gRPC's windows, which
+                # grow to some 10 MiB here: far from all of it.
+                assert flood.written <= taken + 32
     finally:
         await stream.close()
         await server.stop(None)
