@@ -174,11 +174,10 @@ async def test_a_change_whose_browser_goes_is_made_all_the_same(console: Console
     asked: asyncio.Task[Any] = asyncio.create_task(
         console.ask("weights", service="reviews", weights={"v2": 100})
     )
-    while not console.acting._under_way:
-        await asyncio.sleep(0)
+    await console.arrived.wait()
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    await asyncio.wait(console.acting._under_way)
+    await console.told.wait()
     assert console.newest["title"] == "Weights of reviews: v2 100 %"
     assert await split(door, 10) == {"v2": 10}
     await console.act("undo", id=console.newest["id"])
