@@ -103,6 +103,20 @@ def test_a_lane_s_share_of_base_follows_while_it_has_a_fault() -> None:
     assert [route["route"] for route in http(after)] == [[to("v2")], [to("v2")]]
 
 
+def test_a_base_that_is_partly_open_is_no_plain_choice_with_lanes_either() -> None:
+    partly = virtual_service([{"route": [to(None, 50), to("v1", 50)]}])
+    landscape = scene([destination_rule("v1", "v2"), partly], [LANES[0]])
+    with pytest.raises(LaneError, match="leads to any version beside"):
+        set_weights(landscape, "reviews", {"v1": 100})
+
+
+def test_what_copies_an_open_base_follows_when_that_is_pinned() -> None:
+    before = inject(scene([], [LANES[2]]), "reviews", "far", 100, None, 100)
+    after = set_weights(put(before, LANES[0]), "reviews", {"v2": 100})
+    assert [route["name"] for route in http(after)] == ["lane-dev", "fault-far", "base"]
+    assert [route["route"][0]["destination"]["subset"] for route in http(after)] == ["lane-v2", "v2", "v2"]
+
+
 @pytest.mark.parametrize(
     ("route", "said"),
     [
