@@ -21,7 +21,7 @@ class SpanStore(SpanProcessor):
         self._spans: deque[ReadableSpan] = deque(maxlen=limit)
         self._ended = 0
         self.run = secrets.token_hex(8)
-        """Another one for each start of the process: whoever asks `since` a number sees that it counts anew."""
+        """Another one for each start of the process, by which others see that it counts anew."""
 
     @property
     def ended(self) -> int:

@@ -9,7 +9,25 @@ from typing import Any
 
 from lanes.context import BASE
 
-_GRPC_CODES = ["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"]
+_GRPC_CODES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
 _SERVER_ERROR = 500
 
 
@@ -106,7 +124,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer of `/spans`: who says it, since when that process runs, what to ask for next, and the spans."""
+    """An answer of `/spans`: who says it, in which run of the process, what to ask for next, the spans."""
 
     place: Place
     instance: str
@@ -159,7 +177,7 @@ def _span(data: Mapping[str, Any], place: Place, instance: str) -> Span:
 
 
 def _attempts(events: object, code: str) -> tuple[Attempt, ...]:
-    """The attempts told by events; one that was tried again failed as it says, the last one as the call did."""
+    """The attempts that events tell; one tried again failed as its event says, the last as the call did."""
     told: list[Attempt] = []
     failed: dict[int, str] = {}
     for event in events if isinstance(events, list) else ():
@@ -168,8 +186,10 @@ def _attempts(events: object, code: str) -> tuple[Attempt, ...]:
         if not isinstance(number, int):
             continue
         if event.get("name") == "xds.attempt":
-            words = (str(said.get(f"xds.{key}", "")) for key in ("route", "cluster", "endpoint"))
-            told.append(Attempt(number, *words, after_ms=_seconds(event, "after_ms")))
+            route, cluster, endpoint = (
+                str(said.get(f"xds.{key}", "")) for key in ("route", "cluster", "endpoint")
+            )
+            told.append(Attempt(number, route, cluster, endpoint, _seconds(event, "after_ms")))
         elif event.get("name") == "xds.retry":
             status = said.get("grpc.status") or said.get("http.response.status_code")
             failed[number] = str(status or said.get("error.type") or "failed")

@@ -166,7 +166,7 @@ class Traces:
 
 
 def detail(request: Request, explainable: frozenset[str]) -> list[dict[str, Any]]:
-    """The spans of a request as its waterfall shows them; `explainable` are those whose client can be asked."""
+    """The spans of a request for its waterfall; `explainable` are those whose client can be asked why."""
     return [_row(row, request.root.start, explainable) for row in request.rows]
 
 

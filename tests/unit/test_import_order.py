@@ -78,7 +78,7 @@ PACKAGES: dict[str, set[str]] = {
     "delivery": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "productpage": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "mesh": {"lanes", "proxyless", "controlplane"},
-    # a process of its own beside a mesh; nobody imports it
+    # what shows and changes a running mesh; nobody imports it
     "console": {"lanes", "mesh"},
     # what brings bookinfo into a cluster and drives it there
     "deploy": {"lanes", "mesh"},
