@@ -86,6 +86,10 @@ class Feed:
         for subscriber in tuple(self._subscribers):
             subscriber.send(event)
 
+    def has(self, name: str) -> bool:
+        """Whether a section was told already."""
+        return name in self._sections
+
     def sections(self) -> dict[str, Section]:
         """All sections as they are now."""
         return {name: each() if callable(each) else each for name, each in self._sections.items()}

@@ -66,9 +66,12 @@ class Machine:
     async def scene(self) -> Scene:
         """Processes by the mesh's status; objects by its store of lanes."""
         try:
-            async with asyncio.timeout(_PATIENCE), Remote(self._state) as remote:
-                async with MeshStore(self._state) as store:
-                    status, seen, door = await asyncio.gather(remote.status(), store.read(), store.door())
+            async with (
+                asyncio.timeout(_PATIENCE),
+                Remote(self._state) as remote,
+                MeshStore(self._state) as store,
+            ):
+                status, seen, door = await asyncio.gather(remote.status(), store.read(), store.door())
         except (MeshError, LaneError) as error:
             return Scene(errors=(("the mesh", str(error)),))
         except TimeoutError:
