@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -171,7 +172,8 @@ class Collector:
                 while not response.content.at_eof() and len(body) <= _LARGEST:
                     body += await response.content.read(_LARGEST + 1 - len(body))
         except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or str(error.os_error)
+            number = error.os_error.errno
+            reason = os.strerror(number) if number else str(error.os_error)
             raise UnansweredError(reason.lower()) from None
         except (aiohttp.ClientError, OSError) as error:
             raise UnansweredError(str(error) or type(error).__name__) from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.reading.calls import Call, Directory, host_of_cluster
-from console.reading.spans import Attempt
+from console.reading.spans import Attempt, grpc_code
 from console.reading.tables import Rule
 from console.reading.why import Then, route_of
 from lanes.baggage import HEADER
@@ -38,15 +38,19 @@ def says(
     if not same:
         said += list(_recorded(then, directory))
         said.append("By the rules as they are now it would go another way:")
+    elif changed:
+        said.append("What decides over it has changed at its client since; as it is now:")
     said += list(_steps(decision, lane, rules))
     said += list(_taken(decision, lane, service, rules))
     if same:
-        said += list(_drawn(decision, then.cluster))
+        said += list(_drawn(decision, "" if changed else then.cluster))
         said += list(_sent(span.attempts, decision, directory))
     else:
-        said += list(_drawn(decision, str(decision.get("cluster") or "")))
+        said += list(_drawn(decision, ""))
         said += list(_would(decision, directory))
-    said += list(_fault(decision))
+    taken_by = next((rule for rule in rules if rule.name == route_of(decision)), None)
+    if taken_by is None or not taken_by.strict:
+        said += list(_fault(decision))
     if span.failed:
         said.append(f"The call failed: {span.error}.")
     unknown = sorted({name for rule in rules for name in rule.headers} - {*_KNOWN})
@@ -55,9 +59,7 @@ def says(
             f"The rules also look at {', '.join(unknown)}; spans do not tell what the call had there, "
             "so it counts as absent."
         )
-    if changed:
-        said.append("What decides over this call has changed at its client since it was made.")
-    elif same:
+    if same:
         said.append("The same call would go by the same rule now.")
     return said
 
@@ -74,8 +76,11 @@ def _recorded(then: Then, directory: Directory) -> Iterator[str]:
 def _steps(decision: Mapping[str, Any], lane: str, rules: Sequence[Rule]) -> Iterator[str]:
     """Who did not take it, and why."""
     by_name = {rule.name: rule for rule in rules}
+    others: dict[str, None] = {}
     for step in decision.get("steps") or ():
         if step.startswith(_PASSED):
+            yield from _of_others(others)
+            others.clear()
             why = _upper(step.removeprefix(_PASSED))
             yield f"{why}: so it was passed over, and the next rule had its turn."
             continue
@@ -85,9 +90,21 @@ def _steps(decision: Mapping[str, Any], lane: str, rules: Sequence[Rule]) -> Ite
         name = found["name"] or found["place"]
         rule = by_name.get(name)
         if rule is not None and rule.lane and rule.lane != lane:
-            yield f"Rule {name} did not take it: it is for lane {rule.lane}."
-        else:
-            yield f"Rule {name} did not take it: {found['reason']}."
+            others.setdefault(rule.lane)
+            continue
+        yield from _of_others(others)
+        others.clear()
+        yield f"Rule {name} did not take it: {found['reason']}."
+    yield from _of_others(others)
+
+
+def _of_others(lanes: Collection[str]) -> Iterator[str]:
+    """One sentence for all the rules in a row that are other lanes'."""
+    if len(lanes) == 1:
+        yield f"The rules of lane {next(iter(lanes))} did not take it: the request is not of that lane."
+    elif lanes:
+        names = ", ".join(lanes)
+        yield f"The rules of the lanes {names} did not take it: the request is of none of them."
 
 
 def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence[Rule]) -> Iterator[str]:
@@ -153,8 +170,9 @@ def _fault(decision: Mapping[str, Any]) -> Iterator[str]:
         long = "for as long as its headers ask" if delay["seconds"] is None else f"by {delay['seconds']:g} s"
         yield f"The rule delays {delay['percentage']:g} % of its calls {long}."
     if abort := fault.get("abort"):
-        status = abort.get("http_status") or abort.get("grpc_status")
-        yield f"The rule aborts {abort['percentage']:g} % of its calls with status {status}."
+        http, grpc = abort.get("http_status"), abort.get("grpc_status")
+        status = f"HTTP {http}" if http else grpc_code(grpc) if isinstance(grpc, int) else "what they ask for"
+        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}."
 
 
 def _versions(decision: Mapping[str, Any]) -> str:
@@ -168,7 +186,8 @@ def _version(cluster: str) -> str:
     if not host:
         return cluster
     subset = cluster.split("|")[2].removeprefix(PREFIX)
-    return f"{host.partition('.')[0]} {subset}".rstrip()
+    service = host.partition(".")[0]
+    return f"{service} {subset}" if subset else f"any {service}"
 
 
 def _at(endpoint: str, directory: Directory) -> str:

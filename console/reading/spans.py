@@ -200,10 +200,15 @@ def _attempts(events: object, code: str) -> tuple[Attempt, ...]:
     )
 
 
+def grpc_code(number: int) -> str:
+    """gRPC's word for a status code."""
+    return _GRPC_CODES[number] if 0 <= number < len(_GRPC_CODES) else str(number)
+
+
 def _code_of(attributes: Mapping[str, Any]) -> str:
     grpc = attributes.get("rpc.grpc.status_code")
     if isinstance(grpc, int):
-        return _GRPC_CODES[grpc] if 0 <= grpc < len(_GRPC_CODES) else str(grpc)
+        return grpc_code(grpc)
     http = attributes.get("http.status_code")
     return str(http) if isinstance(http, int) else ""
 
