@@ -23,6 +23,8 @@ class ProcessStatus:
     """Its configuration, says the control plane: acknowledged, pending, refused …; empty if no client."""
     command: str = ""
     """What a guest runs; empty for the mesh's own."""
+    admin: str = ""
+    """Where its admin port is, `ip:port`; empty where it has none."""
 
     @property
     def text(self) -> str:

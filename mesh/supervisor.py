@@ -191,12 +191,13 @@ class Supervisor:
     def _instance_unit(self, instance: Instance) -> Unit:
         service = next(s for s in self._services if s.name == instance.service)
         address = self._addresses[instance]
+        admin = self._addresses.admin(address)
         env = environment.of_instance(
             instance,
             address,
             self._xds_address,
             str(self._state.path),
-            admin=self._addresses.admin(address),
+            admin=admin,
         )
         if instance == FRONT_DOOR:
             env["DOOR_RULES"] = str(self._state.door_rules)
@@ -214,12 +215,14 @@ class Supervisor:
             changed=self._changed,
             on_up=join,
             on_down=leave,
+            admin=str(admin or ""),
         )
         return unit
 
     def _guest_unit(self, guest: Guest, address: Address) -> Unit:
         unit: Unit
         join, leave = self._place(guest.instance, guest.service, address, lambda: unit.alive)
+        admin = self._addresses.admin(address)
         unit = Unit(
             str(guest.instance),
             str(address),
@@ -230,7 +233,7 @@ class Supervisor:
                 self._xds_address,
                 str(self._state.path),
                 guest.environment,
-                admin=self._addresses.admin(address),
+                admin=admin,
             ),
             log=self.log_of(guest.instance.pod),
             group=self._group,
@@ -240,6 +243,7 @@ class Supervisor:
             on_down=leave,
             answers=lambda: until_called(address),
             command=guest.command,
+            admin=str(admin or ""),
             directory=guest.directory,
             start_timeout=guest.start_timeout,
         )
