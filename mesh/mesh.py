@@ -22,7 +22,7 @@ from mesh.inventory import FRONT_DOOR, SERVICES, Instance, Service, calls_others
 from mesh.istiod_admin import IstiodAdmin
 from mesh.objects import MeshObject, Ref
 from mesh.plane import Plane
-from mesh.report import Report
+from mesh.report import Report, Verdict
 from mesh.rulebook import DEFAULT_TIMEOUT, Expected, RuleBook
 from mesh.state import Run, StateFolder
 from mesh.status import MeshStatus, Phase, ProcessStatus
@@ -162,6 +162,10 @@ class Mesh:
         """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
         return await self._rules.apply(files, timeout, expected)
 
+    async def validate_files(self, files: sources.Files) -> Verdict:
+        """What would be said to these rules, given as texts by label; nothing is changed."""
+        return await self._rules.validate(files)
+
     async def delete(self, *rules: str | Path | Ref, timeout: float = DEFAULT_TIMEOUT) -> Report:
         """Take rules out of force, named by the YAML that brought them or one by one."""
         refs = [rule for rule in rules if isinstance(rule, Ref)]
@@ -169,9 +173,14 @@ class Mesh:
         refs += [item.ref for item in sources.objects_in(files)] if files else []
         return await self.delete_refs(refs, timeout)
 
-    async def delete_refs(self, refs: list[Ref], timeout: float = DEFAULT_TIMEOUT) -> Report:
-        """Take these objects out of force."""
-        return await self._rules.delete(list(dict.fromkeys(refs)), timeout)
+    async def delete_refs(
+        self,
+        refs: list[Ref],
+        timeout: float = DEFAULT_TIMEOUT,
+        expected: Sequence[Expected] | None = None,
+    ) -> Report:
+        """Take these objects out of force; Changed if an object is no more as expected."""
+        return await self._rules.delete(list(dict.fromkeys(refs)), timeout, expected)
 
     async def objects(self) -> list[MeshObject]:
         """Every object in force."""
