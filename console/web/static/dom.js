@@ -37,7 +37,7 @@ export function text(node, words) {
 
 /** Show or hide. */
 export function show(node, visible) {
-  if (node.hidden === visible) node.hidden = !visible;
+  node.toggleAttribute("hidden", !visible); // an SVG element has the attribute alone
   return node;
 }
 

@@ -83,6 +83,7 @@ function choose() {
 
 function typed() {
   number([]);
+  turn++;
   clearTimeout(timer);
   put(parts.verdict, clean() ? null : el("p", { class: "quiet" }, "Not applied yet."));
   if (!clean()) timer = setTimeout(validate, PAUSE);
@@ -92,9 +93,11 @@ async function validate() {
   const mine = ++turn;
   try {
     const answer = await act("validate", { yaml: parts.area.value });
-    if (mine === turn && !clean()) verdict(answer.ok, answer.details || []);
+    if (mine === turn) verdict(answer.ok, answer.details || []);
+    return answer.ok;
   } catch (error) {
     if (mine === turn) fault(error);
+    return false;
   }
 }
 
@@ -126,8 +129,9 @@ async function applied() {
   turn++;
   if (parts.apply.getAttribute("aria-disabled")) return;
   const written = parts.area.value;
+  if (!(await validate())) return void put(parts.out, el("p", { class: "failed" }, "Refused. Nothing was changed."));
   const answer = await doing(parts.apply, parts.out, "apply", { yaml: written });
-  if (!answer) return validate();
+  if (!answer) return;
   if (answer.ok) parts.known = parts.area.value === written ? written : parts.known;
   verdictless();
   await load();

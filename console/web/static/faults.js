@@ -30,17 +30,18 @@ export function faultForm(service) {
       abort: abort.value || null, percent: Number(share.value) });
   });
   for (const field of [lane, delay, abort, share]) set(field, { autocomplete: "off" });
-  return el("details", { class: "faults" }, el("summary", {}, `Break calls to ${service}`), form);
+  return el("details", { class: "faults", "data-service": service }, el("summary", {}, `Break calls to ${service}`), form);
 }
 
-/** The lanes as options: everybody, base, each lane; what is chosen stays. */
+/** The lanes as options: everybody, base, each lane; what is chosen stays. Whether they changed. */
 export function laneOptions(select, section, everybody = "everybody's") {
   const names = (section?.lanes || []).map((lane) => lane.name);
   const shape = JSON.stringify(names);
-  if (select.shape === shape) return;
+  if (select.shape === shape) return false;
   select.shape = shape;
   const before = select.value;
   const options = [el("option", { value: "base" }, "base"), ...names.map((name) => el("option", { value: name }, name))];
   select.replaceChildren(...(everybody ? [el("option", { value: "" }, everybody)] : []), ...options);
   if ([...select.options].some((option) => option.value === before)) select.value = before;
+  return true;
 }

@@ -3,7 +3,7 @@
 const STATION = { width: 92, least: 34, slot: 21, pad: 9 };
 const GAP = { version: 12, service: 40, title: 20, margin: 10, top: 6 };
 const VISITOR = "";
-const NARROWEST = 190;
+const NARROWEST = 234;
 
 const idOf = (service, version) => `${service}\n${version}`;
 

@@ -2,7 +2,7 @@
 
 import { choose } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
-import { byId, el, put, show } from "./dom.js";
+import { byId, el, put } from "./dom.js";
 import { get, watch, writable } from "./store.js";
 
 const place = byId("new-lane");
@@ -11,16 +11,15 @@ let offered = "";
 /** Offer it, as soon as it is known which services there are and that lanes may be made. */
 export function start() {
   watch("mesh", draw);
-  byId("no-lanes-create").addEventListener("click", open);
+  watch("lanes", first);
 }
 
-function open() {
-  place.querySelector("details").open = true;
-  place.querySelector("input").focus();
+/** Where there is no lane yet, creating one comes first. */
+function first() {
+  place.querySelector("summary")?.classList.toggle("main", (get("lanes")?.lanes || []).length === 0);
 }
 
 function draw(mesh) {
-  show(byId("no-lanes-create"), writable());
   const shape = JSON.stringify([writable(), mesh.services.map((service) => [service.name, service.versions])]);
   if (shape === offered) return; // a form is not taken from under somebody's hands
   offered = shape;
@@ -53,8 +52,8 @@ function draw(mesh) {
     choose(made, false);
   });
   const details = el("details", {}, el("summary", { class: "button" }, "Create a lane"), form);
-  details.open = (get("lanes")?.lanes || []).length === 0;
   put(place, details);
+  first();
 }
 
 function complain(where, words, field) {

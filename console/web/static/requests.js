@@ -89,7 +89,7 @@ function draw() {
 function makeRow(request) {
   const button = el("button", { type: "button", class: "link" }, clock(request.start));
   const row = el("tr", { "data-trace": request.trace_id }, el("td", {}, button));
-  for (const kind of ["lane", "what", "user", "chain", "status", "number"]) row.append(el("td", { class: kind }));
+  for (const kind of ["which", "what", "user", "chain", "status", "number"]) row.append(el("td", { class: kind }));
   return row;
 }
 

@@ -3,19 +3,29 @@
 import { doing, outcome } from "./doing.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { faultForm } from "./faults.js";
-import { watch, writable } from "./store.js";
+import { mayCall } from "./layout.js";
+import { get, watch, writable } from "./store.js";
 import { full, rebalanced, same } from "./weights.js";
 
 const place = byId("services");
 
 /** Show them, and what changes of them. */
 export function start() {
+  watch("rules", called);
   watch("mesh", (mesh) => {
     const plane = mesh.control_plane || {};
     const control = { name: "control plane", versions: [], base: null, why_not: "", control: true,
       instances: [{ name: "controlplane", version: "", phase: plane.phase, state: plane.phase, address: plane.address, pid: null, startable: true }] };
     reconcile(place, [...mesh.services, ...(plane.phase ? [control] : [])], (service) => `${writable()} ${service.name}`, makeCard, updateCard);
+    called();
   });
+}
+
+/** What no client of the mesh calls cannot be broken on the way there. */
+function called() {
+  const names = (get("mesh")?.services || []).map((service) => service.name);
+  const callees = new Set(mayCall(get("rules"), names).map(([, callee]) => callee));
+  for (const card of place.children) if (card.fault) show(card.fault, callees.has(card.fault.dataset.service));
 }
 
 function makeCard(service) {
@@ -23,7 +33,7 @@ function makeCard(service) {
   card.weights = service.control ? el("p", { class: "quiet" }, "Without it the rules stay as they are; calls go on.") : el("div", { class: "weights" });
   card.instances = el("ul", { class: "instances" });
   card.append(card.weights, card.instances);
-  if (writable() && !service.control) card.append(faultForm(service.name));
+  if (writable() && !service.control) card.append((card.fault = faultForm(service.name)));
   return card;
 }
 

@@ -89,8 +89,9 @@ function makeStation(station) {
 function updateStation(node, station) {
   const visitor = station.service === "";
   const nobody = !visitor && station.version === "";
-  const down = !visitor && (nobody || station.ready === 0);
-  set(node, { class: `station${down ? " down" : ""}${visitor ? " visitor" : ""}`, "aria-label": stationWords(station) });
+  const idle = !visitor && !nobody && station.total === 0;
+  const down = !visitor && !idle && station.ready === 0;
+  set(node, { class: `station${down ? " down" : idle ? " idle" : ""}${visitor ? " visitor" : ""}`, "aria-label": stationWords(station) });
   node.datum = station;
   const [box, owners, name, state] = node.children;
   const { x, y, width, height } = station;
@@ -98,7 +99,7 @@ function updateStation(node, station) {
   set(name, { x: x + 14, y: y + height / 2 + 5 });
   text(name, visitor ? "door" : nobody ? "nobody" : short(station.version, 9));
   set(state, { x: x + width - 12, y: y + height / 2 + 4 });
-  text(state, visitor || nobody ? "" : station.total ? `${station.ready}/${station.total}` : "stopped");
+  text(state, visitor || nobody ? "" : station.total ? `${station.ready}/${station.total}` : "off");
   const lanes = (get("lanes")?.lanes || []).filter((lane) => lane.versions[station.service] === station.version).slice(0, 6);
   reconcile(owners, lanes, (lane) => lane.name, () => svg("circle", { r: 4 }), (dot, lane) =>
     set(dot, { cx: x + width - 10 - lanes.indexOf(lane) * 11, cy: y, class: `owner ${hue(lane.hue)}` }));

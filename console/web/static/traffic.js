@@ -15,20 +15,19 @@ let controls = null;
 /** Offer it, where requests may be sent. */
 export function start() {
   watch("mesh", draw);
-  watch("lanes", (section) => controls && laneOptions(controls.lane, section, ""));
+  watch("lanes", (section) => {
+    if (controls && laneOptions(controls.lane, section, "") && chosen()) controls.lane.value = chosen();
+  });
   watch("topology", quiet);
   watch("requests", quiet);
   document.addEventListener("chosen", () => {
     if (controls && chosen()) controls.lane.value = chosen();
   });
-  byId("quiet-send").addEventListener("click", (event) => send(event.currentTarget));
-  byId("quiet-steady").addEventListener("click", (event) => steady(event.currentTarget, 5));
 }
 
 function quiet() {
   const silent = !(get("topology")?.edges.length);
   show(byId("quiet"), silent);
-  show(byId("quiet-tools"), writable());
 }
 
 function draw(mesh) {
@@ -50,7 +49,8 @@ function make() {
   const user = el("input", { id: "send-user", placeholder: "nobody", maxlength: 64, autocomplete: "off", size: 9 });
   const number = el("input", { type: "number", id: "send-count", min: 1, max: 50, value: 1 });
   const pace = el("input", { type: "number", id: "send-rate", min: 1, max: 50, value: 5 });
-  const button = el("button", { class: "main" }, "Send");
+  const button = el("button", { class: "main" }, "Send a request");
+  number.addEventListener("input", () => text(button, Number(number.value) > 1 ? `Send ${Number(number.value)} requests` : "Send a request"));
   const sending = el("form", { class: "row", novalidate: true, "aria-label": "Send requests" }, el("label", {}, "Lane", lane), el("label", {}, "User", user), el("label", {}, "How many", number), button);
   sending.addEventListener("submit", (event) => {
     event.preventDefault();

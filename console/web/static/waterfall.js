@@ -72,7 +72,7 @@ function depthOf(spans, span) {
 function row(request, spans, span, total) {
   const calls = span.kind === "CLIENT";
   const why = el("div", { class: "why", id: `why-${span.span_id}` });
-  why.hidden = true;
+  why.toggleAttribute("hidden", true);
   const words = `${span.service} ${span.version}`;
   const ask = span.explainable
     ? el("button", { type: "button", class: "small", "aria-expanded": "false", "aria-controls": why.id,

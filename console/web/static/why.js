@@ -26,7 +26,7 @@ function compared(why, now) {
     ["endpoint", then.endpoint || "–", (now.endpoints || []).join(", ") || "none that can be used"],
   ];
   const verdict = why.same ? "The rules of now send such a call the same way." : "The rules of now send such a call another way.";
-  const table = el("table", {}, el("thead", {}, el("tr", {}, ...["", "as it went", "as it would go now"].map((head) => el("th", { scope: "col" }, head)))),
+  const table = el("table", {}, el("thead", {}, el("tr", {}, ...["What", "as it went", "as it would go now"].map((head) => el("th", { scope: "col" }, head)))),
     el("tbody", {}, ...rows.map(([name, was, is]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, was), el("td", {}, is)))));
   const changed = why.changed_since ? " They have changed since." : "";
   return el("div", { class: why.same ? "" : "differs" }, el("p", {}, verdict + changed), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Then and now" }, table));

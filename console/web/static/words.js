@@ -27,7 +27,7 @@ export function ago(then, now = Date.now() / 1000) {
 
 /** The time of day. */
 export const clock = (seconds) =>
-  new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 /** A list as people say it. */
 export function list(words) {
