@@ -110,8 +110,8 @@ function fault(error) {
 function verdict(ok, details) {
   number(ok ? [] : details);
   set(parts.area, { "aria-invalid": ok ? null : "true" });
-  const lines = details.map((line) => el("li", {}, line));
-  put(parts.verdict, ok ? el("p", { class: "quiet" }, "Can be applied.") : el("p", { class: "failed" }, "This would be refused."), lines.length ? el("ul", {}, ...lines) : null);
+  const lines = details.length ? el("ul", {}, ...details.map((line) => el("li", {}, line))) : null;
+  put(parts.verdict, el("div", { class: ok ? "quiet" : "failed" }, el("p", {}, ok ? "Can be applied." : "This would be refused:"), lines));
 }
 
 /** The lines of a problem, `file:LINE…`; of text without a line nothing is marked. */

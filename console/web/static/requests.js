@@ -89,7 +89,7 @@ function draw() {
 function makeRow(request) {
   const button = el("button", { type: "button", class: "link" }, clock(request.start));
   const row = el("tr", { "data-trace": request.trace_id }, el("td", {}, button));
-  for (const kind of ["which", "what", "user", "chain", "status", "number"]) row.append(el("td", { class: kind }));
+  for (const kind of ["which", "what", "chain", "status", "number"]) row.append(el("td", { class: kind }));
   return row;
 }
 
@@ -101,12 +101,11 @@ function updateRow(row, request) {
   const cells = row.children;
   set(cells[0].firstChild, { "aria-label": `Open the request of ${clock(request.start)} in lane ${request.lane}` });
   put(cells[1], el("span", { class: `tag ${hue(request.hue)}` }, request.lane));
-  text(cells[2], `${request.method} ${request.path}`);
-  text(cells[3], request.user);
-  put(cells[4], ...chain(request));
-  set(cells[5], { class: failed(request) ? "status bad" : brokenWithin(request) ? "status partly" : "status" });
-  text(cells[5], `${failed(request) ? "✕ " : brokenWithin(request) ? "◐ " : ""}${ended(request)}`);
-  text(cells[6], ms(request.duration_ms));
+  put(cells[2], el("div", { title: `${request.method} ${request.path}` }, `${request.method} ${request.path}`), request.user ? el("div", { class: "quiet" }, `user ${request.user}`) : null);
+  put(cells[3], ...chain(request));
+  set(cells[4], { class: failed(request) ? "status bad" : brokenWithin(request) ? "status partly" : "status" });
+  text(cells[4], `${failed(request) ? "✕ " : brokenWithin(request) ? "◐ " : ""}${ended(request)}`);
+  text(cells[5], ms(request.duration_ms));
 }
 
 /** Who served it, in the colour of the lane where that has its own. */
