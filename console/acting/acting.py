@@ -54,7 +54,7 @@ class Acting:
         self._lanes = LaneChanges(store, now)
         self._instances = Instances(mesh, clock)
         self._sender = Sender(store, lane_key)
-        self._traffic = Traffic(self._sender.one, watching)
+        self._traffic = Traffic(self._sender.one, watching, ended=self._load_ended)
         self._one_at_a_time = asyncio.Lock()
         self._under_way: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -166,6 +166,9 @@ class Acting:
             return Done("End the steady load")
         shares = ", ".join(f"{lane} {share:g}" for lane, share in body.lanes.items() if share)
         return Done(f"Steady load of {body.rate:g} a second: {shares}")
+
+    def _load_ended(self) -> None:
+        self._actions.add(Done("The steady load has ended: nobody watched"))
 
     async def _undo(self, id: str) -> Action:
         action = self._actions.find(id)

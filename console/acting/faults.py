@@ -21,11 +21,10 @@ from lanes.baggage import HEADER
 from lanes.base import CLOSED, is_pin
 from lanes.context import BASE
 from lanes.landscape import Document, Key, Known, Landscape, LaneError, virtual_service_for
-from lanes.own import lanes_in, open_base, owner_of, owns
+from lanes.own import FAULT, lanes_in, open_base, owner_of, owns
 from lanes.render import lane_regex
 from lanes.spec import Mode
 
-_PREFIX = "fault-"
 _HTTP_STATUS: Mapping[str, int] = {
     "CANCELLED": 499,
     "INVALID_ARGUMENT": 400,
@@ -115,8 +114,8 @@ def copies(http: Sequence[Document], lane_key: str) -> list[str | None]:
 
 def _copied_for(route: Document, lane_key: str) -> str | None:
     name = str(route.get("name") or "")
-    lane = name.removeprefix(_PREFIX)
-    return lane if name.startswith(_PREFIX) and route.get("match") == _match(lane_key, lane) else None
+    lane = name.removeprefix(FAULT)
+    return lane if name.startswith(FAULT) and route.get("match") == _match(lane_key, lane) else None
 
 
 def _hit(http: Sequence[Document], lane: str, lane_key: str) -> list[bool]:
@@ -148,7 +147,7 @@ def _with_route_of(
     if not base.in_force.get("route"):
         raise LaneError(f"The base route of {key} leads to no service, so there is nothing to disturb.")
     rest = {field: value for field, value in base.in_force.items() if field not in ("name", "fault")}
-    copy = {"name": f"{_PREFIX}{lane}", "match": _match(lane_key, lane), **rest}
+    copy = {"name": f"{FAULT}{lane}", "match": _match(lane_key, lane), **rest}
     place = base.place if base.pin is None else base.pin
     return [*http[:place], copy, *http[place:]]
 

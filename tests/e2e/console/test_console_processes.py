@@ -75,6 +75,7 @@ async def test_the_control_plane_is_killed_and_started(console: Console, mesh: M
 async def test_who_would_end_the_console_is_refused(console: Console) -> None:
     error = await console.refused(409, "kill", name="productpage/v1")
     assert "the way to this console" in error["message"]
+    await console.refused(404, "kill", name="productpage")  # no shorter way to the same
 
 
 async def test_requests_are_sent_in_a_lane_and_as_a_user(console: Console, lanes: Lanes) -> None:
@@ -104,12 +105,16 @@ async def test_requests_are_sent_in_a_lane_and_as_a_user(console: Console, lanes
 async def test_a_steady_load_runs_until_it_is_ended(console: Console, mesh: Mesh) -> None:
     log = Tail([mesh.log_of("productpage/v1")])
     list(log.read())
+    seen: list[str] = []
+
+    def enough() -> bool:
+        return len(seen) >= 20
+
     await console.act("traffic", rate=50, lanes={"base": 1})
     assert console.acting.traffic == {"rate": 50, "lanes": {"base": 1}}
     async with asyncio.timeout(20):
-        seen = 0
-        async for line in log.follow(until=lambda: seen >= 20):
-            seen += "/api/v1/products/0" in line
+        async for line in log.follow(until=enough):
+            seen += [line] if "/api/v1/products/0" in line else []
     await console.act("traffic", rate=0, lanes={})
     assert console.acting.traffic == {"rate": 0, "lanes": {}}
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.acting import bodies
@@ -142,6 +142,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(GOOD)), st.data())
 def test_nothing_but_a_body_or_a_sentence_comes_of_any_fields(verb: str, data: st.DataObject) -> None:
     given_fields = {name: data.draw(st.just(value) | JSON) for name, value in GOOD[verb][0].items()}

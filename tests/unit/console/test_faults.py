@@ -1,7 +1,7 @@
 """Delays and aborts in routes: for whom they are meant, and gone without a trace."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.acting.faults import clear, inject
@@ -29,6 +29,7 @@ def injected(landscape: Landscape, lane: str) -> Landscape | None:
         return None
 
 
+@settings(deadline=None)
 @given(scenes(), st.sampled_from(SCOPES))
 def test_a_fault_changes_no_lane_and_no_destination(landscape: Landscape, lane: str) -> None:
     after = injected(landscape, lane)
@@ -45,6 +46,7 @@ def test_a_fault_changes_no_lane_and_no_destination(landscape: Landscape, lane: 
             assert route["fault"] != ABORT  # what shuts stays as it was
 
 
+@settings(deadline=None)
 @given(scenes(RULED), st.sampled_from(SCOPES))
 def test_what_was_injected_is_cleared_without_a_trace(landscape: Landscape, lane: str) -> None:
     after = injected(landscape, lane)
@@ -56,6 +58,7 @@ def test_what_was_injected_is_cleared_without_a_trace(landscape: Landscape, lane
     assert cleared.objects == landscape.objects
 
 
+@settings(deadline=None)
 @given(scenes(), st.sampled_from(SCOPES), st.sampled_from(LANES))
 def test_lanes_come_and_go_while_there_is_a_fault(landscape: Landscape, lane: str, other: Lane) -> None:
     """A lane that is created meanwhile shuts nobody out, and once all is gone, all is as before."""

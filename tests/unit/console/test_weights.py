@@ -1,7 +1,7 @@
 """The base's weights: set, and nothing else touched."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.acting.faults import inject
@@ -37,6 +37,7 @@ def of_lanes(landscape: Landscape) -> list[Document]:
     return [route for route in http(landscape) if owner_of(route, "env") is not None]
 
 
+@settings(deadline=None)
 @given(scenes(), SHARES)
 def test_what_was_set_is_what_is_read(landscape: Landscape, shares: dict[str, int]) -> None:
     after = set_weights(landscape, "reviews", shares)
@@ -44,6 +45,7 @@ def test_what_was_set_is_what_is_read(landscape: Landscape, shares: dict[str, in
     is_sound(after)
 
 
+@settings(deadline=None)
 @given(scenes(), SHARES)
 def test_lanes_keep_their_routes_and_others_their_rules(landscape: Landscape, shares: dict[str, int]) -> None:
     after = set_weights(landscape, "reviews", shares)
@@ -55,6 +57,7 @@ def test_lanes_keep_their_routes_and_others_their_rules(landscape: Landscape, sh
     assert (JASON in http(after)) == (RULE in landscape.objects and JASON in http(landscape))
 
 
+@settings(deadline=None)
 @given(scenes(), SHARES)
 def test_undo_gives_back_the_very_objects(landscape: Landscape, shares: dict[str, int]) -> None:
     after = set_weights(landscape, "reviews", shares)
@@ -67,6 +70,7 @@ def test_undo_gives_back_the_very_objects(landscape: Landscape, shares: dict[str
     assert put_back(after, inverse).objects == landscape.objects
 
 
+@settings(deadline=None)
 @given(scenes(), SHARES)
 def test_weights_outlive_the_lanes(landscape: Landscape, shares: dict[str, int]) -> None:
     """Where lanes had pinned an open base, what was set is not lost with the last lane."""
