@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 
@@ -45,3 +46,59 @@ async def test_a_grpc_service(tmp_path: Path) -> None:
 )
 async def test_a_grpc_service_loses_the_lane_without_its_lines(tmp_path: Path, line: str) -> None:
     assert await over_grpc(without(block("A gRPC service"), line), tmp_path) == LOST
+
+
+async def over_http(program: str, folder: Path) -> list[Asked]:
+    """Whom the program asks for a request with a lane, and for one without."""
+    async with (
+        ratings() as (mesh, asked),
+        serving(program, mesh, folder) as address,
+        aiohttp.ClientSession(f"http://{address}", raise_for_status=True) as session,
+    ):
+
+        async def served_by(baggage: str | None) -> str:
+            async with session.get("/stars", headers={"baggage": baggage} if baggage else {}) as answer:
+                version: str = (await answer.json())["served_by"]
+                return version
+
+        found = []
+        for baggage in (BAGGAGE, None):
+            version = await served_by(baggage)
+            found.append(asked.get_nowait())
+            assert version == found[-1][0]
+        versions = await asyncio.gather(*(served_by(baggage) for baggage in ["env=dev", None] * 20))
+        if found == RIGHT:
+            assert versions == ["v2", "v1"] * 20
+        return found
+
+
+HTTP = {
+    "An aiohttp service": ("middlewares=[lane_middleware()]", ", interceptors=grpc_client.interceptors()"),
+    "A FastAPI service": (
+        "app.add_middleware(LaneMiddleware)\n",
+        ", interceptors=grpc_client.interceptors()",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", HTTP)
+async def test_an_http_service(tmp_path: Path, title: str) -> None:
+    assert await over_http(block(title), tmp_path) == RIGHT
+
+
+@pytest.mark.parametrize(("title", "line"), [(title, line) for title in HTTP for line in HTTP[title]])
+async def test_an_http_service_loses_the_lane_without_its_lines(
+    tmp_path: Path, title: str, line: str
+) -> None:
+    assert await over_http(without(block(title), line), tmp_path) == LOST
+
+
+async def test_what_fastapi_runs_in_a_thread_is_in_the_lane(tmp_path: Path) -> None:
+    async with (
+        ratings() as (mesh, _),
+        serving(block("A FastAPI service"), mesh, tmp_path) as address,
+        aiohttp.ClientSession(f"http://{address}", raise_for_status=True) as session,
+    ):
+        for baggage, lane in ((BAGGAGE, "dev"), ("user=7", "base")):
+            async with session.get("/lane", headers={"baggage": baggage}) as answer:
+                assert await answer.json() == lane
