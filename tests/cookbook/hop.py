@@ -55,7 +55,7 @@ async def ratings() -> AsyncIterator[tuple[LaneMesh, asyncio.Queue[Asked]]]:
 def environment(mesh: LaneMesh, **more: str) -> dict[str, str]:
     """What a program finds in its environment after `mesh env`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("GRPC_XDS", "OTEL_"))}
-    own = {"GRPC_VERBOSITY": "NONE", "PYTHONWARNINGS": "error"}
+    own = {"GRPC_VERBOSITY": "NONE", "PYTHONWARNINGS": "error", "NO_PROXY": "127.0.0.1"}
     return {**kept, **own, **mesh.environment("shop"), **more}
 
 
