@@ -92,6 +92,8 @@ class LaneMesh:
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     async def __aenter__(self) -> Self:
+        if self._plane is not None:
+            raise MeshError("This mesh has been entered already.")
         try:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lane-mesh-")))
             self._plane = await self._stack.enter_async_context(ControlPlane(folder, port=0, admin_port=0))

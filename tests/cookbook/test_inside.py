@@ -31,14 +31,15 @@ async def test_tasks_workers_and_threads(tmp_path: Path) -> None:
     [
         ("with use(carried):", "if True:", "worker"),
         ("copy_context().run, ", "", "thread"),
-        ('create_task(ask("task"))', 'create_task(ask("task"), context=__import__("contextvars").Context())', "task"),
+        ('create_task(ask("task"))', 'create_task(ask("task"), context=contextvars.Context())', "task"),
     ],
-)  # fmt: skip
+)
 async def test_what_has_no_context_of_the_request_is_in_base(
     tmp_path: Path, old: str, new: str, lost: str
 ) -> None:
     expected = block(TASKS, "text").replace(f"{lost} v2", f"{lost} v1").splitlines()
-    assert await lines(without(block(TASKS), old, new), tmp_path) == expected
+    program = f"import contextvars\n{without(block(TASKS), old, new)}"
+    assert await lines(program, tmp_path) == expected
 
 
 async def through_the_queue(producer: str, consumer: str, folder: Path) -> list[str]:
