@@ -42,6 +42,12 @@ async def test_what_has_no_context_of_the_request_is_in_base(
     assert await lines(program, tmp_path) == expected
 
 
+async def test_to_thread_copies_the_context_itself(tmp_path: Path) -> None:
+    submitted = 'loop.run_in_executor(pool, copy_context().run, blocking, "thread")'
+    program = without(block(TASKS), submitted, 'asyncio.create_task(asyncio.to_thread(blocking, "thread"))')
+    assert await lines(program, tmp_path) == block(TASKS, "text").splitlines()
+
+
 async def through_the_queue(producer: str, consumer: str, folder: Path) -> list[str]:
     """What the consumer says of the messages of the producer, each a process of its own."""
     queue = folder / "queue"
@@ -106,6 +112,12 @@ async def by_celery(program: str, folder: Path) -> Asked:
 
 async def test_celery(tmp_path: Path) -> None:
     assert await by_celery(block(CELERY), tmp_path) == ("v2", "env=dev")
+
+
+async def test_what_a_celery_task_sends_stays_in_its_lane(tmp_path: Path) -> None:
+    chained = "    ask_on.delay()\n\n\n@app.task\ndef ask_on():\n    asyncio.run(ask())\n"
+    program = without(block(CELERY), "    asyncio.run(ask())\n", chained)
+    assert await by_celery(program, tmp_path) == ("v2", "env=dev")
 
 
 @pytest.mark.parametrize(
