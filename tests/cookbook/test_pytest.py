@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.cookbook.page import block, without
+
+# Each test is a pytest that starts from nothing, some of them with workers.
+pytestmark = pytest.mark.timeout(180)
 
 TITLE = "Tests in a lane"
 AUTO = ("-o", "asyncio_mode=auto")
@@ -83,21 +87,21 @@ async def test_in_a_fixture_and_many_at_once(tmp_path: Path) -> None:
     assert status == 0 and "6 passed" in said, said
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (
-            "add_ReviewsServicer_to_server, tested)",
-            "add_ReviewsServicer_to_server, tested, interceptors=[])",
-        ),
-        ("with in_lane(lane):", "if True:"),
-        ('Lane("dev", {"ratings": "v2"})', 'Lane("dev", {})'),
-        ("await v2.stop()", "pass"),
-    ],
-)
-async def test_the_recipe_fails_without_its_lines(tmp_path: Path, old: str, new: str) -> None:
-    status, said = await run(without(block(TITLE), old, new), tmp_path, *AUTO)
-    assert status == 1 and "AssertionError" in said, said
+LINES = {
+    "add_ReviewsServicer_to_server, tested)": "add_ReviewsServicer_to_server, tested, interceptors=[])",
+    "with in_lane(lane):": "if True:",
+    'Lane("dev", {"ratings": "v2"})': 'Lane("dev", {})',
+    "await v2.stop()": "pass",
+}
+
+
+async def test_the_recipe_fails_without_its_lines(tmp_path: Path) -> None:
+    for number, (old, new) in enumerate(LINES.items()):
+        program = without(block(TITLE), old, new)
+        (tmp_path / f"test_without_{number}.py").write_text(program, encoding="utf-8")
+    status, said = await run(block(TITLE), tmp_path, *AUTO)
+    assert status == 1 and f"{len(LINES)} failed, 1 passed" in said, said
+    assert len(re.findall(r"^E +AssertionError", said, re.MULTILINE)) == len(LINES), said
 
 
 async def test_the_plugin_costs_nothing_until_it_is_asked_for(tmp_path: Path) -> None:
