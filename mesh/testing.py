@@ -71,7 +71,7 @@ class Served:
     address: str
     """`ip:port`."""
     stop: Callable[[], Awaitable[None]] = field(repr=False)
-    """Take it out of the mesh, wait until no client calls it any more, and end it."""
+    """Take it out of the mesh, wait until every client knows, and end it, with the calls it still serves."""
 
 
 class LaneMesh:
