@@ -15,7 +15,7 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources members substitution observer",
+    "steps names resources members substitution observer",
     "parse|match|balance",
     "held protocol depgraph retry endings fault edits rewrites routing drafts wanted",
     "identity bootstrap transport pools subchannels breaker dns",
@@ -37,6 +37,7 @@ OUTSIDE = {"doctor", "interrupts"}
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
 SANS_IO = {
     "errors",
+    "steps",
     "names",
     "resources",
     "members",
