@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..resources import Fraction, Route, VirtualHost
+from ..resources import ClusterAction, Fraction, Route, VirtualHost
+from ..steps import Steps, finish
 from .headers import CallHeaders, HeaderTest, compile_header, describe_header
-from .index import RouteIndex
+from .index import RouteIndex, keys_of
 from .paths import compile_path
 from .queries import compile_query, is_grpc, why_not_query
 from .strings import StringTest
@@ -27,34 +28,63 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A route, compiled."""
+class _Tests:
+    """What a call is put to, compiled."""
 
-    route: Route
     path: StringTest
     headers: tuple[HeaderTest, ...]
     others: tuple[HeaderTest, ...]
     """Query parameters, and whether it is gRPC."""
-    fraction: Fraction | None
 
-    @classmethod
-    def of(cls, route: Route) -> Rule:
-        """Compile a route."""
-        match = route.match
-        return cls(
-            route,
-            compile_path(match.path),
-            tuple(compile_header(header) for header in match.headers),
-            (*(compile_query(query) for query in match.query), *((is_grpc,) if match.grpc else ())),
-            match.fraction,
-        )
+
+class Rule:
+    """A route, compiled when it is first tried."""
+
+    __slots__ = ("_tests", "keys", "route")
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.keys = keys_of(route.match)
+        """What the index knows it by."""
+        self._tests: _Tests | None = None
+
+    def of(self, route: Route) -> Rule:
+        """The rule of a route with the same match."""
+        if route is self.route:
+            return self
+        rule = Rule.__new__(Rule)
+        rule.route, rule.keys, rule._tests = route, self.keys, self._tests
+        return rule
+
+    def compile(self) -> _Tests:
+        """Compile it, if that has not been done."""
+        if self._tests is None:
+            match = self.route.match
+            queries = (compile_query(query) for query in match.query)
+            self._tests = _Tests(
+                compile_path(match.path),
+                tuple(compile_header(header) for header in match.headers),
+                (*queries, is_grpc) if match.grpc else tuple(queries),
+            )
+        return self._tests
+
+    @property
+    def path(self) -> StringTest:
+        """The test of a call's path."""
+        return self.compile().path
+
+    @property
+    def fraction(self) -> Fraction | None:
+        """The share of the calls that fit which it takes; None for all."""
+        return self.route.match.fraction
 
     def fits(self, call: CallHeaders) -> bool:
         """Whether all but its fraction, which is drawn, fits the call."""
+        tests = self._tests or self.compile()
         return (
-            self.path(call.path)
-            and all(test(call) for test in self.headers)
-            and (not self.others or all(test(call) for test in self.others))
+            tests.path(call.path)
+            and all(test(call) for test in tests.headers)
+            and (not tests.others or all(test(call) for test in tests.others))
         )
 
     def matches(self, call: CallHeaders, draw: Draw) -> bool:
@@ -64,16 +94,16 @@ class Rule:
 
     def unmet(self, call: CallHeaders) -> Iterator[str]:
         """Yield what of it the call does not fit, with what the call has instead."""
-        match = self.route.match
+        match, tests = self.route.match, self.compile()
         if match.query and call.query is None:
             yield why_not_query(match.query[0], call)
-        if not self.path(call.path):
+        if not tests.path(call.path):
             yield f"path {call.path!r} is not {match.path.how} {match.path.value!r}"
-        for header, test in zip(match.headers, self.headers, strict=True):
+        for header, test in zip(match.headers, tests.headers, strict=True):
             if not test(call):
                 yield f"{describe_header(header)}: {found(call, header.name)}"
         if call.query is not None:
-            for query, test in zip(match.query, self.others, strict=False):  # behind them, whether it is gRPC
+            for query, test in zip(match.query, tests.others, strict=False):  # behind them, whether it is gRPC
                 if not test(call):
                     yield why_not_query(query, call)
         if match.grpc and not call.is_grpc:
@@ -89,12 +119,44 @@ def found(call: CallHeaders, name: str) -> str:
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
-    __slots__ = ("_index", "rules", "virtual_host")
+    __slots__ = ("_index", "clusters", "names", "rules", "virtual_host")
 
     def __init__(self, virtual_host: VirtualHost) -> None:
+        finish(self._build(virtual_host, None))
+
+    @classmethod
+    def building(cls, virtual_host: VirtualHost, before: RouteTable | None = None) -> Steps[RouteTable]:
+        """Make a table in steps; what it has in common with the one `before` it is taken over."""
+        table = cls.__new__(cls)
+        yield from table._build(virtual_host, before)
+        return table
+
+    def _build(self, virtual_host: VirtualHost, before: RouteTable | None) -> Steps[None]:
+        known: dict[int, Rule] = {}
+        for rule in before.rules if before is not None else ():
+            yield
+            known[id(rule.route.match)] = rule
+        rules: list[Rule] = []
+        names: set[str] = set()
+        clusters: dict[str, None] = {}
+        for route in virtual_host.routes:
+            yield
+            same = known.get(id(route.match))
+            rules.append(Rule(route) if same is None else same.of(route))
+            names.update(header.name for header in route.match.headers)
+            if isinstance(route.action, ClusterAction):
+                clusters.update((each.name, None) for each in route.action.clusters if each.weight)
+                clusters.update((mirror.cluster, None) for mirror in route.action.mirrors)
         self.virtual_host = virtual_host
-        self.rules = tuple(Rule.of(route) for route in virtual_host.routes)
-        self._index = RouteIndex([route.match for route in virtual_host.routes])
+        self.rules = tuple(rules)
+        self.names = frozenset(names)
+        """The headers that any route looks at: calls alike in these and in their path match alike."""
+        self.clusters = tuple(clusters)
+        """The clusters that its routes name."""
+        self._index = yield from RouteIndex.building([rule.keys for rule in rules])
+        for place in self._index.open:  # The next call tries them all.
+            yield
+            rules[place].compile()
 
     def matches(self, call: CallHeaders, draw: Draw) -> Iterator[Route]:
         """Yield the routes that match, in order: the first is the one, the rest are for fallback."""
@@ -102,6 +164,14 @@ class RouteTable:
             rule = self.rules[place]
             if rule.matches(call, draw):
                 yield rule.route
+
+    def sure(self, call: CallHeaders) -> Route | None:
+        """The first route that matches, where all calls alike take it: None where a draw has a say, too."""
+        for place in self._index.candidates(call):
+            rule = self.rules[place]
+            if rule.fits(call):
+                return rule.route if rule.fraction is None else None
+        return None
 
     def explain(self, call: CallHeaders, draw: Draw) -> Iterator[Step]:
         """Yield every route in order, with why it does or does not match."""
