@@ -7,13 +7,14 @@ any monotonic scale. `deadline` says when `tick` is due.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
 
 from .errors import ResourceError
 from .held import SPARING, TRANSITIONS, DataErrors, Event, Held, State
-from .parse import Parsed, parse_resource
+from .parse import Parsed, parsing
 from .resources import KIND_OF_TYPE_URL, Kind
+from .steps import Steps, finish
 
 ABSENT_AFTER = 15.0
 """Seconds without an answer after which a resource counts as absent (gRFC A57)."""
@@ -74,6 +75,15 @@ class Receipt:
     invalid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A response and what was read in it, resource by resource; no `kind` where nobody had asked for it."""
+
+    response: Response
+    kind: Kind | None = None
+    items: tuple[Parsed | ResourceError, ...] = ()
+
+
 @dataclass(slots=True)
 class _Channel:
     """One resource type: what is watched, and where it stands on this stream."""
@@ -100,6 +110,16 @@ class _Channel:
     def wanted(self) -> tuple[str, ...]:
         """The names somebody watches, in a stable order."""
         return tuple(sorted(self.held.keys() - self.unwanted))
+
+    def by_bytes(self) -> Steps[dict[bytes, Parsed]]:
+        """What is in force by its bytes: many servers send whole lists on every push."""
+        known: dict[bytes, Parsed] = {}
+        for name, held in list(self.held.items()):
+            yield
+            # One whose name a wrapper gave is not known by its bytes alone.
+            if held.resource is not None and held.resource.name == name:
+                known[held.data] = Parsed(name, held.resource, held.data, held.notes)
+        return known
 
     def forget_unwanted(self) -> None:
         """Drop what nobody watches and the server does not take for known."""
@@ -160,7 +180,33 @@ class AdsMachine:
         self._answered = False
 
     def received(self, response: Response, now: float) -> Receipt | None:
-        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46).
+        """Read a response and apply it at once."""
+        return self.accept(finish(self.reading(response)), now)
+
+    def reading(self, response: Response) -> Steps[Reading]:
+        """Parse and validate a response in steps, which leaves what is known as it is until `accept`."""
+        kind = KIND_OF_TYPE_URL.get(response.type_url)
+        if kind is None or not self._channels[kind].requests:
+            # Nobody asked for this type on this stream: there is no subscription to answer for.
+            return Reading(response)
+        channel = self._channels[kind]
+        same: dict[bytes, Parsed] = {}
+        if len(response.resources) > 1:
+            same = yield from channel.by_bytes()
+        items: list[Parsed | ResourceError] = []
+        for type_url, data in response.resources:
+            yield
+            item: Parsed | ResourceError | None = same.get(data) if type_url == response.type_url else None
+            if item is None:
+                try:
+                    item = yield from self._parsing(kind, type_url, data, channel.held.get)
+                except ResourceError as error:
+                    item = error
+            items.append(item)
+        return Reading(response, kind, tuple(items))
+
+    def accept(self, reading: Reading, now: float) -> Receipt | None:
+        """Apply a response as a whole: the good resources, and the bad ones as a NACK (gRFC A46).
 
         Returns None for one that answers no request.
         """
@@ -169,26 +215,24 @@ class AdsMachine:
             if self.stream_error:
                 self.stream_error = ""
                 self._touch_unanswered()
-        kind = KIND_OF_TYPE_URL.get(response.type_url)
-        if kind is None or not self._channels[kind].requests:
-            return None  # Nobody asked for this type on this stream: there is no subscription to answer for.
+        kind, response = reading.kind, reading.response
+        if kind is None:
+            return None
         channel = self._channels[kind]
         present: set[str] = set()
         errors: list[ResourceError] = []
         invalid = 0
-        for type_url, data in response.resources:
-            try:
-                parsed = self._parse(kind, type_url, data)
-            except ResourceError as error:
-                invalid += 1
-                if error.resource is None or error.resource in channel.held:
-                    errors.append(error)
-                if error.resource is not None:
-                    present.add(error.resource)
-                    self._went_wrong(kind, error.resource, Event.INVALID, now, str(error), response.version)
-            else:
-                present.add(parsed.name)
-                self._valid(kind, parsed, response.version, now)
+        for item in reading.items:
+            if isinstance(item, Parsed):
+                present.add(item.name)
+                self._valid(kind, item, response.version, now)
+                continue
+            invalid += 1
+            if item.resource is None or item.resource in channel.held:
+                errors.append(item)
+            if item.resource is not None:
+                present.add(item.resource)
+                self._went_wrong(kind, item.resource, Event.INVALID, now, str(item), response.version)
         for denial in response.denials:
             present.add(denial.name)
             self._went_wrong(kind, denial.name, denial.event, now, denial.message, response.version)
@@ -280,8 +324,10 @@ class AdsMachine:
             channel.timers.setdefault(name, now + self._patience)
         return request
 
-    def _parse(self, kind: Kind, type_url: str, data: bytes) -> Parsed:
-        return parse_resource(kind, type_url, data)
+    def _parsing(
+        self, kind: Kind, type_url: str, data: bytes, in_force: Callable[[str], Held | None]
+    ) -> Steps[Parsed]:
+        return parsing(kind, type_url, data, in_force)
 
     def _valid(self, kind: Kind, parsed: Parsed, version: str, now: float) -> None:
         held = self._channels[kind].held.get(parsed.name)

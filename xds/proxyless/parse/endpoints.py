@@ -50,7 +50,7 @@ def parse_endpoints(
     addresses: set[str] = set()
     for i, data in enumerate(elements):
         where = f"endpoints[{i}]"
-        each, entries = _LOCALITY.open(data, where)
+        each, entries = yield from _LOCALITY.opening(data, where)
         check_fields(each, where, notes)
         endpoints = []
         for j, entry in enumerate(entries):
@@ -85,8 +85,12 @@ def _endpoints_of(before: Before) -> Steps[dict[bytes, Endpoint]]:
     """The endpoints of a version by their bytes."""
     assert isinstance(before.resource, Endpoints)
     known: dict[bytes, Endpoint] = {}
-    opened = [_LOCALITY.open(data) for data in ASSIGNMENT.open(before.data)[1]]
-    weighted = [entries for each, entries in opened if each.load_balancing_weight.value]
+    _, elements = yield from ASSIGNMENT.opening(before.data)
+    weighted = []
+    for data in elements:
+        each, entries = yield from _LOCALITY.opening(data)
+        if each.load_balancing_weight.value:
+            weighted.append(entries)
     for entries, locality in zip(weighted, before.resource.localities, strict=True):
         for entry, endpoint in zip(entries, locality.endpoints, strict=True):
             yield

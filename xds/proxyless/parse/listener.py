@@ -49,7 +49,7 @@ def parse_listener(
             )
     if one_of(hcm, "route_specifier", where, ("rds", "route_config")) == "route_config":
         within = f"{where}.route_config"
-        opened, hosts = ROUTE_CONFIG.open(hcm.route_config.SerializeToString(), within)
+        opened, hosts = yield from ROUTE_CONFIG.opening(hcm.route_config.SerializeToString(), within)
         config = yield from parse_route_config(opened, hosts, notes, where=within)
         return Listener(message.name, None, config, limit, faults)
     from_ads(hcm.rds.config_source, f"{where}.rds.config_source", notes)

@@ -89,13 +89,15 @@ def parsing(
         raise ResourceError("", f"expected {kind.type_url}, found {type_url!r}", name or None)
     shell, name_field, parse = _PARSERS[kind]
     try:
-        message, elements = shell.open(data)
+        message, elements = yield from shell.opening(data)
     except ResourceError as error:
         raise error.named(name) if name else error from None
     name = name or getattr(message, name_field)
     if not name:
         raise ResourceError(name_field, "is empty")
     before = in_force(name)
+    if before is not None and before.resource is None:
+        before = None
     if before is not None and before.resource is not None and before.data == data:
         return Parsed(name, before.resource, before.data, before.notes)
     notes = Notes()

@@ -57,7 +57,7 @@ def parse_route_config(
     hosts = []
     for i, data in enumerate(virtual_hosts):
         at = f"{prefix}virtual_hosts[{i}]"
-        each, routes = _VIRTUAL_HOST.open(data, at)
+        each, routes = yield from _VIRTUAL_HOST.opening(data, at)
         hosts.append((yield from _parse_virtual_host(each, routes, at, notes, known, actions)))
         for j, domain in enumerate(each.domains):
             folded = domain.lower()
@@ -73,9 +73,9 @@ def _routes_of(before: Before) -> Steps[dict[bytes, Route]]:
     assert isinstance(before.resource, RouteConfig)
     noted = {found[0] for note in before.notes if (found := _PLACE.match(note))}
     known: dict[bytes, Route] = {}
-    _, hosts = ROUTE_CONFIG.open(before.data)
+    _, hosts = yield from ROUTE_CONFIG.opening(before.data)
     for i, (data, host) in enumerate(zip(hosts, before.resource.virtual_hosts, strict=True)):
-        _, routes = _VIRTUAL_HOST.open(data)
+        _, routes = yield from _VIRTUAL_HOST.opening(data)
         for route, parsed in zip(routes, host.routes, strict=True):
             yield
             if not noted or f"virtual_hosts[{i}].routes[{parsed.index}]" not in noted:

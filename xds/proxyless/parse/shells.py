@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from ..errors import ResourceError
+from ..steps import Steps
 
 
 def decode(proto: type[Any], data: bytes, where: str = "", as_a: type[Any] | None = None) -> Any:
@@ -37,12 +38,15 @@ class Shell:
         self._proto = proto
         self._shell = _shell(proto.DESCRIPTOR, elements) if elements else None
 
-    def open(self, data: bytes, where: str = "") -> tuple[Any, Sequence[bytes]]:
+    def opening(self, data: bytes, where: str = "") -> Steps[tuple[Any, Sequence[bytes]]]:
         """Return the message without the list, and the list; raises ResourceError where the bytes are none."""
         if self._shell is None:
             return decode(self._proto, data, where), ()
+        yield
         shell = decode(self._shell, data, where, as_a=self._proto)
+        yield
         elements = tuple(shell.elements)
+        yield
         del shell.elements[:]
         return decode(self._proto, shell.SerializeToString(), where), elements
 
