@@ -12,13 +12,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from .admin import config_dump, target_states
 from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
-from .held import DataErrors, Held
+from .held import DataErrors, Held, State
 from .interest import Interest
 from .names import parse_target
 from .observer import Observer
@@ -31,7 +32,7 @@ from .slices import in_slices
 from .steps import Steps, finish
 from .subchannels import SubchannelPool
 from .targets import ActiveTarget
-from .transport import MAX_RESPONSE, AdsStream
+from .transport import MAX_RESPONSE, AdsStream, opening
 
 _log = logging.getLogger("proxyless")
 
@@ -257,11 +258,12 @@ class AdsClient:
             self._machine.connected()
             writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")
             self._send()
-            while (response := await stream.receive()) is not None:
+            while (data := await stream.receive()) is not None:
                 if not answered:
                     answered = True
                     _log.info("control plane %s: connected", server)
                     self.observe(self.observer.stream_connected, server)
+                response = await in_slices(opening(data))
                 reading = await in_slices(self._machine.reading(response))
                 receipt = self._machine.accept(reading, self._loop.time())
                 if receipt is not None:
@@ -274,6 +276,8 @@ class AdsClient:
             return answered, f"control plane {server}: {error.code().name}: {error.details()}{tls}"
         except BootstrapError as error:
             return answered, f"control plane {server}: {error}"
+        except DecodeError as error:
+            return answered, f"control plane {server}: sent what is no DiscoveryResponse: {error}"
         except Exception as error:  # noqa: BLE001 - a bug here must not end routing for good
             _log.exception("unexpected error in the ADS stream; it is opened anew")
             return answered, f"control plane {server}: {type(error).__name__}: {error}"
@@ -310,6 +314,8 @@ class AdsClient:
         yield from self._refreshing(self._needing(set(changes)))
 
     def _needing(self, keys: set[Key]) -> list[ActiveTarget]:
+        if not keys:
+            return []
         return [each for each in self._targets.values() if not keys.isdisjoint(each.dependencies.needs)]
 
     def _refreshing(self, targets: list[ActiveTarget]) -> Steps[None]:
@@ -332,6 +338,7 @@ class AdsClient:
         self._interest.changed(needs, active.dependencies.needs)
 
     def _watch_what_is_needed(self) -> set[Key]:
+        """Watch what is needed and not what is not; returns what is new to watch and yet known."""
         added, dropped = self._interest.settle()
         for kind, name in dropped:
             self._machine.unwatch(kind, name)
@@ -339,7 +346,7 @@ class AdsClient:
         for kind, name in added:
             self._machine.watch(kind, name)
             self._reporter.cached(kind, name, self._machine.held(kind, name))
-        return added
+        return {key for key in added if (held := self._machine.held(*key)) and held.state is not State.REQUESTED}
 
     def _send(self) -> None:
         self._outgoing.set()

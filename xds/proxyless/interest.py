@@ -28,9 +28,11 @@ class Interest:
     def settle(self) -> tuple[set[Key], set[Key]]:
         """Return what has to be watched from now on, and what no longer."""
         needed = {key for key in self._touched if self._users[key]}
-        added, dropped = needed - self._watched, (self._touched - needed) & self._watched
-        for key in self._touched - needed:
+        given_up = self._touched - needed
+        added, dropped = needed - self._watched, given_up & self._watched
+        for key in given_up:
             del self._users[key]
-        self._watched = (self._watched | added) - dropped
-        self._touched.clear()
+        self._watched |= added
+        self._watched -= dropped
+        self._touched = set()
         return added, dropped

@@ -103,13 +103,29 @@ class _Channel:
     responses: int = 0
     replies: list[Request] = field(default_factory=list)
     """The answers to send, in the order of the responses; their names are filled in then."""
+    _wanted: tuple[str, ...] | None = ()
     repeat: bool = False
     """The last answer is a NACK, in which Istiod ignores names, and some of them may be news to it."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The names somebody watches, in a stable order."""
-        return tuple(sorted(self.held.keys() - self.unwanted))
+        if self._wanted is None:
+            self._wanted = tuple(sorted(self.held.keys() - self.unwanted))
+        return self._wanted
+
+    def watch(self, name: str) -> None:
+        """Somebody watches it."""
+        self.held.setdefault(name, Held())
+        self.unwanted.discard(name)
+        self._wanted = None
+
+    def unwatch(self, name: str) -> None:
+        """Nobody watches it any more."""
+        if name in self.held:
+            self.unwanted.add(name)
+            self._wanted = None
+            self.forget_unwanted()
 
     def by_bytes(self) -> Steps[dict[bytes, Parsed]]:
         """What is in force by its bytes: many servers send whole lists on every push."""
@@ -148,16 +164,11 @@ class AdsMachine:
 
     def watch(self, kind: Kind, name: str) -> None:
         """Ask for a resource; a second call for the same one has no effect."""
-        channel = self._channels[kind]
-        channel.held.setdefault(name, Held())
-        channel.unwanted.discard(name)
+        self._channels[kind].watch(name)
 
     def unwatch(self, kind: Kind, name: str) -> None:
         """Forget a resource."""
-        channel = self._channels[kind]
-        if name in channel.held:
-            channel.unwanted.add(name)
-            channel.forget_unwanted()
+        self._channels[kind].unwatch(name)
 
     def connected(self) -> None:
         """A new stream is open: nonces start anew, versions stay."""

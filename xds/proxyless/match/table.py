@@ -9,7 +9,7 @@ from typing import TypeAlias
 from ..resources import ClusterAction, Fraction, Route, VirtualHost
 from ..steps import Steps, finish
 from .headers import CallHeaders, HeaderTest, compile_header, describe_header
-from .index import RouteIndex, keys_of
+from .index import Key, RouteIndex, keys_of
 from .paths import compile_path
 from .queries import compile_query, is_grpc, why_not_query
 from .strings import StringTest
@@ -40,21 +40,15 @@ class _Tests:
 class Rule:
     """A route, compiled when it is first tried."""
 
-    __slots__ = ("_tests", "keys", "route")
+    __slots__ = ("_tests", "route")
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, tests: _Tests | None = None) -> None:
         self.route = route
-        self.keys = keys_of(route.match)
-        """What the index knows it by."""
-        self._tests: _Tests | None = None
+        self._tests = tests
 
     def of(self, route: Route) -> Rule:
         """The rule of a route with the same match."""
-        if route is self.route:
-            return self
-        rule = Rule.__new__(Rule)
-        rule.route, rule.keys, rule._tests = route, self.keys, self._tests
-        return rule
+        return self if route is self.route else Rule(route, self._tests)
 
     def compile(self) -> _Tests:
         """Compile it, if that has not been done."""
@@ -119,7 +113,7 @@ def found(call: CallHeaders, name: str) -> str:
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
-    __slots__ = ("_index", "clusters", "names", "rules", "virtual_host")
+    __slots__ = ("_index", "_keys", "_rules", "clusters", "names", "virtual_host")
 
     def __init__(self, virtual_host: VirtualHost) -> None:
         finish(self._build(virtual_host, None))
@@ -132,43 +126,61 @@ class RouteTable:
         return table
 
     def _build(self, virtual_host: VirtualHost, before: RouteTable | None) -> Steps[None]:
-        known: dict[int, Rule] = {}
-        for rule in before.rules if before is not None else ():
+        known: dict[int, int] = {}
+        for place, route in enumerate(before.virtual_host.routes if before is not None else ()):
             yield
-            known[id(rule.route.match)] = rule
-        rules: list[Rule] = []
+            known[id(route.match)] = place
+        self.virtual_host = virtual_host
+        self._keys: list[tuple[Key, ...]] = []
+        self._rules: list[Rule | None] = []
         names: set[str] = set()
         clusters: dict[str, None] = {}
         for route in virtual_host.routes:
             yield
-            same = known.get(id(route.match))
-            rules.append(Rule(route) if same is None else same.of(route))
+            place = known.get(id(route.match), -1)
+            if before is None or place < 0:
+                self._keys.append(keys_of(route.match))
+                self._rules.append(None)
+            else:
+                rule = before._rules[place]
+                self._keys.append(before._keys[place])
+                self._rules.append(rule and rule.of(route))
             names.update(header.name for header in route.match.headers)
             if isinstance(route.action, ClusterAction):
                 clusters.update((each.name, None) for each in route.action.clusters if each.weight)
                 clusters.update((mirror.cluster, None) for mirror in route.action.mirrors)
-        self.virtual_host = virtual_host
-        self.rules = tuple(rules)
         self.names = frozenset(names)
         """The headers that any route looks at: calls alike in these and in their path match alike."""
         self.clusters = tuple(clusters)
         """The clusters that its routes name."""
-        self._index = yield from RouteIndex.building([rule.keys for rule in rules])
+        self._index = yield from RouteIndex.building(self._keys)
         for place in self._index.open:  # The next call tries them all.
             yield
-            rules[place].compile()
+            self._rule(place).compile()
+
+    def _rule(self, place: int) -> Rule:
+        """The rule in a place, made when it is first looked at: most lanes of thousands never are."""
+        rule = self._rules[place]
+        if rule is None:
+            rule = self._rules[place] = Rule(self.virtual_host.routes[place])
+        return rule
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of all its routes, in order."""
+        return tuple(self._rule(place) for place in range(len(self._rules)))
 
     def matches(self, call: CallHeaders, draw: Draw) -> Iterator[Route]:
         """Yield the routes that match, in order: the first is the one, the rest are for fallback."""
         for place in self._index.candidates(call):
-            rule = self.rules[place]
+            rule = self._rules[place] or self._rule(place)
             if rule.matches(call, draw):
                 yield rule.route
 
     def sure(self, call: CallHeaders) -> Route | None:
         """The first route that matches, where all calls alike take it: None where a draw has a say, too."""
         for place in self._index.candidates(call):
-            rule = self.rules[place]
+            rule = self._rules[place] or self._rule(place)
             if rule.fits(call):
                 return rule.route if rule.fraction is None else None
         return None
