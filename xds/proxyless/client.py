@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
-from google.protobuf.message import DecodeError
 from grpc import aio
 
 from .admin import config_dump, target_states
@@ -32,7 +31,7 @@ from .slices import in_slices
 from .steps import Steps, finish
 from .subchannels import SubchannelPool
 from .targets import ActiveTarget
-from .transport import MAX_RESPONSE, AdsStream, opening
+from .transport import MAX_RESPONSE, AdsStream, NoResponseError, opening
 
 _log = logging.getLogger("proxyless")
 
@@ -259,11 +258,11 @@ class AdsClient:
             writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")
             self._send()
             while (data := await stream.receive()) is not None:
+                response = await in_slices(opening(data))
                 if not answered:
                     answered = True
                     _log.info("control plane %s: connected", server)
                     self.observe(self.observer.stream_connected, server)
-                response = await in_slices(opening(data))
                 reading = await in_slices(self._machine.reading(response))
                 receipt = self._machine.accept(reading, self._loop.time())
                 if receipt is not None:
@@ -274,10 +273,8 @@ class AdsClient:
         except aio.AioRpcError as error:
             tls = "" if self.bootstrap.tls is None else f" ({self.bootstrap.tls.at_stake(error.code().name)})"
             return answered, f"control plane {server}: {error.code().name}: {error.details()}{tls}"
-        except BootstrapError as error:
+        except (BootstrapError, NoResponseError) as error:
             return answered, f"control plane {server}: {error}"
-        except DecodeError as error:
-            return answered, f"control plane {server}: sent what is no DiscoveryResponse: {error}"
         except Exception as error:  # noqa: BLE001 - a bug here must not end routing for good
             _log.exception("unexpected error in the ADS stream; it is opened anew")
             return answered, f"control plane {server}: {type(error).__name__}: {error}"
@@ -346,7 +343,8 @@ class AdsClient:
         for kind, name in added:
             self._machine.watch(kind, name)
             self._reporter.cached(kind, name, self._machine.held(kind, name))
-        return {key for key in added if (held := self._machine.held(*key)) and held.state is not State.REQUESTED}
+        new = {key: self._machine.held(*key) for key in added}
+        return {key for key, held in new.items() if held is not None and held.state is not State.REQUESTED}
 
     def _send(self) -> None:
         self._outgoing.set()

@@ -145,8 +145,11 @@ class Dependencies:
         listener = _resource(lookup, Kind.LISTENER, self.listener_name)
         if not isinstance(listener, Listener):
             return
-        routes = listener.route_config or _resource(lookup, Kind.ROUTE_CONFIG, listener.route_config_name or "")
-        host = select_virtual_host(routes.virtual_hosts, self.authority) if isinstance(routes, RouteConfig) else None
+        name = listener.route_config_name or ""
+        routes = listener.route_config or _resource(lookup, Kind.ROUTE_CONFIG, name)
+        if not isinstance(routes, RouteConfig):
+            return
+        host = select_virtual_host(routes.virtual_hosts, self.authority)
         if host is not None and (self._table is None or self._table.virtual_host != host):
             self._table = yield from RouteTable.building(host, self._table)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from .errors import ResourceError
 from .held import SPARING, TRANSITIONS, DataErrors, Event, Held, State
+from .messages import Reading, Receipt, Request, Response
 from .parse import Parsed, parsing
 from .resources import KIND_OF_TYPE_URL, Kind
 from .steps import Steps, finish
@@ -27,61 +28,6 @@ RECHECK_AFTER = 1.0
 
 NOT_THERE = "the control plane has no such resource"
 _LONGEST_REASON = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A DiscoveryRequest to send; `error` makes it a NACK. `first` ones carry the node."""
-
-    kind: Kind
-    names: tuple[str, ...]
-    version: str
-    nonce: str
-    error: str = ""
-    first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Denial:
-    """Why the control plane cannot send a resource (xRFC TP3); `code` is a gRPC status."""
-
-    name: str
-    code: int
-    message: str
-
-    @property
-    def event(self) -> Event:
-        """What it means: NOT_FOUND and PERMISSION_DENIED are of the data, all else of the server."""
-        return Event.DENIED if self.code in (5, 7) else Event.TROUBLED
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A DiscoveryResponse as it came: the resources are (type URL, bytes)."""
-
-    type_url: str
-    version: str
-    nonce: str
-    resources: tuple[tuple[str, bytes], ...]
-    denials: tuple[Denial, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """How many resources of a response were valid, and how many broke a rule."""
-
-    kind: Kind
-    valid: int
-    invalid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A response and what was read in it, resource by resource; no `kind` where nobody had asked for it."""
-
-    response: Response
-    kind: Kind | None = None
-    items: tuple[Parsed | ResourceError, ...] = ()
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from time import monotonic
 from typing import TypeVar
 
 from .steps import Steps
@@ -19,22 +19,23 @@ async def in_slices(steps: Steps[T]) -> T:
     """Take the steps one after the other, and let the event loop run every two milliseconds."""
     while True:
         try:
-            _take_a_slice(steps, asyncio.get_running_loop().time)
+            _take_a_slice(steps)
         except StopIteration as stop:
             result: T = stop.value
             return result
         await asyncio.sleep(0)
 
 
-def _take_a_slice(steps: Steps[T], clock: Callable[[], float]) -> None:
+def _take_a_slice(steps: Steps[T]) -> None:
     """Take steps until the time is up; raises StopIteration as they do."""
     # What they make is made to stay. Were it searched for garbage all the while, the collector would soon go
     # through everything the process has, which takes longer than any slice.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        until = clock() + SLICE
-        while clock() < until:
+        until = monotonic() + SLICE
+        next(steps)
+        while monotonic() < until:
             next(steps)
     finally:
         if collecting:

@@ -11,12 +11,13 @@ import grpc
 from envoy.config.core.v3.base_pb2 import Node
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 from google.protobuf.json_format import ParseDict
+from google.protobuf.message import DecodeError
 from grpc import aio
 from grpc._cython import cygrpc
 from grpc.aio import _channel as aio_channel
 
 from .bootstrap import Bootstrap
-from .protocol import Denial, Request, Response
+from .messages import Denial, Request, Response
 from .steps import Steps
 
 _METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
@@ -63,9 +64,16 @@ def node_of(bootstrap: Bootstrap) -> Any:
     return node
 
 
+class NoResponseError(Exception):
+    """What the control plane sent cannot be read."""
+
+
 def opening(data: bytes) -> Steps[Response]:
-    """Decode a response in steps; raises DecodeError where the bytes are none."""
-    message = DiscoveryResponse.FromString(data)
+    """Decode a response in steps; raises NoResponseError where the bytes are none."""
+    try:
+        message = DiscoveryResponse.FromString(data)
+    except DecodeError as error:
+        raise NoResponseError(f"sent what is no DiscoveryResponse: {error}") from None
     resources = []
     for each in message.resources:
         yield
@@ -74,9 +82,7 @@ def opening(data: bytes) -> Steps[Response]:
         Denial(each.resource_name.name, each.error_detail.code, each.error_detail.message)
         for each in message.resource_errors
     )
-    return Response(
-        message.type_url, message.version_info, message.nonce, tuple(resources), tuple(denials)
-    )
+    return Response(message.type_url, message.version_info, message.nonce, tuple(resources), tuple(denials))
 
 
 MAX_RESPONSE = 256 * 1024 * 1024
@@ -127,9 +133,12 @@ class AdsStream:
             raise EOFError from None
 
     async def receive(self) -> bytes | None:
-        """Read one response for `opening`; None at the end of the stream. Raises aio.AioRpcError on failure."""
-        data: bytes = await self._call.read()
-        return None if data is aio.EOF else data
+        """Read the bytes of one response; None at the end of the stream.
+
+        Raises aio.AioRpcError on failure.
+        """
+        data: Any = await self._call.read()
+        return None if data is aio.EOF else bytes(data)
 
     async def close(self) -> None:
         """End the call and its connection."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..resources import ClusterAction, Fraction, Route, VirtualHost
+from ..resources import Action, ClusterAction, Fraction, Route, VirtualHost
 from ..steps import Steps, finish
 from .headers import CallHeaders, HeaderTest, compile_header, describe_header
 from .index import Key, RouteIndex, keys_of
@@ -97,7 +97,8 @@ class Rule:
             if not test(call):
                 yield f"{describe_header(header)}: {found(call, header.name)}"
         if call.query is not None:
-            for query, test in zip(match.query, tests.others, strict=False):  # behind them, whether it is gRPC
+            # Behind them stands whether it is gRPC.
+            for query, test in zip(match.query, tests.others, strict=False):
                 if not test(call):
                     yield why_not_query(query, call)
         if match.grpc and not call.is_grpc:
@@ -110,10 +111,17 @@ def found(call: CallHeaders, name: str) -> str:
     return "it is missing" if value is None else f"it is {value!r}"
 
 
+def _clusters_of(action: Action) -> Iterator[str]:
+    if isinstance(action, ClusterAction):
+        yield from (each.name for each in action.clusters if each.weight)
+        yield from (mirror.cluster for mirror in action.mirrors)
+
+
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
     __slots__ = ("_index", "_keys", "_rules", "clusters", "names", "virtual_host")
+    virtual_host: VirtualHost
 
     def __init__(self, virtual_host: VirtualHost) -> None:
         finish(self._build(virtual_host, None))
@@ -134,7 +142,7 @@ class RouteTable:
         self._keys: list[tuple[Key, ...]] = []
         self._rules: list[Rule | None] = []
         names: set[str] = set()
-        clusters: dict[str, None] = {}
+        actions: dict[int, Action] = {}
         for route in virtual_host.routes:
             yield
             place = known.get(id(route.match), -1)
@@ -145,13 +153,12 @@ class RouteTable:
                 rule = before._rules[place]
                 self._keys.append(before._keys[place])
                 self._rules.append(rule and rule.of(route))
-            names.update(header.name for header in route.match.headers)
-            if isinstance(route.action, ClusterAction):
-                clusters.update((each.name, None) for each in route.action.clusters if each.weight)
-                clusters.update((mirror.cluster, None) for mirror in route.action.mirrors)
+            for header in route.match.headers:
+                names.add(header.name)
+            actions[id(route.action)] = route.action
         self.names = frozenset(names)
         """The headers that any route looks at: calls alike in these and in their path match alike."""
-        self.clusters = tuple(clusters)
+        self.clusters = tuple(dict.fromkeys(name for each in actions.values() for name in _clusters_of(each)))
         """The clusters that its routes name."""
         self._index = yield from RouteIndex.building(self._keys)
         for place in self._index.open:  # The next call tries them all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -27,6 +28,8 @@ _HEALTH = {
     5: Health.DEGRADED,
 }
 _MAX_TOTAL_WEIGHT = 2**32 - 1
+_locality = lru_cache(LocalityName)
+"""Thousands of clusters are in a few places between them: these are shared."""
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 """An address in the one form that Python gives it, too, but takes a while to find out."""
@@ -68,7 +71,7 @@ def parse_endpoints(
             if endpoints:
                 notes.add(where, "a locality without load_balancing_weight gets no calls")
             continue
-        name = LocalityName(each.locality.region, each.locality.zone, each.locality.sub_zone)
+        name = _locality(each.locality.region, each.locality.zone, each.locality.sub_zone)
         localities.append(Locality(name, each.load_balancing_weight.value, each.priority, tuple(endpoints)))
     _check_priorities(localities)
     factor = None

@@ -39,7 +39,10 @@ class Shell:
         self._shell = _shell(proto.DESCRIPTOR, elements) if elements else None
 
     def opening(self, data: bytes, where: str = "") -> Steps[tuple[Any, Sequence[bytes]]]:
-        """Return the message without the list, and the list; raises ResourceError where the bytes are none."""
+        """Decode it in steps to the message without the list, and the list.
+
+        Raises ResourceError where the bytes are none.
+        """
         if self._shell is None:
             return decode(self._proto, data, where), ()
         yield
