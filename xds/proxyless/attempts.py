@@ -102,6 +102,20 @@ async def _first_of(call: Any) -> Any:
     return await call.read()
 
 
+def succeeded(call: Any) -> bool:
+    """Whether a call that has just ended did so well. This is asked of every call, so it asks for no more."""
+    try:
+        call.code().send(None)
+    except StopIteration as told:
+        return told.value is grpc.StatusCode.OK
+    raise AssertionError("a call that has ended knows how")
+
+
+def failure_told(call: Any) -> aio.AioRpcError | None:
+    """How a call failed that has just ended; None for one that its caller cancelled."""
+    return None if call.cancelled() else _as_told(call)
+
+
 async def _failure_of(call: Any) -> aio.AioRpcError | None:
     """Wait for the end of an attempt with one response; returns the failure to be retried, if it is one."""
     try:

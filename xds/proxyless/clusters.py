@@ -54,6 +54,11 @@ class ActiveCluster:
         self._outliers: OutlierDetector | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._judging: set[asyncio.Task[None]] = set()
+        self._ask = Ask(draw, load=self._load)
+        """What a call asks that may go anywhere."""
+        self._breaker = ("", "")
+        self._limit = 0
+        self._drops = False
         self.outcome: LeafOutcome = Pending("its first configuration")
         self.picker = Picker(Status.WAITING, "its first configuration")
 
@@ -103,6 +108,8 @@ class ActiveCluster:
             return
         before, self.outcome = self.cluster, outcome
         cluster = self.cluster
+        if cluster is not None:
+            self._breaker, self._limit = _breaker_key(cluster), cluster.max_requests
         if cluster is None or before is None or cluster.discovery != before.discovery:
             self._stop_resolving()
         if cluster is None or before is None or cluster.outlier_detection != before.outlier_detection:
@@ -154,6 +161,7 @@ class ActiveCluster:
 
     def _refresh(self) -> None:
         outcome, endpoints = self.outcome, self.endpoints
+        self._drops = endpoints is not None and bool(endpoints.drops)
         if isinstance(outcome, Pending):
             self.picker = Picker(Status.WAITING, f"waiting for {outcome.what}")
         elif not isinstance(outcome, ClusterConfig):
@@ -184,6 +192,17 @@ class ActiveCluster:
                 return subchannel
         return Status.UNUSABLE
 
+    def take(self) -> Link | None:
+        """The subchannel for a call that may go to any, counted in; None where there is more to decide."""
+        picker = self.picker
+        if picker.status is not Status.USABLE or self._drops:
+            return None
+        address = picker.pick(self._ask)
+        if address is None:
+            return None
+        link = self._subchannels[address]
+        return link if link.connected() and IN_FLIGHT.enter(self._breaker, self._limit) else None
+
     def refusal(self) -> str | None:
         """Why the next call is dropped, where it is: by category (drop_overloads), drawn anew for each."""
         endpoints = self.endpoints
@@ -194,30 +213,30 @@ class ActiveCluster:
 
     def enter(self) -> str | None:
         """Count one more call in flight, or say why there must not be one; `started` takes the count over."""
-        cluster = self.cluster
-        assert cluster is not None
-        if IN_FLIGHT.enter(_breaker_key(cluster), cluster.max_requests):
+        if IN_FLIGHT.enter(self._breaker, self._limit):
             return None
-        return f"circuit breaker: {cluster.max_requests} calls are in flight already"
+        return f"circuit breaker: {self._limit} calls are in flight already"
 
     def enter_retry(self) -> Callable[[], None] | None:
         """Count one more call that is being retried; returns what counts it off, None where it may not be."""
         cluster = self.cluster
         if cluster is None or cluster.max_retries is None:
             return _nothing
-        key = _breaker_key(cluster)
+        key = self._breaker
         return partial(RETRIES.leave, key) if RETRIES.enter(key, cluster.max_retries) else None
 
     def leave(self) -> None:
         """Take back an `enter` that led to no call."""
-        assert self.cluster is not None
-        IN_FLIGHT.leave(_breaker_key(self.cluster))
+        IN_FLIGHT.leave(self._breaker)
 
     def started(self, subchannel: Link, call: Any) -> None:
         """Take note of a call in flight, until it ends."""
-        assert self.cluster is not None
+        call.add_done_callback(self.watch(subchannel, call))
+
+    def watch(self, subchannel: Link, call: Any) -> Callable[[Any], None]:
+        """Do the same for whoever is told the end of the call; returns what to tell it to."""
         self._connections.pool.started(subchannel, call)
-        call.add_done_callback(partial(self._ended, subchannel, _breaker_key(self.cluster)))
+        return partial(self._ended, subchannel, self._breaker)
 
     def _ended(self, subchannel: Link, breaker: tuple[str, str], call: Any) -> None:
         if not self._connections.pool.finished(subchannel, call):

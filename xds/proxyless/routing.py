@@ -103,6 +103,10 @@ class Course:
             self._clusters[route.index] = drawn
         return drawn
 
+    def draw_as(self, route: Route, cluster: WeightedCluster) -> None:
+        """Take what has been drawn already."""
+        self._clusters[route.index] = cluster
+
     def fault(self, config: Config, route: Route, cluster: WeightedCluster) -> Fault:
         """The fault the route injects into the call now, until `suffered`."""
         drawn = self._faults.get(route.index)
