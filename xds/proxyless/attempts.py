@@ -17,6 +17,8 @@ from .replay import Replay
 from .resources import RetryPolicy
 from .retry import may_retry, pushback
 
+CANCELLED = "Locally cancelled by application!"
+"""How grpc.aio words what its caller did; a server's own CANCELLED has other words."""
 _WRITE_FAILED = "Internal error from Core"
 """What grpc.aio makes of a status that comes while a request is being written: before it, or over it."""
 
@@ -113,7 +115,8 @@ def succeeded(call: Any) -> bool:
 
 def failure_told(call: Any) -> aio.AioRpcError | None:
     """How a call failed that has just ended; None for one that its caller cancelled."""
-    return None if call.cancelled() else _as_told(call)
+    failure = _as_told(call)
+    return None if failure.details() == CANCELLED else failure
 
 
 async def _failure_of(call: Any) -> aio.AioRpcError | None:

@@ -184,11 +184,10 @@ class Channel(aio.Channel):
         steps = self._interceptors[method.kind]
         drawn: Drawn | None = None
         if not steps and credentials is None and not wait_for_ready:
-            started = self._express.start(method, request, timeout, metadata, compression)
-            if started is not None and started.__class__ is not Drawn:
-                self._calls.add(started)
-                return started
-            drawn = started
+            call, drawn = self._express.start(method, request, timeout, metadata, compression)
+            if call is not None:
+                self._calls.add(call)
+                return call
         now = asyncio.get_running_loop().time()
         deadline = None if timeout is None else now + timeout
         spec = CallSpec(method, request, deadline, metadata, credentials, wait_for_ready, compression)
@@ -201,11 +200,12 @@ class Channel(aio.Channel):
         drawn: Drawn | None = None
         if spec.credentials is None and not spec.wait_for_ready:
             timeout = None if spec.deadline is None else spec.deadline - spec.started
-            started = self._express.start(spec.method, spec.request, timeout, spec.metadata, spec.compression)
-            if isinstance(started, aio.Call):
-                self._calls.add(started)
-                return started
-            drawn = started
+            call, drawn = self._express.start(
+                spec.method, spec.request, timeout, spec.metadata, spec.compression
+            )
+            if call is not None:
+                self._calls.add(call)
+                return call
         return self._defer(spec, drawn)
 
     def _defer(self, spec: CallSpec, drawn: Drawn | None) -> aio.Call:

@@ -72,16 +72,16 @@ class Express:
         timeout: float | None,
         metadata: Metadata,
         compression: grpc.Compression | None,
-    ) -> aio.Call | Drawn | None:
-        """Start a call, unless it needs more than that."""
+    ) -> tuple[aio.Call | None, Drawn | None]:
+        """Start a call; where it needs more than that, what has been drawn for it, if anything has."""
         ways = self._ways
         if ways is None or ways.config is not self._dependencies.outcome:
             ways = self._current()
             if ways is None:
-                return None
+                return _NOTHING
         way = ways.of(method.path, metadata)
         if way is None or (way.retry is not None and method.kind != "unary_unary"):
-            return None  # a stream of responses counts with its first, one of requests has to be kept
+            return _NOTHING  # a stream of responses counts with its first, one of requests has to be kept
         clusters = way.clusters
         if len(clusters) == 1:
             drawn = clusters[0]
@@ -90,7 +90,7 @@ class Express:
         name, cluster = self._active.serving(drawn.name)
         link = cast("Subchannel | None", cluster.take())
         if link is None:
-            return Drawn(ways, way.route, drawn)
+            return None, Drawn(ways, way.route, drawn)
         started, limit = self._loop.time(), way.timeout
         if limit is None or (timeout is not None and timeout < limit):
             limit = timeout
@@ -107,7 +107,7 @@ class Express:
             first.add_done_callback(self._over)
             if news.wants_calls:
                 news.made(first, method.path, _one)
-            return cast(aio.Call, first)
+            return cast(aio.Call, first), None
         begun = (
             method,
             request,
@@ -125,7 +125,7 @@ class Express:
         call = WatchedCall(first, cluster.watch(link, first), self._following, begun, self._over)
         if news.wants_calls:
             news.made(call, method.path, call.attempts)
-        return call
+        return call, None
 
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
         """What is settled about a call, for whoever decides about it anew."""
@@ -189,6 +189,9 @@ class _First:
     """Of the cluster that serves for the one drawn."""
     cluster: ActiveCluster
     link: Subchannel
+
+
+_NOTHING = None, None
 
 
 def _one() -> int:
