@@ -27,7 +27,7 @@ from .observer import Attempt
 from .replay import Replay
 from .resources import MessageEdits, RetryPolicy
 from .retry import backoff
-from .routing import Chosen, Course, describe
+from .routing import Chosen, Course, describe, name_of
 from .subchannels import Subchannel
 from .tap import Tap
 from .targets import ActiveTarget
@@ -45,6 +45,16 @@ class Method:
     path: str
     serialize: Any
     deserialize: Any
+    inner: dict[Subchannel, Any] = field(default_factory=dict, init=False, repr=False)
+    """Its inner multicallables on the subchannels it has been called on."""
+
+    def on(self, subchannel: Subchannel) -> Any:
+        """The inner multicallable on a subchannel, made once."""
+        for gone in [each for each in self.inner if not each.users]:
+            del self.inner[gone]
+        make = getattr(subchannel.channel, self.kind)
+        found = self.inner[subchannel] = make(self.path, self.serialize, self.deserialize)
+        return found
 
     def renamed(self, path: str) -> Method:
         """The same kind of method under another path, as an interceptor may ask for."""
@@ -265,7 +275,7 @@ class Dispatcher(Decider):
         if choice.action.mirrors and not tried:
             self._mirror(spec, choice, deadline, metadata)
         spec.attempts += 1
-        route, place = choice.route.name or f"#{choice.route.index}", cluster.locality(address)
+        route, place = name_of(choice.route), cluster.locality(address)
         attempt = Attempt(self._active.target.uri, method.path, route, name, address, place, spec.attempts)
         self.news.routed(attempt, call)
         return call, attempt

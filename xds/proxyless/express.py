@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import grpc
 from grpc import aio
@@ -18,26 +18,29 @@ from grpc import aio
 from .attempts import Ended, failure_told
 from .balance import draw_weighted
 from .clusters import ActiveCluster
-from .deciding import earlier
 from .depgraph import Config
 from .dispatch import Begun, CallSpec, Dispatcher, Method
 from .match import CallHeaders
 from .observer import Attempt
 from .resources import Route, WeightedCluster
-from .routing import Course, describe
+from .routing import Course, name_of
 from .subchannels import Subchannel
 from .targets import ActiveTarget
 from .watched import WatchedCall
 from .ways import Way, Ways
 
-Metadata = tuple[tuple[str, str | bytes], ...]
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
+Start: TypeAlias = tuple[
+    Method, Any, Metadata, grpc.Compression | None, "Ways[_Course]", Way, WeightedCluster
+]
+"""All that another attempt needs of the first; a bare tuple, as one is made for every call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """What is settled about a call, whether it could be started at once or not."""
 
-    ways: Ways
+    ways: Ways[Any]
     route: Route
     cluster: WeightedCluster
     """Drawn by weight."""
@@ -61,9 +64,9 @@ class Express:
         self._news = dispatcher.news
         self._resume = resume
         self._over = over
-        self._loop = asyncio.get_running_loop()
+        self._tells = self._news.wants_routed or self._news.wants_calls
         self._dependencies = active.dependencies
-        self._ways: Ways | None = None
+        self._ways: Ways[_Course] | None = None
 
     def start(
         self,
@@ -79,53 +82,52 @@ class Express:
             ways = self._current()
             if ways is None:
                 return _NOTHING
-        way = ways.of(method.path, metadata)
-        if way is None or (way.retry is not None and method.kind != "unary_unary"):
+        course = ways.of(method.path, metadata)
+        unary = method.kind == "unary_unary"
+        if course is None or not (unary or course.way.retry is None):
             return _NOTHING  # a stream of responses counts with its first, one of requests has to be kept
-        clusters = way.clusters
-        if len(clusters) == 1:
-            drawn = clusters[0]
-        else:
-            drawn = draw_weighted(clusters, [each.weight for each in clusters], self._active.draw)
-        name, cluster = self._active.serving(drawn.name)
+        way, drawn, cluster = course.way, course.sole, course.cluster
+        if drawn is None:
+            drawn = draw_weighted(way.clusters, course.weights, self._active.draw)
+        if cluster is None:
+            cluster = self._active.serving(drawn.name)[1]
         link = cast("Subchannel | None", cluster.take())
         if link is None:
             return None, Drawn(ways, way.route, drawn)
-        started, limit = self._loop.time(), way.timeout
+        limit = way.timeout
         if limit is None or (timeout is not None and timeout < limit):
             limit = timeout
         try:
-            first = link.method(method)(request, timeout=limit, metadata=metadata, compression=compression)
+            inner = method.inner.get(link) or method.on(link)
+            first = inner(request, timeout=limit, metadata=metadata, compression=compression)
         except BaseException:
             cluster.leave()
             raise
-        news = self._news
-        if news.wants_routed:
-            news.routed(self._attempt(method, way.route, name, cluster, link.key.address), first)
-        if method.kind != "unary_unary":
+        call: aio.Call
+        if unary:
+            start = (method, request, metadata, compression, ways, way, drawn)
+            call = WatchedCall(self._following, self._over, cluster, link, first, start)
+        else:
+            call = first
             cluster.started(link, first)
             first.add_done_callback(self._over)
-            if news.wants_calls:
-                news.made(first, method.path, _one)
-            return cast(aio.Call, first), None
-        begun = (
-            method,
-            request,
-            timeout,
-            metadata,
-            compression,
-            started,
-            ways,
-            way,
-            drawn,
-            name,
-            cluster,
-            link,
-        )
-        call = WatchedCall(first, cluster.watch(link, first), self._following, begun, self._over)
-        if news.wants_calls:
-            news.made(call, method.path, call.attempts)
+        if self._tells:
+            self._tell(way.route, method, cluster, link, first, call)
         return call, None
+
+    def _tell(
+        self,
+        route: Route,
+        method: Method,
+        cluster: ActiveCluster,
+        link: Subchannel,
+        first: Any,
+        call: aio.Call,
+    ) -> None:
+        if self._news.wants_routed:
+            self._news.routed(self._attempt(method, route, cluster, link.key.address), first)
+        if self._news.wants_calls:
+            self._news.made(call, method.path, call.attempts if isinstance(call, WatchedCall) else _one)
 
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
         """What is settled about a call, for whoever decides about it anew."""
@@ -134,61 +136,55 @@ class Express:
         course.draw_as(drawn.route, drawn.cluster)
         return course
 
-    def _current(self) -> Ways | None:
+    def _current(self) -> Ways[_Course] | None:
         config = self._active.outcome
-        self._ways = Ways(config, self._active.target.authority) if isinstance(config, Config) else None
+        if not isinstance(config, Config):
+            return None
+        self._ways = Ways(config, self._active.target.authority, self._course_of)
         return self._ways
 
-    def _attempt(
-        self, method: Method, route: Route, name: str, cluster: ActiveCluster, endpoint: str
-    ) -> Attempt:
-        where = cluster.locality(endpoint)
-        return Attempt(self._active.target.uri, method.path, describe(route), name, endpoint, where, 1)
+    def _course_of(self, way: Way) -> _Course:
+        if len(way.clusters) > 1:
+            return _Course(way, weights=tuple(each.weight for each in way.clusters))
+        name, cluster = self._active.serving(way.clusters[0].name)
+        # Which cluster of an aggregate serves is another question for each call.
+        return _Course(way, way.clusters[0], cluster if name == way.clusters[0].name else None)
 
-    def _following(self, call: Any, begun: tuple[Any, ...]) -> tuple[aio.Call, CallSpec] | None:
+    def _attempt(self, method: Method, route: Route, cluster: ActiveCluster, endpoint: str) -> Attempt:
+        name = "" if cluster.cluster is None else cluster.cluster.name
+        where = cluster.locality(endpoint)
+        return Attempt(self._active.target.uri, method.path, name_of(route), name, endpoint, where, 1)
+
+    def _following(
+        self, first: Any, cluster: ActiveCluster, link: Subchannel, start: Start
+    ) -> tuple[aio.Call, CallSpec] | None:
         """What follows a first attempt that has failed; None where that is the end of the call."""
-        failure = failure_told(call)
+        failure = failure_told(first)
         if failure is None:
             return None
-        ended, first = Ended(call, failure), _First(*begun)
-        policy = first.way.retry
-        if not ended.unsent(None) and (policy is None or not ended.retriable(policy, 1, None)):
+        method, request, metadata, compression, ways, way, drawn = start
+        ended = Ended(first, failure)
+        if not ended.unsent(None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
             return None
-        deadline = None if first.timeout is None else first.started + first.timeout
+        left, now = first.time_remaining(), asyncio.get_running_loop().time()
+        deadline = None if left is None else now + left
         spec = CallSpec(
-            first.method,
-            first.request,
-            deadline,
-            first.metadata,
-            compression=first.compression,
-            started=first.started,
-            cluster=first.cluster,
-            attempts=1,
+            method, request, deadline, metadata, compression=compression, cluster=cluster, attempts=1
         )
-        spec.course = self.course(spec, Drawn(first.ways, first.way.route, first.drawn))
-        endpoint = first.link.key.address
-        attempt = self._attempt(first.method, first.way.route, first.name, first.cluster, endpoint)
-        limit = None if first.way.timeout is None else first.started + first.way.timeout
-        return self._resume(spec, Begun(ended, attempt, policy, earlier(deadline, limit))), spec
+        spec.course = self.course(spec, Drawn(ways, way.route, drawn))
+        attempt = self._attempt(method, way.route, cluster, link.key.address)
+        return self._resume(spec, Begun(ended, attempt, way.retry, deadline)), spec
 
 
 @dataclass(frozen=True, slots=True)
-class _First:
-    """How a first attempt had begun; `started` is on the event loop's clock."""
+class _Course:
+    """A way with what is to be asked of it for each call: which cluster is drawn, and which one serves."""
 
-    method: Method
-    request: Any
-    timeout: float | None
-    metadata: Metadata
-    compression: grpc.Compression | None
-    started: float
-    ways: Ways
     way: Way
-    drawn: WeightedCluster
-    name: str
-    """Of the cluster that serves for the one drawn."""
-    cluster: ActiveCluster
-    link: Subchannel
+    sole: WeightedCluster | None = None
+    """The only one, where none has to be drawn."""
+    cluster: ActiveCluster | None = None
+    weights: tuple[int, ...] = ()
 
 
 _NOTHING = None, None

@@ -195,6 +195,11 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
     return Refused(f"no route of virtual host {config.table.virtual_host.name!r} matches {course.call.path}")
 
 
+def name_of(route: Route) -> str:
+    """A route's name, `#INDEX` where it has none."""
+    return route.name or f"#{route.index}"
+
+
 def describe(route: Route) -> str:
     """A route as people find it again: its name, else its place."""
     return repr(route.name) if route.name else f"#{route.index}"

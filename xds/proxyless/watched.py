@@ -8,17 +8,18 @@ from typing import Any, TypeAlias
 from grpc import aio
 
 from .attempts import succeeded
+from .clusters import ActiveCluster
 from .dispatch import CallSpec
+from .subchannels import Subchannel
 
-Again: TypeAlias = Callable[[Any, tuple[Any, ...]], tuple[aio.Call, CallSpec] | None]
+Again: TypeAlias = Callable[[Any, ActiveCluster, Subchannel, Any], tuple[aio.Call, CallSpec] | None]
 
 
 class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
     """Everything is the first attempt's, until that has failed and `again` has a call to take its place.
 
-    The first attempt's end is told to `counted`. Where that is a failure `again` is asked, with what is known
-    of how the attempt had `begun`, whether anybody awaits the call or not; it returns None where that attempt
-    counts. `over` is told the end of the whole.
+    `again` is asked at the end of a first attempt that failed, with the `start` it was made from, whether
+    anybody awaits the call or not; it returns None where that attempt counts. `over` is told the end.
     """
 
     spec: CallSpec | None = None
@@ -26,33 +27,38 @@ class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
 
     def __init__(
         self,
-        first: Any,
-        counted: Callable[[Any], None],
         again: Again,
-        begun: tuple[Any, ...],
         over: Callable[[Any], None],
+        cluster: ActiveCluster,
+        link: Subchannel,
+        first: Any,
+        start: Any,
     ) -> None:
-        self._call = first
-        self._counted = counted
         self._again: Again | None = again
-        self._begun = begun
         self._over = over
+        self._cluster = cluster
+        self._link = link
+        self._call = first
+        self._start = start
+        self._count = cluster.begun(link, first)
         self._callbacks: list[Callable[[Any], None]] | None = None
         first.add_done_callback(self._first_ended)
 
     def _first_ended(self, first: Any) -> None:
-        self._counted(first)
+        self._cluster.ended(self._link, self._count, first)
         again, self._again = self._again, None
         if again is None:
             return  # grpc.aio may say it twice
-        following = None if succeeded(first) else again(first, self._begun)
+        following = None if succeeded(first) else again(first, self._cluster, self._link, self._start)
+        self._start = None
         if following is None:
             self._over(self)
         else:
             self._call, self.spec = following
             self._call.add_done_callback(lambda _: self._over(self))
-        for callback in self._callbacks or ():
-            self.add_done_callback(callback)
+        if self._callbacks is not None:
+            for callback in self._callbacks:
+                self.add_done_callback(callback)
 
     def attempts(self) -> int:
         """How many there have been."""

@@ -6,15 +6,16 @@ are: no fault, no edited header, no copy, no hash. Every other call is decided b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from .depgraph import Config
 from .match import CallHeaders
 from .match.headers import MetadataItem
 from .resources import ClusterAction, RetryPolicy, Route, WeightedCluster
 
+T = TypeVar("T")
 LIMIT = 512
 """How many ways are kept; with more kinds of calls than that, the oldest is forgotten for each new one."""
 
@@ -32,27 +33,30 @@ class Way:
     """Seconds a call may take by configuration; None for no limit."""
 
 
-class Ways:
-    """The ways through one configuration of a target."""
+class Ways(Generic[T]):
+    """The ways through one configuration of a target; each is kept as what `made` makes of it."""
 
-    __slots__ = ("_authority", "_kept", "config")
+    __slots__ = ("_authority", "_kept", "_made", "_names", "config")
 
-    def __init__(self, config: Config, authority: str) -> None:
+    def __init__(self, config: Config, authority: str, made: Callable[[Way], T]) -> None:
         self.config: Final = config
         self._authority = authority
-        self._kept: dict[object, Way | None] = {}
+        self._made = made
+        self._names = config.table.names
+        self._kept: dict[object, T | None] = {}
 
-    def of(self, path: str, metadata: Iterable[MetadataItem]) -> Way | None:
+    def of(self, path: str, metadata: Iterable[MetadataItem]) -> T | None:
         """The way of a call; None for one that has to be decided by itself."""
-        names = self.config.table.names
+        names = self._names
         key = (path, *[item for item in metadata if item[0] in names]) if names else path
         try:
             return self._kept[key]
         except KeyError:
-            way = self._kept[key] = self._decide(path, metadata)
+            way = self._decide(path, metadata)
+            made = self._kept[key] = None if way is None else self._made(way)
             if len(self._kept) > LIMIT:
                 del self._kept[next(iter(self._kept))]
-            return way
+            return made
 
     def _decide(self, path: str, metadata: Iterable[MetadataItem]) -> Way | None:
         config = self.config
