@@ -25,6 +25,7 @@ _FOREIGN = (
     "BIND_IP",
     "ADMIN_PORT",
     "ADMIN_IP",
+    "ADMIN_READABLE",
     "LANE_KEY",
     "OTEL_SERVICE_NAME",
     *(f"{service.name.upper()}_TARGET" for service in SERVICES),

@@ -85,14 +85,6 @@ def address(value: str) -> str:
         raise ValueError("is not an IP address") from None
 
 
-def loopback(value: str) -> str:
-    """An IP address that only this machine, or this Pod, can reach; or nothing."""
-    found = address(value)
-    if found and not ipaddress.ip_address(found).is_loopback:
-        raise ValueError("is not a loopback address")
-    return found
-
-
 def version(value: str) -> str:
     """A version, which is the value of a Kubernetes label."""
     if fault := version_fault(value):
@@ -152,12 +144,22 @@ BIND_IP = Variable("BIND_IP", "", "the address to listen on; INSTANCE_IP if not 
 ADMIN_PORT = Variable(
     "ADMIN_PORT",
     "0",
-    "the port on a loopback address that answers /healthz, /readyz, /metrics, /config_dump, /explain, "
-    "/lanes, /spans and /loglevel; 0 for none",
+    "the port that answers /healthz, /readyz, /metrics, /config_dump, /explain, /lanes, /spans and "
+    "/loglevel; 0 for none",
     port,
 )
 ADMIN_IP = Variable(
-    "ADMIN_IP", "", "the address of ADMIN_PORT; INSTANCE_IP if that is loopback, else 127.0.0.1", loopback
+    "ADMIN_IP",
+    "",
+    "the address of ADMIN_PORT; INSTANCE_IP if that is loopback, else 127.0.0.1. On another, such as "
+    "0.0.0.0, other machines are told /healthz, /readyz and /metrics",
+    address,
+)
+ADMIN_READABLE = Variable(
+    "ADMIN_READABLE",
+    "false",
+    "whether other machines are told the rest as well; nothing lets them change anything",
+    flag,
 )
 POD_NAME = Variable("POD_NAME", "", "the name of this instance; SERVICE-VERSION if not set", text)
 POD_NAMESPACE = Variable(
@@ -177,6 +179,7 @@ COMMON: tuple[Variable[object], ...] = (
     BIND_IP,
     ADMIN_PORT,
     ADMIN_IP,
+    ADMIN_READABLE,
     POD_NAME,
     POD_NAMESPACE,
     PROPAGATE_HEADERS,
@@ -197,6 +200,7 @@ class Settings:
     admin_port: int
     """0 for none."""
     admin_ip: str
+    admin_readable: bool
     instance: str
     namespace: str
     forwarding: Forwarding
@@ -215,6 +219,7 @@ class Settings:
             bind_ip=BIND_IP.read(environ) or instance_ip or "0.0.0.0",
             admin_port=ADMIN_PORT.read(environ),
             admin_ip=ADMIN_IP.read(environ) or _own_loopback(instance_ip),
+            admin_readable=ADMIN_READABLE.read(environ),
             instance=POD_NAME.read(environ) or f"{service}-{number}",
             namespace=POD_NAMESPACE.read(environ),
             forwarding=Forwarding(LANE_KEY.read(environ)).also(PROPAGATE_HEADERS.read(environ)),
