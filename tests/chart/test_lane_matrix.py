@@ -1,6 +1,7 @@
 """The chart's rules on the one-machine mesh: the lane matrix, `helm test` itself, and the probes."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -126,6 +127,7 @@ async def test_helm_test_says_when_nobody_answers() -> None:
 
 async def test_every_probe_is_answered(mesh: Mesh) -> None:
     status = await mesh.status()
+    probed = set()
     for deployment in CHART.of("Deployment"):
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         labels = deployment["metadata"]["labels"]
@@ -137,7 +139,18 @@ async def test_every_probe_is_answered(mesh: Mesh) -> None:
                     request = health_pb2.HealthCheckRequest(service=probe["grpc"].get("service", ""))
                     answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
                 assert answer.status == health_pb2.HealthCheckResponse.SERVING
+                probed.add("grpc")
             else:
-                url = f"http://{address}{probe['httpGet']['path']}"
+                at = admin_of(mesh, labels) if probe["httpGet"]["port"] == "admin" else address
+                url = f"http://{at}{probe['httpGet']['path']}"
                 async with aiohttp.ClientSession() as session, session.get(url) as response:
                     assert response.status == 200
+                probed.add(probe["httpGet"]["path"])
+    assert probed == {"grpc", "/health", "/readyz"}
+
+
+def admin_of(mesh: Mesh, labels: Object) -> str:
+    """Where an instance says that its admin port is."""
+    text = mesh.log_of(f"{labels['app']}/{labels['version']}").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    return next(str(line["address"]) for line in lines if line.get("event") == "admin")

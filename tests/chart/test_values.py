@@ -70,6 +70,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"topologySpread": {"keys": ["a b"]}}, "at '/topologySpread/keys/0': 'a b' does not match"),
     ({"door": {"rules": [{"user": "jason"}]}}, "at '/door/rules/0': "),
     ({"rbac": {"subjects": [{"kind": "User", "name": "x", "namespace": "y"}]}}, "at '/rbac/subjects/0': "),
+    ({"admin": {"port": 9080}}, "at '/admin/port': 'not' failed"),
+    ({"admin": {"port": 80}}, "at '/admin/port': minimum"),
+    ({"admin": {"from": [{}]}}, "at '/admin/from/0': minProperties"),
+    ({"admin": {"from": [{"namespace": "monitoring"}]}}, "at '/admin/from/0': additional properties"),
+    ({"admin": {"from": [{"podSelector": {"app": "x"}}]}}, "at '/admin/from/0/podSelector': additional"),
+    ({"admin": {"from": [{"ipBlock": {"cidr": "10.0.0.1"}}]}}, "at '/admin/from/0/ipBlock/cidr': "),
+    ({"admin": {"podMonitor": {"interval": 30}}}, "at '/admin/podMonitor/interval': got number, want string"),
     # taken away
     ({"services": {"productpage": None}}, "at '/services': missing property 'productpage'"),
     ({"image": {"repository": None}}, "at '/image': missing property 'repository'"),

@@ -58,6 +58,14 @@
 - name: PROPAGATE_HEADERS
   value: {{ join "," . | quote }}
 {{- end }}
+{{- if .Values.admin.enabled }}
+- name: ADMIN_PORT
+  value: {{ .Values.admin.port | int | quote }}
+- name: ADMIN_IP
+  value: {{ .Values.bindAddress | quote }}
+- name: ADMIN_READABLE
+  value: {{ .Values.admin.readable | quote }}
+{{- end }}
 {{- with .Values.otlp.endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . | quote }}
