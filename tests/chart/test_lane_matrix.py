@@ -1,7 +1,6 @@
 """The chart's rules on the one-machine mesh: the lane matrix, `helm test` itself, and the probes."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh import Mesh
 from mesh.walkthrough.door import Door
 from tests.chart.rendering import Object, Rendering, read_values, render
+from tests.fakes.processes import admin_of
 from tests.lane_matrix import MATRIX, SHAPES, baggage_of, check
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -131,7 +131,8 @@ async def test_every_probe_is_answered(mesh: Mesh) -> None:
     for deployment in CHART.of("Deployment"):
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         labels = deployment["metadata"]["labels"]
-        address = status.process(f"{labels['app']}/{labels['version']}").address
+        instance = f"{labels['app']}/{labels['version']}"
+        address = status.process(instance).address
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             probe = container[kind]
             if "grpc" in probe:
@@ -141,16 +142,9 @@ async def test_every_probe_is_answered(mesh: Mesh) -> None:
                 assert answer.status == health_pb2.HealthCheckResponse.SERVING
                 probed.add("grpc")
             else:
-                at = admin_of(mesh, labels) if probe["httpGet"]["port"] == "admin" else address
+                at = admin_of(mesh.log_of(instance)) if probe["httpGet"]["port"] == "admin" else address
                 url = f"http://{at}{probe['httpGet']['path']}"
                 async with aiohttp.ClientSession() as session, session.get(url) as response:
                     assert response.status == 200
                 probed.add(probe["httpGet"]["path"])
     assert probed == {"grpc", "/health", "/readyz"}
-
-
-def admin_of(mesh: Mesh, labels: Object) -> str:
-    """Where an instance says that its admin port is."""
-    text = mesh.log_of(f"{labels['app']}/{labels['version']}").read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in text.splitlines()]
-    return next(str(line["address"]) for line in lines if line.get("event") == "admin")

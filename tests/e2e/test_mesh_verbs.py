@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
+import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
@@ -17,6 +18,7 @@ import yaml
 from mesh import Mesh, MeshError, NotFound, Ref, Refused
 from mesh.inventory import Service
 from mesh.sources import CANARY_RULES
+from tests.fakes.processes import admin_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -343,6 +345,14 @@ async def test_on_one_address_ports_differ_and_the_limits_are_named(tmp_path: Pa
         joining = await other.environment("mine")
         assert f"{joining['INSTANCE_IP']}:{joining['PORT']}" not in {p.address for p in status.processes}
         assert joining["PORT"] != "9080"
+        theirs = [process.name for process in status.processes if process.name != "controlplane"]
+        admins = {name: admin_of(other.log_of(name)) for name in theirs}
+        assert len(set(admins.values())) == 3
+        async with aiohttp.ClientSession() as session:
+            for name, address in admins.items():
+                async with session.get(f"http://{address}/") as answer:
+                    who = await answer.json()
+                assert f"{who['service']}/{who['version']}" == name
 
 
 async def test_a_configuration_of_ones_own_is_what_the_mesh_starts_with(tmp_path: Path) -> None:
