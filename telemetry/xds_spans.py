@@ -8,6 +8,9 @@ span of a middleware of its session, or of OpenTelemetry's instrumentor of aioht
 
 from __future__ import annotations
 
+import time
+from weakref import WeakKeyDictionary
+
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 from proxyless import Attempt
@@ -17,16 +20,47 @@ from telemetry.http_attributes import is_http, of_end, of_request
 ATTEMPT = "xds.attempt"
 RETRY = "xds.retry"
 
+_Attributes = dict[str, str | int]
+
+# When the first attempt of a call started, in nanoseconds since 1970, as spans count.
+_started: WeakKeyDictionary[Span, int] = WeakKeyDictionary()
+
 
 def routed(attempt: Attempt, lane: str | None) -> None:
-    """Add an event for the attempt, and say where it goes on the call's own span: the last one counts.
+    """Say on the call's own span where the attempt goes: the last one counts; and add an event for each.
 
+    There is none for a first attempt, of which the span says everything, unless a second one follows.
     Without a client span the event stands on the span around the call, which may have made others.
     """
     span = trace.get_current_span()
     if not span.is_recording():
         return
-    said: dict[str, str | int] = {
+    said = _said(attempt, lane)
+    if _of_one_call(span):
+        span.set_attributes(said)
+        if attempt.number == 1:
+            _started[span] = time.time_ns()
+        else:
+            span.add_event(ATTEMPT, said)
+    else:
+        method = attempt.method
+        asked = of_request(attempt.target, method) if is_http(method) else {"rpc.method": method}
+        span.add_event(ATTEMPT, {**said, "xds.target": attempt.target, **asked})
+
+
+def retried(attempt: Attempt, code: str, lane: str | None) -> None:
+    """Add an event that says how the attempt failed, and the first one's own before it."""
+    span = trace.get_current_span()
+    if not span.is_recording():
+        return
+    if _of_one_call(span) and attempt.number == 1:
+        span.add_event(ATTEMPT, _said(attempt, lane), timestamp=_started.pop(span, None))
+    failed = of_end(code) if is_http(attempt.method) else {"grpc.status": code}
+    span.add_event(RETRY, {"xds.attempt": attempt.number, **failed})
+
+
+def _said(attempt: Attempt, lane: str | None) -> _Attributes:
+    said: _Attributes = {
         "xds.route": attempt.route,
         "xds.cluster": attempt.cluster,
         "xds.endpoint": attempt.endpoint,
@@ -34,21 +68,7 @@ def routed(attempt: Attempt, lane: str | None) -> None:
     }
     if lane is not None:
         said["xds.lane"] = lane
-    if _of_one_call(span):
-        span.set_attributes(said)
-        span.add_event(ATTEMPT, said)
-    else:
-        method = attempt.method
-        asked = of_request(attempt.target, method) if is_http(method) else {"rpc.method": method}
-        span.add_event(ATTEMPT, {**said, "xds.target": attempt.target, **asked})
-
-
-def retried(attempt: Attempt, code: str) -> None:
-    """Add an event that says how the attempt failed."""
-    span = trace.get_current_span()
-    if span.is_recording():
-        failed = of_end(code) if is_http(attempt.method) else {"grpc.status": code}
-        span.add_event(RETRY, {"xds.attempt": attempt.number, **failed})
+    return said
 
 
 def _of_one_call(span: Span) -> bool:
