@@ -59,7 +59,7 @@ def application(
     settings: Settings, server: DeliveryServer, lanes: KnownLanes | None = None
 ) -> web.Application:
     """The application: requests are served in the lane they come in; `lanes` are those metrics tell apart."""
-    known = lanes or KnownLanes(settings.forwarding.key)
+    known = lanes or settings.known_lanes()
     lane = lane_middleware(settings.forwarding)
     app = web.Application(middlewares=[*middlewares(lane, known), plain_errors("delivery")])
     app.add_routes([web.get("/health", server.health), web.get("/delivery/{id}", server.delivery)])

@@ -27,6 +27,8 @@ _FOREIGN = (
     "ADMIN_IP",
     "ADMIN_READABLE",
     "LANE_KEY",
+    "LANES_LABELLED",
+    "LANES_LABELLED_LIMIT",
     "OTEL_SERVICE_NAME",
     *(f"{service.name.upper()}_TARGET" for service in SERVICES),
 )

@@ -177,7 +177,7 @@ def application(
     readiness: Readiness | None = None,
 ) -> web.Application:
     """What is shown, and where."""
-    known = lanes or KnownLanes(settings.forwarding.key)
+    known = lanes or settings.known_lanes()
     server = AdminServer(settings, mesh, known, readiness or Readiness(asyncio.Event()))
     app = web.Application(middlewares=[plain_errors(settings.service), _answering(settings.admin_readable)])
     app.add_routes(server.routes())

@@ -29,10 +29,10 @@ _ONE_LISTENER = (("grpc.so_reuseport", 0),)
 def new_server(settings: Settings, lanes: KnownLanes | None = None) -> grpc.aio.Server:
     """A server whose handlers run in the lane and the trace of their call, not listening yet.
 
-    `lanes` are those that metrics tell apart; a service that calls nobody knows none.
+    `lanes` are those that metrics tell apart; of a service that calls nobody those of its settings.
     """
     propagator.install()
-    known = lanes or KnownLanes(settings.forwarding.key)
+    known = lanes or settings.known_lanes()
     return grpc.aio.server(
         interceptors=[
             LaneServerInterceptor(settings.forwarding),

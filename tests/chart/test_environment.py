@@ -160,6 +160,8 @@ def test_settings_are_those_of_the_values(name: str) -> None:
         assert settings.log_level == values["logLevel"]
         assert settings.drain_timeout == values["drain"]["timeoutSeconds"]
         assert {header.lower() for header in values["propagateHeaders"]} <= settings.forwarding.headers
+        assert settings.labelled.named == frozenset(values["laneLabels"]["named"])
+        assert settings.labelled.most == values["laneLabels"]["limit"]
         admin = values["admin"]
         assert settings.admin_port == (admin["port"] if admin["enabled"] else 0)
         assert settings.admin_readable is admin["readable"]

@@ -77,6 +77,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"admin": {"from": [{"podSelector": {"app": "x"}}]}}, "at '/admin/from/0/podSelector': additional"),
     ({"admin": {"from": [{"ipBlock": {"cidr": "10.0.0.1"}}]}}, "at '/admin/from/0/ipBlock/cidr': "),
     ({"admin": {"podMonitor": {"interval": 30}}}, "at '/admin/podMonitor/interval': got number, want string"),
+    ({"laneLabels": {"named": ["base"]}}, "at '/laneLabels/named/0': "),
+    ({"laneLabels": {"limit": 1001}}, "at '/laneLabels/limit': maximum"),
     # taken away
     ({"services": {"productpage": None}}, "at '/services': missing property 'productpage'"),
     ({"image": {"repository": None}}, "at '/image': missing property 'repository'"),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import aiohttp
+import grpc
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.processes import LOCAL, running
 
+METHOD = "/bookinfo.v1.Ratings/GetRatings"
 TOLD = ("/healthz", "/readyz", "/metrics")
 OF_DETAILS = {"/": 200, "/config_dump": 404, "/lanes": 404, "/explain": 404, "/spans": 200, "/loglevel": 200}
 
@@ -67,6 +71,26 @@ async def test_what_other_machines_are_told(readable: str) -> None:
             assert answer.status == 403
         async with elsewhere.get(f"{url}/metrics", headers=rebound) as answer:
             assert answer.status == 200
+
+
+async def test_who_holds_no_routes_tells_apart_a_few_lanes_and_those_of_its_settings() -> None:
+    port = free_port()
+    environ = {"ADMIN_PORT": str(port), "LANES_LABELLED": "qa", "LANES_LABELLED_LIMIT": "2"}
+    flood = [*(f"made-up-{number}" for number in range(50)), "Not One", "qa"]
+    async with running("ratings", **environ) as (_, address), aiohttp.ClientSession() as session:
+        async with grpc.aio.insecure_channel(address) as channel:
+            for lane in [*flood, "made-up-1", None]:
+                metadata = () if lane is None else (("baggage", f"env={quote(lane)}"),)
+                await channel.unary_unary(METHOD)(b"", metadata=metadata, timeout=20)
+        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            families = list(text_string_to_metric_families(await answer.text()))
+    counted = {
+        sample.labels["lane"]: sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "grpc_server_call_duration_seconds_count"
+    }
+    assert counted == {"made-up-0": 1, "made-up-1": 2, "qa": 1, "base": 1, "other": 49}
 
 
 async def test_an_address_of_this_machine_that_others_can_reach() -> None:

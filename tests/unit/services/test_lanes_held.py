@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -127,9 +128,12 @@ async def test_thousands_of_lanes_are_read_while_others_have_their_turns(
 async def test_a_table_is_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.lanes._TURN", 0.0)
     read: list[Route] = []
-    monkeypatch.setattr(
-        "serving.lanes.lanes_named", lambda each, key: read.append(each) or lanes_named(each, key)
-    )
+
+    def noted(each: Route, key: str) -> Iterator[str]:
+        read.append(each)
+        return lanes_named(each, key)
+
+    monkeypatch.setattr("serving.lanes.lanes_named", noted)
     mesh = Mesh(*tables(3))
     held = LanesHeld(cast(Any, mesh), "env")
     first, second = await asyncio.gather(held.lanes(), held.lanes())

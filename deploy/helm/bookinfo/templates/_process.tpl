@@ -50,6 +50,12 @@
   value: {{ .Values.bindAddress | quote }}
 - name: LANE_KEY
   value: {{ include "bookinfo.literal" .Values.laneKey | quote }}
+{{- with .Values.laneLabels.named }}
+- name: LANES_LABELLED
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: LANES_LABELLED_LIMIT
+  value: {{ .Values.laneLabels.limit | int | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.logLevel }}
 - name: DRAIN_TIMEOUT
