@@ -51,7 +51,7 @@ class Explain:
         Where the target is the `http://` URL of a request, the method is its own.
         """
         _only(query, "target", "method", "metadata", "timeout", "want_route")
-        target, method = _one(query, "target"), _one(query, "method")
+        method, target = _one(query, "method"), _one(query, "target")
         if target.startswith("http://"):
             if not _VERB.fullmatch(method):
                 raise BadRequestError(f"method={method!r} is no method of an HTTP request.")
@@ -150,7 +150,9 @@ def refused(asker: Asker, *, readable: bool) -> str | None:
     if not readable:
         return f"{asker.path} is for loopback addresses, not for {asker.peer}, unless ADMIN_READABLE is set."
     host = asker.headers.get("Host", "")
-    return None if _address_in(host) else f"Host {host!r} is not an address."
+    if _address_in(host) or _name_in(host) == "localhost":
+        return None
+    return f"Host {host!r} is not an address or localhost."
 
 
 def _foreign(asker: Asker) -> str | None:

@@ -22,14 +22,17 @@ RETRY = "xds.retry"
 
 _Attributes = dict[str, str | int]
 
-# When the first attempt of a call started, in nanoseconds since 1970, as spans count.
+_AT_ONCE = 5_000_000
+"""Nanoseconds from the start of the span; a first attempt that had to wait for longer is an event."""
+
+# When the first attempt of a call started, in nanoseconds since 1970, as spans count, while no event says so.
 _started: WeakKeyDictionary[Span, int] = WeakKeyDictionary()
 
 
 def routed(attempt: Attempt, lane: str | None) -> None:
     """Say on the call's own span where the attempt goes: the last one counts; and add an event for each.
 
-    There is none for a first attempt, of which the span says everything, unless a second one follows.
+    There is none for a first attempt that starts with the span, which says it all, unless a second follows.
     Without a client span the event stands on the span around the call, which may have made others.
     """
     span = trace.get_current_span()
@@ -38,10 +41,11 @@ def routed(attempt: Attempt, lane: str | None) -> None:
     said = _said(attempt, lane)
     if _of_one_call(span):
         span.set_attributes(said)
-        if attempt.number == 1:
-            _started[span] = time.time_ns()
+        now = time.time_ns()
+        if attempt.number == 1 and now - (getattr(span, "start_time", None) or 0) < _AT_ONCE:
+            _started[span] = now
         else:
-            span.add_event(ATTEMPT, said)
+            span.add_event(ATTEMPT, said, timestamp=now)
     else:
         method = attempt.method
         asked = of_request(attempt.target, method) if is_http(method) else {"rpc.method": method}
@@ -53,8 +57,8 @@ def retried(attempt: Attempt, code: str, lane: str | None) -> None:
     span = trace.get_current_span()
     if not span.is_recording():
         return
-    if _of_one_call(span) and attempt.number == 1:
-        span.add_event(ATTEMPT, _said(attempt, lane), timestamp=_started.pop(span, None))
+    if (started := _started.pop(span, None)) is not None:
+        span.add_event(ATTEMPT, _said(attempt, lane), timestamp=started)
     failed = of_end(code) if is_http(attempt.method) else {"grpc.status": code}
     span.add_event(RETRY, {"xds.attempt": attempt.number, **failed})
 

@@ -114,7 +114,7 @@ NEVER, OPENED, ALWAYS = range(3)
         ("GET", "/", "10.0.0.7:15000", OPENED),
         ("GET", "/metrics/", "10.0.0.7:15000", OPENED),
         ("GET", "/spans", "rebound.example.com", NEVER),
-        ("GET", "/spans", "localhost", NEVER),
+        ("GET", "/spans", "localhost", OPENED),
         ("PUT", "/loglevel", "10.0.0.7:15000", NEVER),
         ("POST", "/loglevel", "127.0.0.1:15000", NEVER),
         ("POST", "/metrics", "10.0.0.7:15000", NEVER),
