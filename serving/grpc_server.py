@@ -15,6 +15,7 @@ from lanes.context import current_lane
 from lanes.grpc_server import LaneServerInterceptor
 from serving.binding import BindError, bind_fault, host_port
 from serving.channels import METADATA_OPTIONS
+from serving.request_lines import log_call
 from serving.settings import Settings
 from telemetry.grpc_spans import server_interceptor
 from telemetry.lane_labels import KnownLanes
@@ -37,7 +38,7 @@ def new_server(settings: Settings, lanes: KnownLanes | None = None) -> grpc.aio.
         interceptors=[
             LaneServerInterceptor(settings.forwarding),
             server_interceptor(),
-            GrpcServerMetrics(lambda: known.label(current_lane())),
+            GrpcServerMetrics(lambda: known.label(current_lane()), log_call),
         ],
         options=[*_ONE_LISTENER, *METADATA_OPTIONS],
     )
