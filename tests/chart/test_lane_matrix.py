@@ -15,7 +15,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh import Mesh
 from mesh.walkthrough.door import Door
 from tests.chart.rendering import Object, Rendering, read_values, render
-from tests.fakes.processes import admin_of
 from tests.lane_matrix import MATRIX, SHAPES, baggage_of, check
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -132,7 +131,7 @@ async def test_every_probe_is_answered(mesh: Mesh) -> None:
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         labels = deployment["metadata"]["labels"]
         instance = f"{labels['app']}/{labels['version']}"
-        address = status.process(instance).address
+        address, admin = status.process(instance).address, status.process(instance).admin
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             probe = container[kind]
             if "grpc" in probe:
@@ -142,7 +141,7 @@ async def test_every_probe_is_answered(mesh: Mesh) -> None:
                 assert answer.status == health_pb2.HealthCheckResponse.SERVING
                 probed.add("grpc")
             else:
-                at = admin_of(mesh.log_of(instance)) if probe["httpGet"]["port"] == "admin" else address
+                at = admin if probe["httpGet"]["port"] == "admin" else address
                 url = f"http://{at}{probe['httpGet']['path']}"
                 async with aiohttp.ClientSession() as session, session.get(url) as response:
                     assert response.status == 200

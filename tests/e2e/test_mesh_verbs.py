@@ -18,7 +18,6 @@ import yaml
 from mesh import Mesh, MeshError, NotFound, Ref, Refused
 from mesh.inventory import Service
 from mesh.sources import CANARY_RULES
-from tests.fakes.processes import admin_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -345,8 +344,7 @@ async def test_on_one_address_ports_differ_and_the_limits_are_named(tmp_path: Pa
         joining = await other.environment("mine")
         assert f"{joining['INSTANCE_IP']}:{joining['PORT']}" not in {p.address for p in status.processes}
         assert joining["PORT"] != "9080"
-        theirs = [process.name for process in status.processes if process.name != "controlplane"]
-        admins = {name: admin_of(other.log_of(name)) for name in theirs}
+        admins = {process.name: process.admin for process in status.processes if process.admin}
         assert len(set(admins.values())) == 3
         async with aiohttp.ClientSession() as session:
             for name, address in admins.items():

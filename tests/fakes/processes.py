@@ -9,7 +9,6 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 LOCAL = {"BIND_IP": "127.0.0.1", "PORT": "0"}
@@ -20,12 +19,6 @@ async def start(service: str, *args: str, **environ: str) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", service, *args, env=clean | environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
     )
-
-
-def admin_of(log: Path) -> str:
-    """Where a service says that its admin port is, in the file of what it wrote."""
-    lines = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
-    return next(str(line["address"]) for line in lines if line.get("event") == "admin")
 
 
 async def log_line(process: Process, event: str) -> dict[str, Any]:
