@@ -105,11 +105,10 @@ async def test_what_is_sampled(collector: Collector, sampler: str, argument: str
 
 async def test_a_ratio_of_traces_that_begin_here_is_sampled() -> None:
     environ = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
-    environ["LOG_LEVEL"] = "WARNING"  # nobody reads so many lines
     async with service(**environ) as ratings:
-        await ratings.call([None] * 400)
+        await ratings.call([None] * 100)
         kept = len(await ratings.spans())
-    assert 140 < kept < 260  # six standard deviations either way
+    assert 20 < kept < 80  # six standard deviations either way
 
 
 async def test_a_disabled_sdk_tells_and_sends_nothing(collector: Collector) -> None:
