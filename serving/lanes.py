@@ -17,7 +17,7 @@ from proxyless.resources import (
     RouteConfig,
 )
 
-from lanes.own import PREFIX, lane_subset
+from lanes.own import FAULT, PREFIX, lane_subset
 from lanes.render import subset_name
 from telemetry.lane_labels import lanes_named
 
@@ -139,8 +139,9 @@ class _Said:
 
 
 def _said_by(route: Route, key: str) -> Iterator[_Said]:
-    for lane in lanes_named(route, key):
-        if _aborts_always(route):
+    for lane in () if route.name.startswith(FAULT) else lanes_named(route, key):
+        # What has been injected into a lane's own route makes no lane strict.
+        if _aborts_always(route) and route.name != f"{PREFIX}{lane}":
             yield _Said(lane, True)
         elif isinstance(route.action, ClusterAction) and len(route.action.clusters) == 1:
             yield _Said(lane, False, *_service_and_subset(route.action.clusters[0].name))
