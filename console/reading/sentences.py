@@ -27,9 +27,12 @@ def says(
     directory: Directory,
     *,
     same: bool,
-    changed: bool,
+    changed: bool | None,
 ) -> list[str]:
-    """What happened, why, and whether it would happen now; `rules` are those of the call's table."""
+    """What happened, why, and whether it would happen now; `rules` are those of the call's table.
+
+    `changed` says whether what decides has changed since; None where nobody looked then.
+    """
     lane, span = call.span.lane, call.span
     of = "no lane" if lane == BASE else f"lane {lane}"
     asked = span.name if span.name.startswith("/") else f"{span.text('http.method')} {span.text('http.url')}"
@@ -43,7 +46,7 @@ def says(
     said += list(_steps(decision, lane, rules))
     said += list(_taken(decision, lane, service, rules))
     if same:
-        said += list(_drawn(decision, "" if changed else then.cluster))
+        said += list(_drawn(decision, "" if changed is not False else then.cluster))
         said += list(_sent(span.attempts, decision, directory))
     else:
         said += list(_drawn(decision, ""))
@@ -59,6 +62,8 @@ def says(
             f"The rules also look at {', '.join(unknown)}; spans do not tell what the call had there, "
             "so it counts as absent."
         )
+    if changed is None:
+        said.append("What was in force then is not known: its client was first looked at later.")
     if same:
         said.append("The same call would go by the same rule now.")
     return said
