@@ -52,6 +52,7 @@ class Reading:
         self.scene = Scene()
         self._source = source
         self._why_not = why_not
+        self._door = door
         self._clock = clock
         self._interval = interval
         self._traces = Traces(door)
@@ -240,7 +241,7 @@ class Reading:
             return lanes_view(self.scene.seen, self.scene.door, requests)
         dumps = self._dumps()
         key = dumps[0][1] if dumps else _KEY
-        return lanes_view_of(lanes_of(dumps), key, members, requests)
+        return lanes_view_of(lanes_of(dumps), key, members, requests, self._door)
 
     def _tell_requests(self) -> None:
         changed, self._traces.changed = self._traces.changed, set()
