@@ -52,6 +52,8 @@ class MeshStatus:
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     limits: tuple[str, ...] = field(default=())
+    console: bool = False
+    """Whether the page's door shows the lane console, at /mesh."""
 
     def process(self, name: str) -> ProcessStatus:
         """The process of this name, `reviews/v2` or `controlplane`; KeyError if there is none."""
