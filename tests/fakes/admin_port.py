@@ -20,6 +20,7 @@ class AdminPort:
         self.dump = dump
         self.run = secrets.token_hex(4)
         self.asked: Counter[str] = Counter()
+        self._news = asyncio.Event()
         self.since: list[int] = []
         self.hosts: set[str] = set()
         self.answers = asyncio.Event()
@@ -51,6 +52,13 @@ class AdminPort:
                 }
             )
 
+    async def until_asked(self, path: str, times: int) -> None:
+        """Wait until it was asked so many times more."""
+        wanted = self.asked[path] + times
+        while self.asked[path] < wanted:
+            self._news.clear()
+            await self._news.wait()
+
     def restart(self) -> None:
         """Another process takes its place, which counts from 0."""
         self.run, self.spans = secrets.token_hex(4), []
@@ -78,6 +86,7 @@ class AdminPort:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         self.asked[path] += 1
+        self._news.set()
         self.hosts.add(request.headers["Host"])
         await self.answers.wait()
         if path in self.raw:

@@ -65,13 +65,13 @@ class Watching:
     async def _watch(self) -> None:
         async with self._session.get(f"{self._url}/mesh/events") as stream:
             assert stream.content_type == "text/event-stream"
-            name = ""
-            async for raw in stream.content:
-                line = raw.decode().rstrip("\n")
-                if line.startswith("event: "):
-                    name = line[7:]
-                elif line.startswith("data: "):
-                    self._take(name, json.loads(line[6:]))
+            waiting = b""
+            async for some in stream.content.iter_any():  # its lines are longer than what readline takes
+                *whole, waiting = (waiting + some).split(b"\n\n")
+                for event in whole:
+                    name, _, data = event.partition(b"\n")
+                    if name.startswith(b"event: "):
+                        self._take(name[7:].decode(), json.loads(data.removeprefix(b"data: ")))
 
     def _take(self, name: str, data: Any) -> None:
         self.events[name] += 1
