@@ -53,7 +53,7 @@ def says(
         said += list(_would(decision, directory))
     taken_by = next((rule for rule in rules if rule.name == route_of(decision)), None)
     if taken_by is None or not taken_by.strict:
-        said += list(_fault(decision))
+        said += list(_fault(decision, ended=same and not then.cluster))
     if span.failed:
         said.append(f"The call failed: {span.error}.")
     unknown = sorted({name for rule in rules for name in rule.headers} - {*_KNOWN})
@@ -94,8 +94,8 @@ def _steps(decision: Mapping[str, Any], lane: str, rules: Sequence[Rule]) -> Ite
             continue
         name = found["name"] or found["place"]
         rule = by_name.get(name)
-        if rule is not None and rule.lane and rule.lane != lane:
-            others.setdefault(rule.lane)
+        if rule is not None and rule.wants and rule.wants != lane:
+            others.setdefault(rule.wants)
             continue
         yield from _of_others(others)
         others.clear()
@@ -126,8 +126,10 @@ def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence
         )
     elif rule is not None and rule.lane:
         yield f"Rule {name} takes it: it sends lane {rule.lane} to its own {versions}."
+    elif rule is not None and rule.wants:
+        yield f"Rule {name} takes it: it is for lane {rule.wants}, but leads to what base has, {versions}."
     elif lane == BASE:
-        yield f"Rule {name} takes it: the request is of no lane, so base serves it, {versions}."
+        yield f"Rule {name} takes it: the request is of no lane, so base is to serve it, {versions}."
     elif any(each.lane == lane for each in rules):
         yield f"Rule {name} takes it: lane {lane}'s own rule did not, so base stands in, {versions}."
     else:
@@ -169,7 +171,7 @@ def _would(decision: Mapping[str, Any], directory: Directory) -> Iterator[str]:
         yield f"It would fail: {decision['error']}."
 
 
-def _fault(decision: Mapping[str, Any]) -> Iterator[str]:
+def _fault(decision: Mapping[str, Any], ended: bool) -> Iterator[str]:
     fault = decision.get("fault") or {}
     if delay := fault.get("delay"):
         long = "for as long as its headers ask" if delay["seconds"] is None else f"by {delay['seconds']:g} s"
@@ -177,7 +179,8 @@ def _fault(decision: Mapping[str, Any]) -> Iterator[str]:
     if abort := fault.get("abort"):
         http, grpc = abort.get("http_status"), abort.get("grpc_status")
         status = f"HTTP {http}" if http else grpc_code(grpc) if isinstance(grpc, int) else "what they ask for"
-        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}."
+        this = "; this call was one of them" if ended else ""
+        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}{this}."
 
 
 def _versions(decision: Mapping[str, Any]) -> str:

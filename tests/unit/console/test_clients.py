@@ -98,8 +98,19 @@ def test_whose_rule_is_which() -> None:
         ("lane-strict-strict", "strict", True),
         ("base", "", False),
     ]
-    assert {rule.lane for rule in rules_of(rds.body, "another-key")} == {""}
+    assert {(rule.lane, rule.wants) for rule in rules_of(rds.body, "another-key")} == {("", "")}
     assert rules_of(rds.body, "env")[0].headers == ("baggage",)
+
+
+def test_a_rule_for_a_lane_that_is_not_the_lanes_own() -> None:
+    [rds] = read_dump(said("config-dump")).of_type("RDS")
+    body: Any = copy.deepcopy(rds.body)
+    dev, *_, base = body["virtual_hosts"][0]["routes"]
+    dev["name"] = "fault-dev"
+    base["match"]["headers"] = [{**copy.deepcopy(dev["match"]["headers"][0]), "invert": True}]
+    first, *_, last = rules_of(body, "env")
+    assert (first.name, first.wants, first.lane) == ("fault-dev", "dev", "")
+    assert (last.name, last.wants, last.lane) == ("base", "", "")
 
 
 def test_the_lanes_that_clients_know_of() -> None:

@@ -122,6 +122,9 @@ def test_a_call_that_a_rule_ended_is_ended_again_or_not() -> None:
     then = then_of(call_to("details", STRICT))
     ended = now(route={"name": "lane-strict-strict", "index": 1}, error="a fault aborts the call")
     assert same(then, ended)
+    drawn = now(route={"name": "lane-strict-strict", "index": 1}, fault={"abort": {"percentage": 50.0}})
+    assert same(then, drawn)  # this time it would pass
+    assert not same(then, now(route={"name": "lane-strict-strict", "index": 1}))
     assert not same(then, now(route={"name": "base", "index": 2}))
 
 
@@ -162,7 +165,7 @@ def test_the_way_of_a_call_of_no_lane_with_weights() -> None:
     said = sentences(call_to("reviews", PAGE), decision)
     assert said[1:] == [
         "The rules of the lanes dev, plain, strict did not take it: the request is of none of them.",
-        "Rule base takes it: the request is of no lane, so base serves it, reviews v1 or reviews v3.",
+        "Rule base takes it: the request is of no lane, so base is to serve it, reviews v1 or reviews v3.",
         "It draws among its versions by weight: reviews v1 90 %, reviews v3 10 %; this call drew reviews v3.",
         "It was sent to 127.77.0.13:9080 (reviews v3).",
         "The same call would go by the same rule now.",
@@ -214,6 +217,28 @@ def test_retries_and_faults() -> None:
         "The rule delays 10 % of its calls by 0.5 s.",
         "The rule aborts 1 % of its calls with RESOURCE_EXHAUSTED.",
     ]
+
+
+def test_a_fault_that_somebody_injected_into_one_lane() -> None:
+    data = said("config-dump")["resources"]["RDS"]["resources"][
+        "outbound|9080||reviews.default.svc.cluster.local"
+    ]
+    data["resource"]["virtual_hosts"][0]["routes"][0]["name"] = "fault-dev"
+    rules = rules_of(data["resource"], "env")
+    base = made("CLIENT", "productpage v1", attempts=(attempt("127.77.0.13:9080", REVIEWS.format("v2")),))
+    steps = ["route 'fault-dev': header 'baggage' …", "route 'base': matches"]
+    decision = now(route={"name": "base", "index": 4}, steps=steps)
+    told = says(
+        call_of(base, (), DIRECTORY), then_of(base), decision, rules, DIRECTORY, same=True, changed=False
+    )
+    assert told[1] == "The rules of lane dev did not take it: the request is not of that lane."
+    ended = made("CLIENT", "productpage v1", lane="dev", error="fault injected by route 'fault-dev'")
+    fault = {"abort": {"grpc_status": 14, "percentage": 50.0}}
+    decision = now(route={"name": "fault-dev", "index": 0}, fault=fault, error="a fault aborts the call")
+    call, then = call_of(ended, (), DIRECTORY), then_of(ended)
+    told = says(call, then, decision, rules, DIRECTORY, same=same(then, decision), changed=False)
+    assert told[1] == "Rule fault-dev takes it: it is for lane dev, but leads to what base has, reviews v2."
+    assert told[2] == "The rule aborts 50 % of its calls with UNAVAILABLE; this call was one of them."
 
 
 def test_another_way_now() -> None:
