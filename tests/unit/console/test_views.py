@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,6 +130,14 @@ def test_the_mesh_of_this_machine() -> None:
         ("delivery/v1", "stopped", True),
         ("delivery/v2", "stopped", True),
     ]
+
+
+def test_without_admin_ports_it_is_said_that_little_can_be_shown() -> None:
+    shared = replace(STATUS, processes=tuple(replace(each, admin="") for each in STATUS.processes))
+    limits = machine_view(shared, landscape({"route": [to("one")]}), MEMBERS)["limits"]
+    assert limits[0] == "none"
+    assert "admin port" in limits[1]
+    assert peers_of(shared) == ()
 
 
 def test_who_has_an_admin_port_is_a_peer() -> None:
