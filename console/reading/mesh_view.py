@@ -11,7 +11,6 @@ from lanes.store import Member
 from mesh.inventory import CONTROL_PLANE, SERVICES
 from mesh.status import ALIVE, MeshStatus, ProcessStatus
 
-
 _BLIND = "no instance has an admin port of its own, so neither requests nor what clients hold can be shown"
 
 
