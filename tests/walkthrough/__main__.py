@@ -14,7 +14,7 @@ from mesh import Mesh
 from tests.browser.conftest import CHROMIUM, launched
 from tests.walkthrough.page import PAGES, Picture, SavedFile, all_pages, pictures_of, read, steps_of
 from tests.walkthrough.scenes import SCENES, take
-from tests.walkthrough.shell import shell
+from tests.walkthrough.shell import shell_beside
 
 WIDTH = 880
 
@@ -37,7 +37,7 @@ async def illustrate(text: str, browser: Browser) -> None:
     with tempfile.TemporaryDirectory(prefix="mesh-pictures-") as folder:
         async with (
             Mesh(state=Path(folder) / "state", port=0, xds_port=0, admin_port=0) as mesh,
-            shell(Path(folder) / "checkout", mesh) as prompt,
+            shell_beside(mesh, Path(folder) / "checkout") as prompt,
         ):
             context = await browser.new_context(
                 base_url=mesh.url,
@@ -51,8 +51,8 @@ async def illustrate(text: str, browser: Browser) -> None:
                     keep(PAGES / step.file, await take(visitor, SCENES[Path(step.file).stem]))
                 elif isinstance(step, SavedFile):
                     prompt.save(step.name, step.text)
-                elif failed := (await prompt.type(step.script)).failed:
-                    raise RuntimeError(f"line {step.line}: failed: {failed}")
+                elif (typed := await prompt.type(step.script)).failed:
+                    raise RuntimeError(f"line {step.line}: failed: {typed.failed}\n{typed.printed}")
             await context.close()
 
 

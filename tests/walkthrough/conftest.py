@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from mesh import Mesh
-from tests.walkthrough.shell import Shell, shell
+from tests.walkthrough.shell import Shell, shell_beside
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -22,5 +22,5 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def prompt(mesh: Mesh, tmp_path: Path) -> AsyncIterator[Shell]:
     """A shell beside the mesh, in which the page's own addresses lead to it."""
-    async with shell(tmp_path, mesh) as opened:
+    async with shell_beside(mesh, tmp_path) as opened:
         yield opened

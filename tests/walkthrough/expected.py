@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+_RANGE = re.compile(r"\d+…\d+")
 _VARIES = re.compile(r"(?P<low>\d+)…(?P<high>\d+)|…")
 
 
@@ -32,7 +33,8 @@ def line_matches(wanted: str, got: str) -> bool:
     """Whether one line is as the page says."""
     ranges: list[range] = []
     end = len(wanted) - len(wanted.lstrip())
-    pattern = wanted[:end]
+    # Counts are set flush right, so the longer number stands further left.
+    pattern = " *" if _RANGE.match(wanted, end) else wanted[:end]
     for varying in _VARIES.finditer(wanted):
         pattern += _literally(wanted[end : varying.start()])
         end = varying.end()

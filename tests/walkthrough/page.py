@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGES = Path(__file__).parents[2] / "docs" / "walkthrough"
+KIND = PAGES / "kind.md"
+"""The one page that is not about the mesh on this machine."""
 NOT_RUN = "Not run by the test"
 """What the paragraph before a block begins with that only people type."""
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_SAVE = re.compile(r"^Save (?:this |it )?as `(?P<name>[\w.-]+)`", re.MULTILINE)
+_SAVE = re.compile(r"Save\s(?:this|it)\sas\s`(?P<name>[\w.-]+)`")
 _PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<file>[^)]+)\)", re.DOTALL)
 
 

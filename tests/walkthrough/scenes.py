@@ -65,7 +65,43 @@ async def page_dev(page: Page) -> Locator:
     return _book(page)
 
 
+async def lanes_qa(page: Page) -> Locator:
+    await _choose(page, "qa")
+    return _way(page)
+
+
+async def strict(page: Page) -> Locator:
+    await _choose(page, "dev")
+    return _book(page)
+
+
+async def jason(page: Page) -> Locator:
+    await _sign_in(page, "jason")
+    return _way(page)
+
+
+async def jason_again(page: Page) -> Locator:
+    """He is signed in already."""
+    if await page.get_by_text("Signed in as").count():
+        await _open(page)
+    else:
+        await _sign_in(page, "jason")
+    return _book(page)
+
+
+async def timeout(page: Page) -> Locator:
+    await _open(page)
+    return _book(page)
+
+
 SCENES: dict[str, Scene] = {
     "page-base": page_base,
     "page-dev": page_dev,
+    "lanes-qa": lanes_qa,
+    "strict": strict,
+    "user-jason": jason,
+    "routing-jason": jason,
+    "delay": jason,
+    "abort": jason_again,
+    "timeout": timeout,
 }

@@ -32,10 +32,15 @@ class Places:
     has them. The test's mesh takes what is free, so what is typed and what is printed is put over, both ways.
     """
 
-    def __init__(self, mesh: Mesh, status: MeshStatus) -> None:
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self._pairs = pairs
+
+    @classmethod
+    def of(cls, mesh: Mesh, status: MeshStatus) -> Places:
+        """Those of a mesh that runs."""
         [first] = [each for each in status.processes if each.name == "reviews/v1"]
         port = mesh.url.rpartition(":")[2]
-        self._pairs = (
+        return cls(
             ("localhost:9080", f"localhost:{port}"),
             ("127.0.0.1:9080", f"127.0.0.1:{port}"),
             ("127.0.0.1:15010", mesh.xds_address),
@@ -92,14 +97,21 @@ class Shell:
 
 
 @asynccontextmanager
-async def shell(folder: Path, mesh: Mesh) -> AsyncIterator[Shell]:
-    """A shell in a checkout of its own, beside this mesh; what it started ends with it."""
+async def shell_beside(mesh: Mesh, folder: Path) -> AsyncIterator[Shell]:
+    """A shell in which the addresses of a page lead to this mesh."""
+    places = Places.of(mesh, await mesh.status())
+    async with shell(folder, places, MESH_STATE=str(mesh.state.path)) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def shell(folder: Path, places: Places, **environ: str) -> AsyncIterator[Shell]:
+    """A shell in a checkout of its own; what it started ends with it."""
     checkout(folder)
-    places = Places(mesh, await mesh.status())
     process = await asyncio.create_subprocess_exec(
         *("bash", "--noprofile", "--norc"),
         cwd=folder,
-        env=os.environ | {"MESH_STATE": str(mesh.state.path)},
+        env=os.environ | environ,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
