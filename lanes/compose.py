@@ -151,7 +151,7 @@ def _with_virtual_service(landscape: Landscape, service: Known) -> tuple[Landsca
     key = virtual_service_for(landscape, service)
     if key is not None:
         return landscape, key
-    key = _free(landscape, VIRTUAL_SERVICE, service)
+    key = free_key(landscape, VIRTUAL_SERVICE, service)
     return replaced(landscape, key, blank_virtual_service(key, service)), key
 
 
@@ -194,7 +194,7 @@ def _base_shares(landscape: Landscape, service: Known) -> tuple[Landscape, list[
     return landscape, shares
 
 
-def _free(landscape: Landscape, kind: str, service: Known) -> Key:
+def free_key(landscape: Landscape, kind: str, service: Known) -> Key:
     """A key for a new object, the service's own name if it can be had."""
     for name in (service.name, f"lanes-{service.name}"):
         key = Key(kind, service.namespace, name)
@@ -217,7 +217,7 @@ def _with_subset(landscape: Landscape, service: Known, version: str) -> tuple[La
     fresh = {"name": ours, "labels": {"version": version}}
     keys = destination_rules_for(landscape, service)
     if not keys:
-        key = _free(landscape, DESTINATION_RULE, service)
+        key = free_key(landscape, DESTINATION_RULE, service)
         return replaced(landscape, key, blank_destination_rule(key, service, [fresh])), ours
     document = landscape.objects[keys[0]]
     there = maps(spec_of(document).get("subsets"))

@@ -30,7 +30,17 @@ class ControlServer:
         app = web.Application(client_max_size=64 << 20)
         app.router.add_get("/status", self._status)
         app.router.add_get("/objects", self._objects)
-        for name in ("apply", "delete", "kill", "start", "admit", "dismiss", "environment", "down"):
+        for name in (
+            "apply",
+            "validate",
+            "delete",
+            "kill",
+            "start",
+            "admit",
+            "dismiss",
+            "environment",
+            "down",
+        ):
             app.router.add_post(f"/{name}", self._answer(getattr(self, f"_{name}")))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
@@ -65,12 +75,15 @@ class ControlServer:
         return web.json_response([item.document for item in await self._mesh.objects()])
 
     async def _apply(self, body: Body) -> object:
-        expected = [Expected(Ref(**each["ref"]), each["document"]) for each in body.get("expected") or ()]
-        return (await self._mesh.apply_files(body["files"], float(body["timeout"]), expected)).to_dict()
+        report = await self._mesh.apply_files(body["files"], float(body["timeout"]), _expected(body))
+        return report.to_dict()
+
+    async def _validate(self, body: Body) -> object:
+        return asdict(await self._mesh.validate_files(body["files"]))
 
     async def _delete(self, body: Body) -> object:
         refs = [Ref(**ref) for ref in body["refs"]]
-        return (await self._mesh.delete_refs(refs, float(body["timeout"]))).to_dict()
+        return (await self._mesh.delete_refs(refs, float(body["timeout"]), _expected(body))).to_dict()
 
     async def _kill(self, body: Body) -> object:
         return asdict(await self._mesh.kill(body["name"], signal.Signals(body["signal"])))
@@ -91,6 +104,10 @@ class ControlServer:
     async def _down(self, _: Body) -> object:
         await self._mesh.request_down()
         return {}
+
+
+def _expected(body: Body) -> list[Expected]:
+    return [Expected(Ref(**each["ref"]), each["document"]) for each in body.get("expected") or ()]
 
 
 def error_body(error: MeshError) -> Body:

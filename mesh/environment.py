@@ -22,6 +22,7 @@ _FOREIGN = (
     "PORT",
     "TRUST_BAGGAGE",
     "DOOR_RULES",
+    "CONSOLE_URL",
     "BIND_IP",
     "ADMIN_PORT",
     "ADMIN_IP",

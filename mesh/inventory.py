@@ -10,6 +10,7 @@ from mesh.errors import NotFound
 NAMESPACE = "default"
 SERVICE_PORT = 9080
 CONTROL_PLANE = "controlplane"
+CONSOLE = "console"
 
 
 @dataclass(frozen=True, order=True)

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any, Literal
 
 from mesh import clients, environment, istiod, plane, sources
-from mesh.addresses import LOOPBACK, AddressBook, plan_addresses, require_port
+from mesh.addresses import LOOPBACK, AddressBook, free_port, plan_addresses, require_port
 from mesh.admin import Admin, ControlPlaneGone
+from mesh.console import ConsoleProgram
 from mesh.control import ControlServer
 from mesh.crash import end_last_run
 from mesh.errors import MeshError, NotRunning
@@ -21,7 +22,7 @@ from mesh.inventory import FRONT_DOOR, SERVICES, Instance, Service, calls_others
 from mesh.istiod_admin import IstiodAdmin
 from mesh.objects import MeshObject, Ref
 from mesh.plane import Plane
-from mesh.report import Report
+from mesh.report import Report, Verdict
 from mesh.rulebook import DEFAULT_TIMEOUT, Expected, RuleBook
 from mesh.state import Run, StateFolder
 from mesh.status import MeshStatus, Phase, ProcessStatus
@@ -41,7 +42,7 @@ class Mesh:
     Ports are TCP ports on 127.0.0.1, 0 for a free one. `config` is a folder of Istio YAML that replaces the
     base rules. `shared_address` gives instances ports instead of addresses of their own, as happens by itself
     where the system has only 127.0.0.1. `istiod` is the path of a stock pilot-discovery that takes the
-    embedded control plane's place.
+    embedded control plane's place. `console` starts the lane console as well, which `url`/mesh shows.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Mesh:
         services: tuple[Service, ...] = SERVICES,
         shared_address: bool = False,
         istiod: Path | str | None = None,
+        console: bool = False,
         on_change: Listener | None = None,
     ) -> None:
         self.state = StateFolder(state)
@@ -65,6 +67,7 @@ class Mesh:
         self._istiod = Path(istiod) if istiod is not None else None
         self._services = services
         self._shared_address = shared_address
+        self._console = console
         self._listeners: list[Listener] = [on_change] if on_change else []
         self._phase: Literal["starting", "ready", "stopping"] = "starting"
         self._port = self._xds_port = self._admin_port = 0
@@ -159,6 +162,10 @@ class Mesh:
         """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
         return await self._rules.apply(files, timeout, expected)
 
+    async def validate_files(self, files: sources.Files) -> Verdict:
+        """What would be said to these rules, given as texts by label; nothing is changed."""
+        return await self._rules.validate(files)
+
     async def delete(self, *rules: str | Path | Ref, timeout: float = DEFAULT_TIMEOUT) -> Report:
         """Take rules out of force, named by the YAML that brought them or one by one."""
         refs = [rule for rule in rules if isinstance(rule, Ref)]
@@ -166,9 +173,14 @@ class Mesh:
         refs += [item.ref for item in sources.objects_in(files)] if files else []
         return await self.delete_refs(refs, timeout)
 
-    async def delete_refs(self, refs: list[Ref], timeout: float = DEFAULT_TIMEOUT) -> Report:
-        """Take these objects out of force."""
-        return await self._rules.delete(list(dict.fromkeys(refs)), timeout)
+    async def delete_refs(
+        self,
+        refs: list[Ref],
+        timeout: float = DEFAULT_TIMEOUT,
+        expected: Sequence[Expected] | None = None,
+    ) -> Report:
+        """Take these objects out of force; Changed if an object is no more as expected."""
+        return await self._rules.delete(list(dict.fromkeys(refs)), timeout, expected)
 
     async def objects(self) -> list[MeshObject]:
         """Every object in force."""
@@ -222,6 +234,7 @@ class Mesh:
         shown = MeshStatus(
             phase=self._phase,
             url=self.url,
+            console=self._console,
             xds_address=self.xds_address,
             admin_url=self.admin_url,
             state=str(self.state.path),
@@ -273,6 +286,7 @@ class Mesh:
             plane=program,
             xds_address=self.xds_address,
             changed=self._tell,
+            console=ConsoleProgram(self.state.path, free_port()) if self._console else None,
         )
         self._control = ControlServer(self, self.state.socket_path())
         run = Run(

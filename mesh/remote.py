@@ -12,7 +12,7 @@ import aiohttp
 from mesh.control import error_from
 from mesh.errors import MeshError, NotRunning
 from mesh.objects import MeshObject, Ref, read_object
-from mesh.report import Report
+from mesh.report import Report, Verdict
 from mesh.rulebook import Expected
 from mesh.sources import Files
 from mesh.state import StateFolder
@@ -41,13 +41,23 @@ class Remote:
         self, files: Files, timeout: float, expected: Sequence[Expected] | None = None
     ) -> Report:
         """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
-        compared = [{"ref": each.ref.as_dict(), "document": each.document} for each in expected or ()]
-        body = {"files": dict(files), "timeout": timeout, "expected": compared}
+        body = {"files": dict(files), "timeout": timeout, "expected": _compared(expected)}
         return Report.from_dict(await self._ask("apply", body))
 
-    async def delete_refs(self, refs: list[Ref], timeout: float) -> Report:
-        """Take objects out of force."""
-        body = {"refs": [ref.as_dict() for ref in refs], "timeout": timeout}
+    async def validate_files(self, files: Files) -> Verdict:
+        """What would be said to these rules, given as texts by label; nothing is changed."""
+        answer = await self._ask("validate", {"files": dict(files)})
+        return Verdict(tuple(answer["errors"]), tuple(answer["warnings"]))
+
+    async def delete_refs(
+        self, refs: list[Ref], timeout: float, expected: Sequence[Expected] | None = None
+    ) -> Report:
+        """Take objects out of force; Changed if an object is no more as expected."""
+        body = {
+            "refs": [ref.as_dict() for ref in refs],
+            "timeout": timeout,
+            "expected": _compared(expected),
+        }
         return Report.from_dict(await self._ask("delete", body))
 
     async def objects(self) -> list[MeshObject]:
@@ -99,3 +109,7 @@ class Remote:
         if response.status == 409:
             raise error_from(answer)
         return answer
+
+
+def _compared(expected: Sequence[Expected] | None) -> list[dict[str, Any]]:
+    return [{"ref": each.ref.as_dict(), "document": each.document} for each in expected or ()]

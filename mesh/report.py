@@ -30,6 +30,19 @@ class ClientOutcome:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What the control plane says to rules that are not in force; each line has file, document and field."""
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it would take them."""
+        return not self.errors
+
+
+@dataclass(frozen=True)
 class Report:
     """The outcome of one `apply` or `delete`."""
 

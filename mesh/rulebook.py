@@ -11,7 +11,7 @@ from typing import Any
 from mesh.admin import Admin, ControlPlaneGone, problem_line
 from mesh.errors import Changed, MeshError, NotFound, Refused
 from mesh.objects import Document, MeshObject, Ref
-from mesh.report import ClientOutcome, ObjectOutcome, Report
+from mesh.report import ClientOutcome, ObjectOutcome, Report, Verdict
 from mesh.sources import Files, objects_in, with_lists_opened
 from mesh.store import Store
 
@@ -80,12 +80,27 @@ class RuleBook:
                 raise Refused("Refused; nothing was changed.", refusal)
         return await self._observed(outcomes, warnings, since, started, timeout)
 
-    async def delete(self, refs: Sequence[Ref], timeout: float = DEFAULT_TIMEOUT) -> Report:
+    async def validate(self, files: Files) -> Verdict:
+        """What the control plane would say to these texts; MeshError where they are no objects at all."""
+        await asyncio.to_thread(objects_in, files)
+        texts = await asyncio.to_thread(with_lists_opened, files)
+        verdict = await self._ask(self._admin.validate(texts))
+        now = await self._ask(self._admin.status())
+        return Verdict(_lines(verdict, "errors"), _new_warnings(verdict, now))
+
+    async def delete(
+        self,
+        refs: Sequence[Ref],
+        timeout: float = DEFAULT_TIMEOUT,
+        expected: Sequence[Expected] | None = None,
+    ) -> Report:
         """Take these objects out of force and wait for the clients it affects; NotFound if one is missing.
 
-        This needs no control plane: an object may be what keeps it from starting.
+        This needs no control plane: an object may be what keeps it from starting. With `expected`, an object
+        that is no more so is an error, Changed.
         """
         async with self._one_at_a_time:
+            self._compare(expected or ())
             there = {ref: self._store.get(ref) for ref in refs}
             missing = [ref for ref, item in there.items() if item is None]
             if missing:

@@ -23,6 +23,8 @@ class ProcessStatus:
     """Its configuration, says the control plane: acknowledged, pending, refused …; empty if no client."""
     command: str = ""
     """What a guest runs; empty for the mesh's own."""
+    admin: str = ""
+    """Where its admin port is, `ip:port`; empty where it has none."""
 
     @property
     def text(self) -> str:
@@ -50,6 +52,8 @@ class MeshStatus:
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     limits: tuple[str, ...] = field(default=())
+    console: bool = False
+    """Whether the page's door shows the lane console, at /mesh."""
 
     def process(self, name: str) -> ProcessStatus:
         """The process of this name, `reviews/v2` or `controlplane`; KeyError if there is none."""

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from mesh import environment
+from mesh import console, environment
 from mesh.addresses import Address, AddressBook
+from mesh.console import ConsoleProgram
 from mesh.errors import MeshError
 from mesh.guests import Guest, until_called
 from mesh.inventory import (
+    CONSOLE,
     CONTROL_PLANE,
     FRONT_DOOR,
     Instance,
@@ -49,6 +51,7 @@ class Supervisor:
         plane: Plane,
         xds_address: str,
         changed: Callable[[ProcessStatus], None],
+        console: ConsoleProgram | None = None,
     ) -> None:
         self._state = state
         self._group = group
@@ -58,7 +61,9 @@ class Supervisor:
         self._changed = changed
         self._xds_address = xds_address
         self._stopping = False
+        self._console_url = console.url if console is not None else ""
         self.control_plane = self._control_plane_unit(plane)
+        self.console = self._console_unit(console) if console is not None else None
         self._on_demand = on_demand(services)
         self.instances = {
             i: self._instance_unit(i) for i in instances_of(services) if i not in self._on_demand
@@ -68,18 +73,21 @@ class Supervisor:
 
     @property
     def units(self) -> list[Unit]:
-        """Every process, the control plane first."""
-        return [self.control_plane, *self.instances.values()]
+        """Every process, the control plane first and the console last."""
+        return [self.control_plane, *self.instances.values(), *filter(None, (self.console,))]
 
     def unit(self, name: str) -> Unit:
         """The process a user means; NotFound lists what there is."""
         if name == CONTROL_PLANE:
             return self.control_plane
+        if name == CONSOLE and self.console is not None:
+            return self.console
         return self.instances[find_instance(tuple(self.instances), name)]
 
     async def start_instances(self) -> None:
-        """Start every instance and return when all serve; the first that fails is the error."""
-        tasks = [asyncio.create_task(unit.start()) for unit in self.instances.values()]
+        """Start every instance, and the console; return when all serve. The first that fails is the error."""
+        started = [*self.instances.values(), *filter(None, (self.console,))]
+        tasks = [asyncio.create_task(unit.start()) for unit in started]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -89,12 +97,12 @@ class Supervisor:
 
     async def start(self, name: str) -> ProcessStatus:
         """Start one process; an instance gets calls when this returns."""
-        if name != CONTROL_PLANE:
+        if name not in (CONTROL_PLANE, CONSOLE):
             self._demand(find_instance((*self.instances, *self._waiting()), name))
         unit = self.unit(name)
         since = await self._rules.generation()
         await unit.start()
-        if unit is not self.control_plane and since is not None:
+        if unit not in (self.control_plane, self.console) and since is not None:
             await self._rules.settle(_SETTLE_TIMEOUT, since)
         return unit.status()
 
@@ -113,7 +121,8 @@ class Supervisor:
     async def stop(self) -> None:
         """End every process, the control plane last: clients need it until they are done."""
         self._stopping = True
-        await asyncio.gather(*(unit.stop(STOP_GRACE) for unit in self.instances.values()))
+        first = [*self.instances.values(), *filter(None, (self.console,))]
+        await asyncio.gather(*(unit.stop(STOP_GRACE) for unit in first))
         await self.control_plane.stop(STOP_GRACE)
 
     async def admit(self, guest: Guest) -> ProcessStatus:
@@ -167,18 +176,32 @@ class Supervisor:
             on_down=plane.on_down,
         )
 
+    def _console_unit(self, program: ConsoleProgram) -> Unit:
+        return Unit(
+            CONSOLE,
+            program.address,
+            argv=program.argv,
+            env=environment.plain(str(self._state.path)),
+            log=self.log_of(CONSOLE),
+            group=self._group,
+            is_ready=console.says_serving,
+            changed=self._changed,
+        )
+
     def _instance_unit(self, instance: Instance) -> Unit:
         service = next(s for s in self._services if s.name == instance.service)
         address = self._addresses[instance]
+        admin = self._addresses.admin(address)
         env = environment.of_instance(
             instance,
             address,
             self._xds_address,
             str(self._state.path),
-            admin=self._addresses.admin(address),
+            admin=admin,
         )
         if instance == FRONT_DOOR:
             env["DOOR_RULES"] = str(self._state.door_rules)
+            env["CONSOLE_URL"] = self._console_url
         unit: Unit
         join, leave = self._place(instance, service, address, lambda: unit.alive)
         unit = Unit(
@@ -192,12 +215,14 @@ class Supervisor:
             changed=self._changed,
             on_up=join,
             on_down=leave,
+            admin=str(admin or ""),
         )
         return unit
 
     def _guest_unit(self, guest: Guest, address: Address) -> Unit:
         unit: Unit
         join, leave = self._place(guest.instance, guest.service, address, lambda: unit.alive)
+        admin = self._addresses.admin(address)
         unit = Unit(
             str(guest.instance),
             str(address),
@@ -208,7 +233,7 @@ class Supervisor:
                 self._xds_address,
                 str(self._state.path),
                 guest.environment,
-                admin=self._addresses.admin(address),
+                admin=admin,
             ),
             log=self.log_of(guest.instance.pod),
             group=self._group,
@@ -218,6 +243,7 @@ class Supervisor:
             on_down=leave,
             answers=lambda: until_called(address),
             command=guest.command,
+            admin=str(admin or ""),
             directory=guest.directory,
             start_timeout=guest.start_timeout,
         )

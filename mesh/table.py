@@ -48,6 +48,7 @@ def headline(status: MeshStatus) -> list[str]:
     return [
         f"mesh           {status.phase}",
         f"page           {status.url}/productpage",
+        *([f"lane console   {status.url}/mesh"] if status.console else []),
         f"control plane  {status.xds_address} ({rules})",
         f"state          {status.state}",
     ]

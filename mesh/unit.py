@@ -48,6 +48,7 @@ class Unit:
         on_down: Callable[[], Awaitable[None]] = nothing,
         answers: Callable[[], Coroutine[Any, Any, None]] | None = None,
         command: str = "",
+        admin: str = "",
         directory: str | None = None,
         start_timeout: float = START_TIMEOUT,
     ) -> None:
@@ -68,6 +69,7 @@ class Unit:
         self._answers = answers
         """Returns when the process can be called, for one that does not say so itself."""
         self._command = command
+        self._admin = admin
         self._directory = directory
         self._start_timeout = start_timeout
         self._phase: Phase = "stopped"
@@ -94,7 +96,13 @@ class Unit:
         """What is true of it now."""
         pid = self._child.pid if self._child is not None and self.alive else None
         return ProcessStatus(
-            self.name, self.address, self._phase, pid, self._exit_code, command=self._command
+            self.name,
+            self.address,
+            self._phase,
+            pid,
+            self._exit_code,
+            command=self._command,
+            admin=self._admin,
         )
 
     async def until(self, phase: Phase) -> ProcessStatus:

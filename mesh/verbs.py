@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from mesh.objects import MeshObject, Ref
-from mesh.report import Report
+from mesh.report import Report, Verdict
 from mesh.rulebook import Expected
 from mesh.sources import Files
 from mesh.status import MeshStatus, ProcessStatus
@@ -21,8 +21,13 @@ class Verbs(Protocol):
     ) -> Report:
         """Put rules in force, given as texts by label; Changed if an object is no more as expected."""
 
-    async def delete_refs(self, refs: list[Ref], timeout: float) -> Report:
-        """Take objects out of force."""
+    async def validate_files(self, files: Files) -> Verdict:
+        """What would be said to these rules, given as texts by label; nothing is changed."""
+
+    async def delete_refs(
+        self, refs: list[Ref], timeout: float, expected: Sequence[Expected] | None = None
+    ) -> Report:
+        """Take objects out of force; Changed if an object is no more as expected."""
 
     async def objects(self) -> list[MeshObject]:
         """Every object in force."""

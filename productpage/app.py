@@ -9,14 +9,16 @@ from dataclasses import replace
 from aiohttp import web
 
 from lanes.door import CookieRule
-from productpage import headers, menu
+from productpage import menu
 from productpage.backends import Backends
+from productpage.console import ConsoleDoor, console_middleware
 from productpage.door import door_middleware
 from productpage.errors import readable_errors
 from productpage.page import Page
 from productpage.rules import LiveDoor
 from productpage.server import PageServer
 from productpage.settings import PageSettings
+from serving import browser
 from serving.channels import Channels
 from serving.http_client import HttpService
 from serving.http_errors import plain_errors
@@ -39,7 +41,7 @@ def application(
     identity = Identity.of(settings)
     server = PageServer(identity, backends)
     held = LanesHeld(channels.mesh, settings.forwarding.key)
-    pages = Page(identity, backends, page.session_secret, held, page.lane_menu)
+    pages = Page(identity, backends, page.session_secret, held, page.lane_menu, bool(page.console_url))
     # What a visitor chose comes before the rules of the file, most of which speak of those who did not.
     chosen = (CookieRule(menu.COOKIE),) if page.lane_menu else ()
     live = LiveDoor(replace(page.door, rules=(*page.door.rules, *chosen)), page.door_rules)
@@ -55,9 +57,15 @@ def application(
 
     door = door_middleware(live, settings.forwarding, page.session_secret)
     errors = (readable_errors(pages.error), plain_errors("productpage"))
-    app = web.Application(middlewares=[*middlewares(door, channels.lanes), *errors])
+    console = ConsoleDoor(page.console_url) if page.console_url else None
+    # Looking at the mesh is no traffic of the mesh: no span, no metric, no lane.
+    past = (*errors, console_middleware(console)) if console else ()
+    app = web.Application(middlewares=[*past, *middlewares(door, channels.lanes), *errors])
+    if console is not None:
+        app.on_shutdown.append(console.end)
+        app.on_cleanup.append(console.close)
     app[SERVER] = server
     app.add_routes([*server.routes(), *pages.routes(), web.get("/health/door", door_report)])
-    app.on_response_prepare.append(headers.secure)
+    app.on_response_prepare.append(browser.secure)
     app.cleanup_ctx.append(follow_rules)
     return app

@@ -16,6 +16,7 @@ from lanes.context import END_USER, REQUEST_ID, Forwarding, use
 from lanes.door import Visitor, admit
 from productpage.rules import LiveDoor
 from productpage.session import COOKIE, header_value, seal, unseal
+from telemetry.http_spans import tell_user
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,6 +44,8 @@ def door_middleware(
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         user = unseal(request.cookies.get(COOKIE, ""), secret)
         request[USER] = user
+        if user is not None:
+            tell_user(user)
         request_id = _request_id(request)
         added = {REQUEST_ID: request_id} | ({END_USER: header_value(user)} if user else {})
         door = live.current

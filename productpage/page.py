@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from lanes.context import BASE, current
+from lanes.hues import colour_of, style_sheet
 from lanes.spec import lane_name_fault
 from productpage import logic, menu, picture, session
 from productpage.backends import Backends
@@ -28,16 +29,26 @@ from serving.lanes import LanesHeld
 _FORM_FAULTS = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
 _WEB = files("productpage") / "web"
 _STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_HUES = "hues.css"
 # Who served a page is its whole point, so it must not come from a cache.
 _FRESH = {"Cache-Control": "no-store"}
 _OWN_SITE = ("same-origin", "none", None)
 
 
 class Page:
-    """The handlers of the page; `chooses` is whether visitors may choose a lane on it."""
+    """The handlers of the page.
+
+    Visitors may choose a lane if `chooses`, and it leads to the lane console if `console`.
+    """
 
     def __init__(
-        self, identity: Identity, backends: Backends, secret: bytes, held: LanesHeld, chooses: bool
+        self,
+        identity: Identity,
+        backends: Backends,
+        secret: bytes,
+        held: LanesHeld,
+        chooses: bool,
+        console: bool = False,
     ) -> None:
         self._identity = identity
         self._backends = backends
@@ -56,15 +67,17 @@ class Page:
             "failed": lambda part: isinstance(part, Failure),
             "facts": logic.facts,
             "line": logic.hop_line,
-            "hue": picture.colour_of,
+            "hue": colour_of,
             "bar": picture.bar_of,
             "milliseconds": logic.milliseconds,
             "BASE": BASE,
+            "console": console,
         }
         self._page = environment.get_template("productpage.html")
         self._live = environment.get_template("live.html")
         self.error = environment.get_template("error.html")
         self._static = {name: (_WEB / "static" / name).read_bytes() for name in _STATIC}
+        self._static[_HUES] = style_sheet()
 
     def routes(self) -> list[web.RouteDef]:
         """What is served where."""
@@ -88,11 +101,11 @@ class Page:
     async def static(self, request: web.Request) -> web.StreamResponse:
         """The style sheet, the script and the icon."""
         name = request.match_info["name"]
-        if name not in _STATIC:
+        if name not in self._static:
             raise web.HTTPNotFound
         return web.Response(
             body=self._static[name],
-            content_type=_STATIC[name],
+            content_type=_STATIC.get(name, "text/css"),
             charset="utf-8",
             headers={"Cache-Control": "no-cache"},
         )

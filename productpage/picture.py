@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,10 +18,6 @@ _BARS = 1000.0
 """A bar's picture is this wide."""
 _THINNEST = 6.0
 _LONGEST_NAME = 12
-PALETTE = 8
-"""How many colours of lanes the style sheet has."""
-_SALT = b"694 "
-"""With it the commonest names (dev, qa, canary, staging, test) do not share a colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +70,6 @@ class Bar:
 
     x: float
     width: float
-
-
-def colour_of(lane: str) -> int:
-    """The colour of a lane, 0 to 7: the same on every page, whichever lanes there are."""
-    return hashlib.sha256(_SALT + lane.encode()).digest()[0] % PALETTE
 
 
 def map_of(stations: Sequence[Station], lane: str) -> Map:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lanes.door import Door, HeaderRule
 from serving.settings import Settings, Variable, flag, header, seconds, target_of, target_variable, text
@@ -22,6 +23,15 @@ def _timeout(value: str) -> float:
     if (number := seconds(value)) == 0:
         raise ValueError("leaves no time for any call")
     return number
+
+
+def _url(value: str) -> str:
+    if not value:
+        return ""
+    parts = urlsplit(value)
+    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("is not of the form http://HOST:PORT")
+    return f"http://{parts.netloc}"
 
 
 def _secret(value: str) -> bytes:
@@ -53,6 +63,12 @@ DOOR_RULES = Variable(
 LANE_MENU = Variable(
     "LANE_MENU", "on", "let visitors choose a lane on the page, which a cookie keeps; it colours them", flag
 )
+CONSOLE_URL = Variable(
+    "CONSOLE_URL",
+    "",
+    "where the lane console listens; /mesh then shows it to all who reach this port",
+    _url,
+)
 CALL_TIMEOUT = Variable("CALL_TIMEOUT", "3", "seconds that all calls for one request may take", _timeout)
 SESSION_SECRET = Variable(
     "SESSION_SECRET",
@@ -68,6 +84,7 @@ VARIABLES: tuple[Variable[Any], ...] = (
     LANE_HEADER,
     DOOR_RULES,
     LANE_MENU,
+    CONSOLE_URL,
     CALL_TIMEOUT,
     SESSION_SECRET,
     *(target_variable(service) for service in (*DEPENDENCIES, DELIVERY)),
@@ -85,6 +102,7 @@ class PageSettings:
     session_secret: bytes
     door_rules: Path | None = None
     lane_menu: bool = True
+    console_url: str = ""
 
     @classmethod
     def read(cls, settings: Settings, environ: Mapping[str, str]) -> PageSettings:
@@ -103,4 +121,5 @@ class PageSettings:
             session_secret=SESSION_SECRET.read(environ),
             door_rules=Path(rules).absolute() if (rules := DOOR_RULES.read(environ)) else None,
             lane_menu=LANE_MENU.read(environ),
+            console_url=CONSOLE_URL.read(environ),
         )

@@ -122,7 +122,8 @@ class AdminServer:
         found = [to_json(span) for span in store.since(question.since) if question.fits(span)]
         own = self._settings
         who = {"service": own.service, "version": own.version, "instance": own.instance}
-        return _answer({**who, "next": store.ended, "spans": found[-question.limit :]})
+        answer = {**who, "run": store.run, "next": store.ended, "spans": found[-question.limit :]}
+        return _answer(answer)
 
     async def log_level(self, request: web.Request) -> web.Response:
         """The level from which log lines are written."""

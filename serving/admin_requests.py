@@ -19,6 +19,7 @@ from telemetry.xds_metrics import LANE
 
 _LONGEST_WAIT = 30.0
 _METADATA_KEY = re.compile(r"[a-z0-9_.-]+")
+_VERB = re.compile(r"[A-Z]{1,16}")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -28,7 +29,7 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """A call whose way is to be explained; `timeout` in seconds."""
+    """A call or an HTTP request whose way is to be explained; `timeout` in seconds."""
 
     target: str
     method: str
@@ -38,13 +39,19 @@ class Explain:
 
     @classmethod
     def read(cls, query: MultiMapping[str]) -> Explain:
-        """From `target=…&method=…&metadata=k=v`, metadata as often as wanted; or BadRequestError."""
+        """From `target=…&method=…&metadata=k=v`, metadata as often as wanted; or BadRequestError.
+
+        Where the target is the `http://` URL of a request, the method is its own.
+        """
         _only(query, "target", "method", "metadata", "timeout", "want_route")
-        method = _one(query, "method")
-        if method.strip("/").count("/") != 1 or any(not c.isprintable() or c.isspace() for c in method):
+        target, method = _one(query, "target"), _one(query, "method")
+        if target.startswith("http://"):
+            if not _VERB.fullmatch(method):
+                raise BadRequestError(f"method={method!r} is no method of an HTTP request.")
+        elif method.strip("/").count("/") != 1 or any(not c.isprintable() or c.isspace() for c in method):
             raise BadRequestError(f"method={method!r} is not /package.Service/Method.")
         return cls(
-            target=_one(query, "target"),
+            target=target,
             method=method,
             metadata=tuple(_pair(each) for each in query.getall("metadata", [])),
             timeout=_seconds(query.get("timeout", "5")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ class SpanStore(SpanProcessor):
     def __init__(self, limit: int = LIMIT) -> None:
         self._spans: deque[ReadableSpan] = deque(maxlen=limit)
         self._ended = 0
+        self.run = secrets.token_hex(8)
+        """Another one for each start of the process, by which others see that it counts anew."""
 
     @property
     def ended(self) -> int:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import click
 
-from lanes.cli.mesh_store import MeshStore
 from lanes.cli.place import DEFAULT_STATE, InCluster, Place, Unclear, place_of
 from lanes.cluster.inside import in_pod
 from lanes.image import image_of, names_image
@@ -21,6 +20,7 @@ from lanes.spec import version_fault
 from lanes.store import LaneStore, Workload
 from lanes.workload import names_workload, workload_of
 from mesh.errors import NotRunning
+from mesh.lane_store import MeshStore
 from mesh.state import StateFolder
 
 T = TypeVar("T")

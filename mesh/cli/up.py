@@ -40,6 +40,7 @@ class _Settings:
     state: str
     shared_address: bool
     istiod: str | None
+    console: bool = True
     background: bool = False
 
     def mesh(self, on_change: Callable[[ProcessStatus], None]) -> Mesh:
@@ -51,6 +52,7 @@ class _Settings:
             admin_port=self.admin_port,
             shared_address=self.shared_address,
             istiod=self.istiod,
+            console=self.console,
             on_change=on_change,
         )
 
@@ -59,7 +61,8 @@ class _Settings:
         given += ["--admin-port", str(self.admin_port), "--state", self.state]
         given += ["--config", self.config] if self.config is not None else []
         given += ["--istiod", self.istiod] if self.istiod is not None else []
-        return given + (["--shared-address"] if self.shared_address else [])
+        given += ["--shared-address"] if self.shared_address else []
+        return given + ([] if self.console else ["--no-console"])
 
 
 _port_type = click.IntRange(0, 65535)
@@ -88,6 +91,9 @@ _port_type = click.IntRange(0, 65535)
 )
 @click.option("--detach", is_flag=True, help="Return when all is ready, and leave the mesh running.")
 @click.option("--shared-address", is_flag=True, help="Give instances ports of 127.0.0.1, not addresses.")
+@click.option(
+    "--console/--no-console", default=True, show_default=True, help="Show the lane console at /mesh."
+)
 @istiod_option
 @click.option("--background", is_flag=True, hidden=True)
 @state_option
@@ -98,12 +104,15 @@ def up(
     admin_port: int,
     detach: bool,
     shared_address: bool,
+    console: bool,
     istiod: str | None,
     background: bool,
     state: str,
 ) -> int:
     """Start the control plane and every version of every service, and stay until Ctrl-C."""
-    settings = _Settings(config, port, xds_port, admin_port, state, shared_address, istiod, background)
+    settings = _Settings(
+        config, port, xds_port, admin_port, state, shared_address, istiod, console, background
+    )
     if detach:
         return _detached(settings)
     return asyncio.run(_Foreground(settings, Console()).run())
@@ -114,6 +123,7 @@ class _Foreground:
 
     def __init__(self, settings: _Settings, console: Console) -> None:
         self._background = settings.background
+        self._console_on = settings.console
         self._console = console
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
@@ -185,6 +195,8 @@ class _Foreground:
         if self._console.is_terminal:
             return
         self._say(f"page {self._mesh.url}/productpage")
+        if self._console_on:
+            self._say(f"lane console {self._mesh.url}/mesh")
         self._say(f"control plane {self._mesh.xds_address}")
         for limit in self._mesh.limits:
             self._say(f"limit: {limit}")

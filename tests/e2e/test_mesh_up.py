@@ -69,11 +69,11 @@ def test_a_signal_ends_it_and_leaves_only_the_logs(state: Path, number: signal.S
     with up(state, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         lines = list(iter(process.stdout.readline, READY))
-        assert len(members(state)) == 10  # nine processes and the group's leader
+        assert len(members(state)) == 11  # ten processes and the group's leader
         process.send_signal(number)
         rest = process.stdout.read()
         assert process.wait() == 0
-    assert sum(" ready " in line for line in lines) == 9
+    assert sum(" ready " in line for line in lines) == 10
     assert rest.endswith(f"The mesh is down; its logs are in {state}/logs.\n")
     assert members(state) == set()
     assert left_in(state) == {"logs", ".proxyless-mesh"}
@@ -181,7 +181,7 @@ def test_in_a_terminal_a_table_stays_true_until_ctrl_c(state: Path) -> None:
         assert process.wait() == 0
     os.close(ours)
     last = seen[seen.rindex("INSTANCE") :]
-    assert last.count("stopped (exit 0)") == 8, last
+    assert last.count("stopped (exit 0)") == 9, last
     assert "ready" not in last
     assert "Traceback" not in seen
     assert members(state) == set()

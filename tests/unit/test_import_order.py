@@ -78,6 +78,8 @@ PACKAGES: dict[str, set[str]] = {
     "delivery": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "productpage": {"serving", "lanes", "telemetry", "bookinfo_pb"},
     "mesh": {"lanes", "proxyless", "controlplane"},
+    # the page over a mesh; nobody imports it
+    "console": {"lanes", "mesh", "serving"},
     # what brings bookinfo into a cluster and drives it there
     "deploy": {"lanes", "mesh"},
     # the command, which drives a mesh; nobody imports it

@@ -150,7 +150,7 @@ async def test_who_changes_something_is_told_where(
 
 def test_the_client_is_imported_only_where_it_is_used() -> None:
     code = (
-        "import sys, lanes.cli.app, lanes.cli.mesh_store\n"
+        "import sys, lanes.cli.app, mesh.lane_store\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] == 'kubernetes']"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

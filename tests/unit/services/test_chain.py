@@ -6,9 +6,10 @@ import pytest
 
 from bookinfo_pb.v1 import details_pb2, hop_pb2, reviews_pb2
 from lanes.context import BASE
+from lanes.hues import PALETTE, colour_of
 from productpage.backends import Parts
 from productpage.chain import Station, chain_of, in_words
-from productpage.picture import PALETTE, WIDTH, bar_of, colour_of, map_of
+from productpage.picture import WIDTH, bar_of, map_of
 from serving.failures import Failure
 from serving.hops import Span, measured, span_of
 from serving.lanes import HeldLane

@@ -1,0 +1,143 @@
+"""What is in force at each client: its config dump, and since when each resource is as it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.reading.spans import UnreadableError, mapping, text
+from mesh.report import pod_of
+
+_TYPES = ("LDS", "RDS", "CDS", "EDS")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource as a client holds it."""
+
+    type: str
+    name: str
+    version: str
+    state: str
+    error: str
+    unsupported: tuple[str, ...]
+    body: object
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The config dump of a client; `targets` are the URIs of its channels."""
+
+    name: str
+    server: str
+    error: str
+    resources: tuple[Resource, ...]
+    targets: tuple[str, ...]
+
+    def of_type(self, kind: str) -> Iterator[Resource]:
+        """The resources of a type, `RDS`."""
+        return (each for each in self.resources if each.type == kind)
+
+    def find(self, kind: str, name: str) -> Resource | None:
+        """The resource of this type and name."""
+        return next((each for each in self.of_type(kind) if each.name == name), None)
+
+
+def read_dump(data: object) -> Dump:
+    """The answer of an admin port's `/config_dump`, parsed JSON; or UnreadableError."""
+    answer = mapping(data, "the answer")
+    server = mapping(answer.get("server"), "server")
+    types = mapping(answer.get("resources"), "resources")
+    order = [*(kind for kind in _TYPES if kind in types), *sorted(set(types) - {*_TYPES})]
+    found: list[Resource] = []
+    for kind in order:
+        held = mapping(mapping(types[kind], kind).get("resources"), f"resources of {kind}")
+        found += [_resource(kind, name, mapping(each, name)) for name, each in held.items()]
+    return Dump(
+        name=pod_of(text(mapping(answer.get("node"), "node"), "id")),
+        server=text(server, "address"),
+        error=str(server.get("error") or ""),
+        resources=tuple(found),
+        targets=tuple(mapping(answer.get("targets"), "targets")),
+    )
+
+
+def _resource(kind: str, name: str, data: Mapping[str, Any]) -> Resource:
+    unsupported = data.get("unsupported") or []
+    if not isinstance(unsupported, list):
+        raise UnreadableError(f"unsupported of {name} is no list")
+    return Resource(
+        kind,
+        name,
+        version=str(data.get("version") or ""),
+        state=text(data, "state"),
+        error=str(data.get("error") or ""),
+        unsupported=tuple(map(str, unsupported)),
+        body=data.get("resource"),
+    )
+
+
+class Changes:
+    """When each resource of each client became what it is, as far as that happened under our eyes."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, dict[tuple[str, str], tuple[Resource, float | None]]] = {}
+
+    def look(self, dump: Dump, now: float) -> None:
+        """Compare with the last dump of the same client; of a first one nothing is known."""
+        before = self._held.get(dump.name)
+        after: dict[tuple[str, str], tuple[Resource, float | None]] = {}
+        for resource in dump.resources:
+            key = resource.type, resource.name
+            known = before.get(key) if before is not None else None
+            if before is None:
+                since = None
+            elif known is not None and _same(known[0], resource):
+                since = known[1]
+            else:
+                since = now
+            after[key] = resource, since
+        self._held[dump.name] = after
+
+    def since(self, client: str, kind: str, name: str) -> float | None:
+        """Since when, in seconds since 1970; None where that was not seen."""
+        found = self._held.get(client, {}).get((kind, name))
+        return found[1] if found is not None else None
+
+    def forget(self, clients: Iterable[str]) -> None:
+        """Keep these clients only."""
+        kept = set(clients)
+        self._held = {name: held for name, held in self._held.items() if name in kept}
+
+
+def _same(one: Resource, other: Resource) -> bool:
+    """Whether nothing has changed; a new version number with the same body is no change of the rules."""
+    return (one.state, one.error, one.body) == (other.state, other.error, other.body)
+
+
+def resource_json(resource: Resource, since: float | None) -> dict[str, Any]:
+    """A resource as the list of rules shows it."""
+    return {
+        "type": resource.type,
+        "name": resource.name,
+        "version": resource.version,
+        "state": resource.state,
+        "error": resource.error,
+        "changed": since,
+        "unsupported": list(resource.unsupported),
+    }
+
+
+def client_json(dump: Dump, changes: Changes, unreachable: str) -> dict[str, Any]:
+    """A client with all it holds; one that is out of reach holds what it held when last asked."""
+    error = unreachable or dump.error
+    return {
+        "name": dump.name,
+        "connected": not error,
+        "server": dump.server,
+        "error": error,
+        "resources": [
+            resource_json(each, changes.since(dump.name, each.type, each.name)) for each in dump.resources
+        ],
+    }

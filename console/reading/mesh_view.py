@@ -1,0 +1,139 @@
+"""The mesh as the page shows it: services, versions, instances, and how base is split. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lanes.landscape import (
+    Known,
+    Landscape,
+    LaneError,
+    maps,
+    subsets_of,
+    version_of,
+    virtual_service_for,
+)
+from lanes.own import owner_of, routes_of
+from lanes.store import Member
+from mesh.inventory import CONTROL_PLANE, SERVICES
+from mesh.status import ALIVE, MeshStatus, ProcessStatus
+
+_HUNDRED = 100
+
+
+def base_weights(landscape: Landscape, service: Known) -> tuple[dict[str, int] | None, str]:
+    """How calls of no lane are split among versions, in percent; None and why where it is not as simple."""
+    try:
+        if virtual_service_for(landscape, service) is None:
+            return None, "no rule splits its calls: any instance gets them"
+    except LaneError as error:
+        return None, str(error)
+    routes = [r for r in routes_of(landscape, service) if owner_of(r, landscape.lane_key) is None]
+    if not routes:
+        return None, "no rule takes the calls of no lane"
+    if routes[0].get("match"):
+        name = routes[0].get("name") or "the first rule"
+        return None, f"{name} asks for more than a lane, so not all calls are split alike"
+    entries = maps(routes[0].get("route"))
+    found: dict[str, int] = {}
+    for entry in entries:
+        subset = (entry.get("destination") or {}).get("subset")
+        version = version_of(subsets_of(landscape, service).get(str(subset)))
+        if version is None:
+            return None, f"{subset or 'its destination'} does not stand for one version"
+        weight = entry.get("weight", _HUNDRED if len(entries) == 1 else 0)
+        found[version] = found.get(version, 0) + int(weight)
+    return (found, "") if found else (None, "its rule answers without a service")
+
+
+def machine_view(status: MeshStatus, landscape: Landscape, members: Sequence[Member]) -> dict[str, Any]:
+    """What is shown of a mesh on this machine."""
+    plane = next((p for p in status.processes if p.name == CONTROL_PLANE), None)
+    return {
+        "page": f"{status.url}/productpage",
+        "control_plane": {"phase": plane.phase if plane else "stopped", "address": status.xds_address},
+        "services": _services(status.processes, landscape, members),
+        "limits": list(status.limits),
+    }
+
+
+def _services(
+    processes: Iterable[ProcessStatus], landscape: Landscape, members: Sequence[Member]
+) -> list[dict[str, Any]]:
+    instances: dict[str, list[dict[str, Any]]] = {service.name: [] for service in SERVICES}
+    shown: set[str] = set()
+    for process in processes:
+        service, slash, version = process.name.partition("/")
+        if slash:
+            shown.add(process.name)
+            instances.setdefault(service, []).append(_instance(process, version))
+    for waiting in (each for service in SERVICES if service.on_demand for each in service.instances):
+        if str(waiting) not in shown:
+            never = ProcessStatus(str(waiting), "", "stopped")
+            instances[waiting.service].append(_instance(never, waiting.version))
+    for member in members:
+        if member.name not in shown:  # somebody else announced it
+            instances.setdefault(member.service, []).append(member_json(member))
+    known = {service.name: service for service in landscape.services}
+    return [_service(name, there, known.get(name), landscape) for name, there in instances.items() if there]
+
+
+def _service(
+    name: str, instances: list[dict[str, Any]], known: Known | None, landscape: Landscape
+) -> dict[str, Any]:
+    base, why_not = (None, "it was never started") if known is None else base_weights(landscape, known)
+    if known is not None and known.door:
+        base, why_not = None, "it is called from outside the mesh, where no rule splits calls"
+    versions = sorted({instance["version"] for instance in instances})
+    return {"name": name, "versions": versions, "base": base, "why_not": why_not, "instances": instances}
+
+
+def _instance(process: ProcessStatus, version: str) -> dict[str, Any]:
+    return {
+        "name": process.name,
+        "version": version,
+        "phase": process.phase,
+        "state": process.text,
+        "address": process.address,
+        "admin": process.admin or None,
+        "pid": process.pid,
+        "startable": process.phase not in ALIVE,
+    }
+
+
+def member_json(member: Member, admin: str | None = None) -> dict[str, Any]:
+    """A workload that is no process of the mesh's own."""
+    return {
+        "name": member.name,
+        "version": member.version,
+        "phase": "ready" if member.ready else "stopped",
+        "state": member.state,
+        "address": member.address,
+        "admin": admin,
+        "pid": None,
+        "startable": False,
+    }
+
+
+def cluster_view(members: Iterable[Member], admins: Mapping[str, str], servers: set[str]) -> dict[str, Any]:
+    """What is shown of a cluster, of which only processes are known, by `admins`' addresses of theirs."""
+    by_service: dict[str, list[dict[str, Any]]] = {}
+    for member in members:
+        by_service.setdefault(member.service, []).append(member_json(member, admins.get(member.name)))
+    why_not = "the rules of a cluster are not read here"
+    return {
+        "page": "",
+        "control_plane": {"phase": "ready" if servers else "unknown", "address": ", ".join(sorted(servers))},
+        "services": [
+            {
+                "name": name,
+                "versions": sorted({each["version"] for each in there}),
+                "base": None,
+                "why_not": why_not,
+                "instances": there,
+            }
+            for name, there in sorted(by_service.items())
+        ],
+        "limits": [],
+    }

@@ -1,0 +1,199 @@
+"""The way of a call in sentences for a person. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from console.reading.calls import Call, Directory, host_of_cluster
+from console.reading.spans import Attempt, grpc_code
+from console.reading.tables import Rule
+from console.reading.why import Then, route_of
+from lanes.baggage import HEADER
+from lanes.context import BASE, END_USER
+from lanes.own import PREFIX
+
+_STEP = re.compile(r"route (?:'(?P<name>.*?)'|(?P<place>#\d+)): (?P<reason>.*)", re.DOTALL)
+_PASSED = "fallback passed over "
+_KNOWN = (HEADER, END_USER)
+
+
+def says(
+    call: Call,
+    then: Then,
+    decision: Mapping[str, Any],
+    rules: Sequence[Rule],
+    directory: Directory,
+    *,
+    same: bool,
+    changed: bool,
+) -> list[str]:
+    """What happened, why, and whether it would happen now; `rules` are those of the call's table."""
+    lane, span = call.span.lane, call.span
+    of = "no lane" if lane == BASE else f"lane {lane}"
+    asked = span.name if span.name.startswith("/") else f"{span.text('http.method')} {span.text('http.url')}"
+    service = call.callee.service
+    said = [f"{call.caller} asked {service} for {asked}, in a request of {of}."]
+    if not same:
+        said += list(_recorded(then, directory))
+        said.append("By the rules as they are now it would go another way:")
+    elif changed:
+        said.append("What decides over it has changed at its client since; as it is now:")
+    said += list(_steps(decision, lane, rules))
+    said += list(_taken(decision, lane, service, rules))
+    if same:
+        said += list(_drawn(decision, "" if changed else then.cluster))
+        said += list(_sent(span.attempts, decision, directory))
+    else:
+        said += list(_drawn(decision, ""))
+        said += list(_would(decision, directory))
+    taken_by = next((rule for rule in rules if rule.name == route_of(decision)), None)
+    if taken_by is None or not taken_by.strict:
+        said += list(_fault(decision))
+    if span.failed:
+        said.append(f"The call failed: {span.error}.")
+    unknown = sorted({name for rule in rules for name in rule.headers} - {*_KNOWN})
+    if unknown:
+        said.append(
+            f"The rules also look at {', '.join(unknown)}; spans do not tell what the call had there, "
+            "so it counts as absent."
+        )
+    if same:
+        said.append("The same call would go by the same rule now.")
+    return said
+
+
+def _recorded(then: Then, directory: Directory) -> Iterator[str]:
+    if then.cluster:
+        yield f"It went by rule {then.route} to {_version(then.cluster)}, at {_at(then.endpoint, directory)}."
+    elif then.route:
+        yield f"Rule {then.route} ended it; it was sent nowhere."
+    else:
+        yield "It was sent nowhere."
+
+
+def _steps(decision: Mapping[str, Any], lane: str, rules: Sequence[Rule]) -> Iterator[str]:
+    """Who did not take it, and why."""
+    by_name = {rule.name: rule for rule in rules}
+    others: dict[str, None] = {}
+    for step in decision.get("steps") or ():
+        if step.startswith(_PASSED):
+            yield from _of_others(others)
+            others.clear()
+            why = _upper(step.removeprefix(_PASSED))
+            yield f"{why}: so it was passed over, and the next rule had its turn."
+            continue
+        found = _STEP.fullmatch(step)
+        if found is None or found["reason"] == "matches":
+            continue
+        name = found["name"] or found["place"]
+        rule = by_name.get(name)
+        if rule is not None and rule.lane and rule.lane != lane:
+            others.setdefault(rule.lane)
+            continue
+        yield from _of_others(others)
+        others.clear()
+        yield f"Rule {name} did not take it: {found['reason']}."
+    yield from _of_others(others)
+
+
+def _of_others(lanes: Collection[str]) -> Iterator[str]:
+    """One sentence for all the rules in a row that are other lanes'."""
+    if len(lanes) == 1:
+        yield f"The rules of lane {next(iter(lanes))} did not take it: the request is not of that lane."
+    elif lanes:
+        names = ", ".join(lanes)
+        yield f"The rules of the lanes {names} did not take it: the request is of none of them."
+
+
+def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence[Rule]) -> Iterator[str]:
+    name = route_of(decision)
+    if not name:
+        yield f"No rule takes it: {decision.get('error') or 'nothing fits'}."
+        return
+    rule = next((rule for rule in rules if rule.name == name), None)
+    versions = _versions(decision)
+    if rule is not None and rule.lane and rule.strict:
+        yield (
+            f"Rule {name} takes it: lane {rule.lane} is strict and nobody of its own can be called here, "
+            "so the call fails and base does not stand in."
+        )
+    elif rule is not None and rule.lane:
+        yield f"Rule {name} takes it: it sends lane {rule.lane} to its own {versions}."
+    elif lane == BASE:
+        yield f"Rule {name} takes it: the request is of no lane, so base serves it, {versions}."
+    elif any(each.lane == lane for each in rules):
+        yield f"Rule {name} takes it: lane {lane}'s own rule did not, so base stands in, {versions}."
+    else:
+        yield f"Rule {name} takes it: no rule of {service} is for lane {lane}, so base stands in, {versions}."
+
+
+def _drawn(decision: Mapping[str, Any], cluster: str) -> Iterator[str]:
+    clusters = decision.get("clusters") or {}
+    total = sum(clusters.values())
+    if len(clusters) < 2 or not total:
+        return
+    shares = ", ".join(f"{_version(name)} {100 * weight / total:g} %" for name, weight in clusters.items())
+    drew = f"; this call drew {_version(cluster)}" if cluster in clusters else ""
+    yield f"It draws among its versions by weight: {shares}{drew}."
+
+
+def _sent(attempts: Sequence[Attempt], decision: Mapping[str, Any], directory: Directory) -> Iterator[str]:
+    for attempt in attempts[:-1]:
+        how = f" failed with {attempt.failed}" if attempt.failed else " did not end it"
+        yield f"Attempt {attempt.number} at {_at(attempt.endpoint, directory)}{how}, so it was tried again."
+    if not attempts:
+        return
+    last = attempts[-1]
+    others = len(decision.get("endpoints") or ()) if decision.get("cluster") == last.cluster else 0
+    policy = (decision.get("balancing") or {}).get("policy", "")
+    chosen = (
+        f", chosen by {policy} among {others}" if others > 1 else ", the only one there" if others else ""
+    )
+    what = "It was sent to" if len(attempts) == 1 else f"Attempt {last.number} was sent to"
+    failed = f" and failed with {last.failed}" if last.failed else ""
+    yield f"{what} {_at(last.endpoint, directory)}{chosen}{failed}."
+
+
+def _would(decision: Mapping[str, Any], directory: Directory) -> Iterator[str]:
+    endpoints = decision.get("endpoints") or []
+    if endpoints and decision.get("error") is None:
+        yield f"It would be sent to {' or '.join(_at(each, directory) for each in endpoints)}."
+    elif decision.get("error"):
+        yield f"It would fail: {decision['error']}."
+
+
+def _fault(decision: Mapping[str, Any]) -> Iterator[str]:
+    fault = decision.get("fault") or {}
+    if delay := fault.get("delay"):
+        long = "for as long as its headers ask" if delay["seconds"] is None else f"by {delay['seconds']:g} s"
+        yield f"The rule delays {delay['percentage']:g} % of its calls {long}."
+    if abort := fault.get("abort"):
+        http, grpc = abort.get("http_status"), abort.get("grpc_status")
+        status = f"HTTP {http}" if http else grpc_code(grpc) if isinstance(grpc, int) else "what they ask for"
+        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}."
+
+
+def _versions(decision: Mapping[str, Any]) -> str:
+    names = [_version(name) for name in decision.get("clusters") or ()]
+    return " or ".join(names) if names else "nobody"
+
+
+def _version(cluster: str) -> str:
+    """A cluster as people know it: service and subset."""
+    host = host_of_cluster(cluster)
+    if not host:
+        return cluster
+    subset = cluster.split("|")[2].removeprefix(PREFIX)
+    service = host.partition(".")[0]
+    return f"{service} {subset}" if subset else f"any {service}"
+
+
+def _at(endpoint: str, directory: Directory) -> str:
+    place = directory.at(endpoint)
+    return f"{endpoint} ({place})" if place else endpoint
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,52 @@
+// Carrying out an action for a control: busy meanwhile, and beside it what came of it, in how many milliseconds.
+
+import { act } from "./api.js";
+import { el, put, set } from "./dom.js";
+import { ms } from "./words.js";
+
+/** Where the outcome of an action is told, to be put beside its control. */
+export const outcome = () => el("div", { class: "outcome", role: "status" });
+
+/** Do it; answers what the console answered, or null where it refused. */
+export async function doing(control, out, verb, body) {
+  if (control.getAttribute("aria-disabled")) return null;
+  set(control, { "aria-disabled": "true" });
+  put(out, el("p", { class: "quiet" }, "Under way…"));
+  try {
+    const answer = await act(verb, body);
+    if (answer.action) put(out, told(answer.action));
+    else put(out);
+    return answer;
+  } catch (error) {
+    put(out, refusal(error));
+    return null;
+  } finally {
+    set(control, { "aria-disabled": null });
+  }
+}
+
+/** A refusal in words, with the places it names. */
+export function refusal(error) {
+  const details = (error.details || []).map((line) => el("li", {}, String(line)));
+  return el("div", { class: "failed" }, el("p", {}, error.message), details.length ? el("ul", {}, ...details) : null);
+}
+
+/** What an action did, and the button that takes it back. */
+export function told(action, lines = true) {
+  const took = action.milliseconds === null ? "" : el("b", { class: "took" }, ms(action.milliseconds));
+  const words = el("p", {}, action.ok ? `Done: ${action.title} ` : `Not all of it came about: ${action.title} `, took);
+  const more = lines && action.lines.length ? el("ul", { class: "quiet" }, ...action.lines.map((line) => el("li", {}, line))) : null;
+  return el("div", { class: action.ok ? "done" : "failed" }, words, more, undo(action));
+}
+
+/** Undo, where that can be done. */
+export function undo(action) {
+  if (!action.undoable || action.undone) return action.undone ? el("p", { class: "quiet" }, "Undone.") : null;
+  const out = outcome();
+  const button = el("button", { type: "button", class: "small", "aria-label": `Undo: ${action.title}`,
+    onclick: async () => {
+      const answer = await doing(button, out, "undo", { id: action.id });
+      if (answer) button.remove();
+    } }, "Undo");
+  return el("div", { class: "undo" }, button, out);
+}

@@ -1,0 +1,71 @@
+// What is in force at each client of the control plane, since when, and what was refused and why.
+
+import { path, read } from "./api.js";
+import { refusal } from "./doing.js";
+import { byId, el, put, reconcile, set, text } from "./dom.js";
+import { watch } from "./store.js";
+import { ago, count } from "./words.js";
+
+const place = byId("rule-clients");
+
+/** Show them, and what changes of them. */
+export function start() {
+  watch("rules", (section) => reconcile(place, section.clients, (client) => client.name, makeClient, updateClient));
+  setInterval(() => {
+    for (const cell of place.querySelectorAll("[data-changed]")) text(cell, ago(Number(cell.dataset.changed)));
+  }, 5000);
+}
+
+const bad = (resource) => resource.error || !["ACKED", "SYNCED"].includes(resource.state);
+
+function makeClient(client) {
+  const node = el("li", { class: "client" });
+  node.summary = el("summary", {}, el("b", {}, client.name), " ", el("span", { class: "quiet" }));
+  node.problem = el("p", { class: "failed" });
+  node.rows = el("tbody");
+  node.resource = el("div", { class: "resource" });
+  const head = el("thead", {}, el("tr", {}, ...["Kind", "Name", "State", "Version", "Changed"].map((words) => el("th", { scope: "col" }, words))));
+  node.details = el("details", {}, node.summary, node.problem,
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Resources of ${client.name}` }, el("table", {}, head, node.rows)), node.resource);
+  node.append(node.details);
+  return node;
+}
+
+function updateClient(node, client) {
+  const refused = client.resources.filter((resource) => resource.error).length;
+  const state = client.connected ? `connected to ${client.server}` : `not connected: ${client.error || client.server}`;
+  text(node.summary.children[1], `${state}, ${count(client.resources.length, "resource")}${refused ? `, ✕ ${refused} refused` : ", none refused"}`);
+  set(node, { class: `client ${refused || !client.connected ? "down" : "ready"}` });
+  text(node.problem, client.error || "");
+  node.problem.hidden = !client.error;
+  if (refused && !node.seen) node.details.open = true;
+  node.seen = refused > 0;
+  reconcile(node.rows, client.resources, (resource) => `${resource.type} ${resource.name}`, () => el("tr"), (row, resource) => updateRow(node, row, client, resource));
+}
+
+function updateRow(node, row, client, resource) {
+  const shape = JSON.stringify(resource);
+  if (row.shape === shape) return;
+  row.shape = shape;
+  const open = el("button", { type: "button", class: "link", onclick: () => show(node, client, resource) }, resource.name);
+  const words = { ACKED: "✓ acknowledged", NACKED: "✕ refused", REQUESTED: "asked for", DOES_NOT_EXIST: "is not there" };
+  const state = el("td", { class: bad(resource) ? "bad" : "" }, words[resource.state] || resource.state,
+    resource.error ? el("p", {}, resource.error) : null,
+    resource.unsupported?.length ? el("p", { class: "quiet" }, `without effect: ${resource.unsupported.join(", ")}`) : null);
+  put(row, el("td", {}, resource.type), el("td", {}, open), state, el("td", { class: "version" }, resource.version || "–"),
+    el("td", { "data-changed": resource.changed }, ago(resource.changed)));
+}
+
+async function show(node, client, resource) {
+  const name = `${resource.type} ${resource.name}`;
+  const close = el("button", { type: "button", class: "small", onclick: () => put(node.resource) }, "Close");
+  const title = el("h4", { tabindex: -1 }, name);
+  put(node.resource, el("div", { class: "headline" }, title, close));
+  try {
+    const found = await read(path("rules", client.name, resource.type, resource.name));
+    node.resource.append(el("pre", { tabindex: 0, role: "region", "aria-label": name }, JSON.stringify(found, null, 2)));
+  } catch (error) {
+    node.resource.append(refusal(error));
+  }
+  title.focus();
+}

@@ -1,0 +1,98 @@
+// Sending requests, one by one or steadily.
+
+import { chosen, choose } from "./chosen.js";
+import { doing, outcome } from "./doing.js";
+import { byId, el, put, show, text } from "./dom.js";
+import { laneOptions } from "./faults.js";
+import { get, watch, writable } from "./store.js";
+import { ended, rate } from "./words.js";
+import { open } from "./opened.js";
+
+const place = byId("traffic");
+const out = outcome();
+let controls = null;
+
+/** Offer it, where requests may be sent. */
+export function start() {
+  watch("mesh", draw);
+  watch("lanes", (section) => {
+    if (controls && laneOptions(controls.lane, section, "") && chosen()) controls.lane.value = chosen();
+  });
+  watch("topology", quiet);
+  watch("requests", quiet);
+  document.addEventListener("chosen", () => {
+    if (controls && chosen()) controls.lane.value = chosen();
+  });
+}
+
+function quiet() {
+  const silent = !(get("topology")?.edges.length);
+  show(byId("quiet"), silent);
+}
+
+function draw(mesh) {
+  quiet();
+  if (!writable()) {
+    controls = null;
+    return put(place);
+  }
+  if (!controls) make();
+  const running = mesh.traffic?.rate || 0;
+  text(controls.state, running ? `steady traffic: ${rate(running)}` : "");
+  show(controls.stop, running > 0);
+  text(controls.steady, running ? "Change" : "Steady traffic");
+}
+
+function make() {
+  const lane = el("select", { id: "send-lane" });
+  laneOptions(lane, get("lanes"), "");
+  const user = el("input", { id: "send-user", placeholder: "nobody", maxlength: 64, autocomplete: "off", size: 9 });
+  const number = el("input", { type: "number", id: "send-count", min: 1, max: 50, value: 1 });
+  const pace = el("input", { type: "number", id: "send-rate", min: 1, max: 50, value: 5 });
+  const button = el("button", { class: "main" }, "Send a request");
+  number.addEventListener("input", () => text(button, Number(number.value) > 1 ? `Send ${Number(number.value)} requests` : "Send a request"));
+  const sending = el("form", { class: "row", novalidate: true, "aria-label": "Send requests" }, el("label", {}, "Lane", lane), el("label", {}, "User", user), el("label", {}, "How many", number), button);
+  sending.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(button);
+  });
+  const keep = el("button", {}, "Steady traffic");
+  const stop = el("button", { type: "button", onclick: () => steady(stop, 0) }, "Stop");
+  const state = el("span", { class: "quiet", role: "status" });
+  const going = el("form", { class: "row", novalidate: true, "aria-label": "Steady traffic" }, el("label", {}, "A second", pace), keep, stop, state);
+  going.addEventListener("submit", (event) => {
+    event.preventDefault();
+    steady(keep, Number(pace.value));
+  });
+  controls = { lane, user, number, steady: keep, stop, state };
+  put(place, sending, going, out);
+}
+
+/** Send what the form says. */
+async function send(button) {
+  const lane = controls.lane.value || "base";
+  const answer = await doing(button, out, "send", { lane, user: controls.user.value.trim(), count: Number(controls.number.value) || 1 });
+  if (!answer?.sent) return;
+  const [first] = answer.sent;
+  const words = answer.sent.length === 1 ? `Sent in ${lane}: ${ended(first)}.` : `Sent ${answer.sent.length} in ${lane}: ${tally(answer.sent)}.`;
+  const look = first?.trace_id
+    ? el("button", { type: "button", class: "small", onclick: () => {
+      choose("", false);
+      open(first.trace_id, true);
+    } }, "See where it went")
+    : null;
+  put(out, el("div", { class: "done" }, el("p", {}, words), look));
+}
+
+function tally(sent) {
+  const times = new Map();
+  for (const each of sent) times.set(ended(each), (times.get(ended(each)) || 0) + 1);
+  return [...times].map(([status, number]) => `${number} × ${status}`).join(", ");
+}
+
+/** Traffic of base, and a part in each lane. */
+function steady(button, wanted) {
+  const lanes = { base: 4 };
+  for (const lane of get("lanes")?.lanes || []) lanes[lane.name] = 1;
+  return doing(button, out, "traffic", { rate: wanted, lanes });
+}

@@ -1,0 +1,145 @@
+"""productpage's way to the lane console, which here is an HTTP server that says what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from tests.integration.test_services_page import page
+
+
+class Console:
+    """A console that answers what it was asked, and has one endless stream of events."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self.more = asyncio.Event()
+        self.die = asyncio.Event()
+
+    async def echo(self, request: web.Request) -> web.Response:
+        body = {
+            "asked": f"{request.method} {request.raw_path}",
+            "headers": {key.lower(): value for key, value in request.headers.items()},
+            "body": await request.text(),
+        }
+        return web.json_response(body, status=int(request.query.get("status", "200")))
+
+    async def packed(self, request: web.Request) -> web.Response:
+        return web.Response(body=gzip.compress(b"packed"), headers={"Content-Encoding": "gzip"})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            await response.write(b"data: 1\n\n")
+            dying = asyncio.create_task(self.die.wait())
+            more = asyncio.create_task(self.more.wait())
+            await asyncio.wait((dying, more), return_when=asyncio.FIRST_COMPLETED)
+            if dying.done() and request.transport is not None:
+                request.transport.abort()
+            while True:
+                await response.write(b"data: 2\n\n")
+                await asyncio.sleep(0.01)
+        except (ConnectionError, asyncio.CancelledError):
+            self.gone.set()
+            raise
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/mesh/events", self.events)
+        app.router.add_get("/mesh/packed", self.packed)
+        app.router.add_route("*", "/mesh", self.echo)
+        app.router.add_route("*", "/mesh/{rest:.*}", self.echo)
+        return app
+
+
+@asynccontextmanager
+async def door() -> AsyncIterator[tuple[TestClient[Any, Any], Console, TestServer]]:
+    console = Console()
+    async with TestServer(console.application()) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        async with page(CONSOLE_URL=url) as (client, _):
+            yield client, console, server
+
+
+async def test_requests_are_passed_on_whole() -> None:
+    async with door() as (client, _, _):
+        answer = await client.post("/mesh/api/a%2Fb?x=%20y&status=422", data="text", headers={"X-Own": "1"})
+        told, port = await answer.json(), client.port
+    assert answer.status == 422
+    assert told["asked"] == "POST /mesh/api/a%2Fb?x=%20y&status=422"
+    assert told["body"] == "text" and told["headers"]["x-own"] == "1"
+    assert told["headers"]["host"] == f"127.0.0.1:{port}"
+    assert "Content-Security-Policy" in answer.headers
+
+
+async def test_who_asked_is_this_doors_word_alone() -> None:
+    headers = {
+        "X-Forwarded-For": "10.9.9.9",
+        "Forwarded": "for=10.9.9.9",
+        "Connection": "x-drop",
+        "X-Drop": "1",
+    }
+    async with door() as (client, _, _):
+        told = (await (await client.get("/mesh", headers=headers)).json())["headers"]
+    assert told["x-forwarded-for"] == "127.0.0.1"
+    assert "forwarded" not in told and "x-drop" not in told
+
+
+async def test_what_is_packed_stays_packed() -> None:
+    async with door() as (client, _, _):
+        answer = await client.get("/mesh/packed")
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert await answer.read() == b"packed"
+
+
+async def test_events_come_as_they_happen_and_end_with_who_asked() -> None:
+    async with door() as (client, console, _):
+        async with client.get("/mesh/events") as answer:
+            assert await answer.content.readuntil(b"\n\n") == b"data: 1\n\n"
+        console.more.set()
+        async with asyncio.timeout(10):
+            await console.gone.wait()
+
+
+async def test_events_do_not_hold_up_the_end() -> None:
+    async with asyncio.timeout(8), door() as (client, _, _):
+        answer = await client.get("/mesh/events")
+        assert await answer.content.readuntil(b"\n\n")
+    # A drain waits 10 s for what is in flight: this has not.
+
+
+async def test_a_console_that_is_gone_is_a_reason_and_one_that_dies_ends_its_events() -> None:
+    async with door() as (client, console, server):
+        answer = await client.get("/mesh/events")
+        assert await answer.content.readuntil(b"\n\n")
+        console.die.set()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
+        await server.close()
+        gone = await client.get("/mesh")
+        assert gone.status == 502
+        assert "does not answer" in (await gone.json())["error"]["reason"]
+        shown = await client.get("/mesh", headers={"Accept": "text/html"})
+        assert shown.content_type == "text/html" and "does not answer" in await shown.text()
+
+
+@pytest.mark.parametrize("path", ["/mesh", "/meshed", "/meshes/x"])
+async def test_without_a_console_there_is_no_such_page(path: str) -> None:
+    async with page() as (client, _):
+        assert (await client.get(path)).status == 404
+        assert "Lane console" not in await (await client.get("/productpage")).text()
+
+
+async def test_only_its_own_paths_are_the_consoles() -> None:
+    async with door() as (client, _, _):
+        assert (await client.get("/meshed")).status == 404
+        assert 'href="/mesh"' in await (await client.get("/productpage")).text()
