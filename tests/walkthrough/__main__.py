@@ -16,8 +16,6 @@ from tests.walkthrough.page import PAGES, Picture, SavedFile, all_pages, picture
 from tests.walkthrough.scenes import SCENES, take
 from tests.walkthrough.shell import shell_beside
 
-WIDTH = 880
-
 
 async def main(names: list[str]) -> int:
     """Take the pictures of these pages, or of all; returns the exit status."""
@@ -36,12 +34,11 @@ async def illustrate(text: str, browser: Browser) -> None:
     """Type a page, in a mesh and with a visitor of its own, and take its pictures on the way."""
     with tempfile.TemporaryDirectory(prefix="mesh-pictures-") as folder:
         async with (
-            Mesh(state=Path(folder) / "state", port=0, xds_port=0, admin_port=0) as mesh,
+            Mesh(state=Path(folder) / "state", port=0, xds_port=0, admin_port=0, console=True) as mesh,
             shell_beside(mesh, Path(folder) / "checkout") as prompt,
         ):
             context = await browser.new_context(
                 base_url=mesh.url,
-                viewport={"width": WIDTH, "height": 900},
                 color_scheme="light",
                 reduced_motion="reduce",
             )

@@ -15,7 +15,7 @@ from tests.walkthrough.shell import Shell, shell_beside
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
     state = tmp_path_factory.mktemp("walkthrough") / "state"
-    async with Mesh(state=state, port=0, xds_port=0, admin_port=0) as running:
+    async with Mesh(state=state, port=0, xds_port=0, admin_port=0, console=True) as running:
         yield running
 
 
