@@ -63,7 +63,7 @@ async function show(node, client, resource) {
   put(node.resource, el("div", { class: "headline" }, title, close));
   try {
     const found = await read(path("rules", client.name, resource.type, resource.name));
-    node.resource.append(el("pre", { tabindex: 0, role: "region", "aria-label": name }, JSON.stringify(found, null, 2)));
+    node.resource.append(el("pre", { tabindex: 0, role: "region", "aria-label": name }, JSON.stringify(found.resource ?? found, null, 2)));
   } catch (error) {
     node.resource.append(refusal(error));
   }

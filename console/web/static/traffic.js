@@ -1,12 +1,12 @@
 // Sending requests, one by one or steadily.
 
-import { chosen, choose } from "./chosen.js";
+import { chosen } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
 import { byId, el, put, show, text } from "./dom.js";
 import { laneOptions } from "./faults.js";
 import { get, watch, writable } from "./store.js";
-import { ended, rate } from "./words.js";
-import { open } from "./opened.js";
+import { rate } from "./words.js";
+import { send } from "./sending.js";
 
 const place = byId("traffic");
 const out = outcome();
@@ -54,7 +54,7 @@ function make() {
   const sending = el("form", { class: "row", novalidate: true, "aria-label": "Send requests" }, el("label", {}, "Lane", lane), el("label", {}, "User", user), el("label", {}, "How many", number), button);
   sending.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(button);
+    sent(button);
   });
   const keep = el("button", {}, "Steady traffic");
   const stop = el("button", { type: "button", onclick: () => steady(stop, 0) }, "Stop");
@@ -69,26 +69,9 @@ function make() {
 }
 
 /** Send what the form says. */
-async function send(button) {
-  const lane = controls.lane.value || "base";
-  const answer = await doing(button, out, "send", { lane, user: controls.user.value.trim(), count: Number(controls.number.value) || 1 });
-  if (!answer?.sent) return;
-  const [first] = answer.sent;
-  const words = answer.sent.length === 1 ? `Sent in ${lane}: ${ended(first)}.` : `Sent ${answer.sent.length} in ${lane}: ${tally(answer.sent)}.`;
-  const look = first?.trace_id
-    ? el("button", { type: "button", class: "small", onclick: () => {
-      choose("", false);
-      open(first.trace_id, true);
-    } }, "See where it went")
-    : null;
-  put(out, el("div", { class: "done" }, el("p", {}, words), look));
-}
-
-function tally(sent) {
-  const times = new Map();
-  for (const each of sent) times.set(ended(each), (times.get(ended(each)) || 0) + 1);
-  return [...times].map(([status, number]) => `${number} × ${status}`).join(", ");
-}
+const sent = (button) => send(button, out, {
+  lane: controls.lane.value || "base", user: controls.user.value.trim(), count: Number(controls.number.value) || 1,
+});
 
 /** Traffic of base, and a part in each lane. */
 function steady(button, wanted) {

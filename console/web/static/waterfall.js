@@ -82,7 +82,7 @@ function row(request, spans, span, total) {
     el("div", { class: "span" },
       el("span", { class: "who", title: span.instance }, el("b", {}, words), el("span", { class: "quiet" }, ` ${calls ? "calls " : ""}${leaf(span.name)}`)),
       bar(span, total), el("span", { class: "took" }, ms(span.duration_ms)), ask),
-    span.error ? el("p", { class: "bad" }, `${span.code ? `${span.code}: ` : ""}${span.error}`) : null,
+    span.error ? el("p", { class: "bad" }, span.error.includes(span.code) ? span.error : `${span.code}: ${span.error}`) : null,
     attempts(span), why);
 }
 
