@@ -83,6 +83,7 @@ function choose() {
 
 function typed() {
   number([]);
+  put(parts.out);
   turn++;
   clearTimeout(timer);
   put(parts.verdict, clean() ? null : el("p", { class: "quiet" }, "Not applied yet."));
@@ -118,8 +119,8 @@ function verdict(ok, details) {
 export const linesOf = (details) => new Set(details.map((each) => Number(/^[^\s:]*:(\d+)/.exec(each)?.[1] || /\bline (\d+)/.exec(each)?.[1])).filter(Boolean));
 
 function number(details) {
-  const wrong = linesOf(details);
   const lines = parts.area.value.split("\n").length;
+  const wrong = new Set([...linesOf(details)].map((line) => Math.min(line, lines))); // an end that came too early is behind the last
   put(parts.gutter, ...Array.from({ length: lines }, (_, index) => el("span", { class: wrong.has(index + 1) ? "wrong" : "" }, wrong.has(index + 1) ? `✕ ${index + 1}` : String(index + 1))));
   parts.gutter.scrollTop = parts.area.scrollTop;
 }

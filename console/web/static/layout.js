@@ -153,7 +153,7 @@ export function mapOf(topology, pairs, width, order = []) {
   }
   const lines = linesOf(topology, stations);
   const sorted = new Map([...stations].sort(([, one], [, two]) =>
-    services.indexOf(one.service) - services.indexOf(two.service) || (one.version < two.version ? -1 : 1)));
+    services.indexOf(one.service) - services.indexOf(two.service) || (one.version === "") - (two.version === "") || (one.version < two.version ? -1 : 1)));
   const map = stand(columnsOf(sorted, depth), width);
   let detours = 0;
   for (const station of stations.values()) {
@@ -177,8 +177,8 @@ function tracksOf(pairs, called, stations) {
   for (const [caller, callee] of pairs) {
     const key = `${caller}\n${callee}`;
     if (used.has(key) || tracks.has(key)) continue;
-    const from = [...stations.values()].find((station) => station.service === caller);
-    const to = [...stations.values()].find((station) => station.service === callee);
+    const [from, to] = [caller, callee].map((name) => [...stations.values()].find((station) =>
+      station.service === name && (station.version || name === VISITOR)));
     if (!from || !to || to.column !== from.column + 1) continue;
     const [x0, y0, x1, y1] = [from.x + STATION.width, middle(from), to.x, middle(to)];
     const half = (x0 + x1) / 2;
