@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
+from datetime import datetime
 from importlib.resources import files
 
 import jinja2
 from aiohttp import web
 
-from console.settings import Settings
-from lanes.hues import colour_of, style_sheet
+from console.reading.reading import Reading
+from lanes.hues import style_sheet
 
 _WEB = files("console") / "web"
 _FRESH = {"Cache-Control": "no-store"}
@@ -18,10 +19,11 @@ _ASKED = {"Cache-Control": "no-cache"}
 
 
 class Page:
-    """The handlers of the page, which is readable without its scripts."""
+    """The handlers of the page, which is readable without its scripts; they send `token` with a change."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, reading: Reading, token: str) -> None:
+        self._reading = reading
+        self._token = token
         environment = jinja2.Environment(
             loader=jinja2.PackageLoader("console", "web"),
             autoescape=True,
@@ -29,7 +31,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals["hue"] = colour_of
+        environment.globals["clock"] = _clock
         self._page = environment.get_template("index.html")
         self._static = {file.name: file.read_bytes() for file in (_WEB / "static").iterdir()}
         self._static["hues.css"] = style_sheet()
@@ -40,7 +42,8 @@ class Page:
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """The page as the mesh is now."""
-        text = self._page.render(why_read_only=self._settings.why_read_only)
+        sections = await self._reading.snapshot()
+        text = self._page.render(sections=sections, csrf_token=self._token)
         return web.Response(text=text, content_type="text/html", headers=_FRESH)
 
     async def static(self, request: web.Request) -> web.StreamResponse:
@@ -50,3 +53,7 @@ class Page:
             raise web.HTTPNotFound
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return web.Response(body=self._static[name], content_type=kind, charset="utf-8", headers=_ASKED)
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")

@@ -174,7 +174,7 @@ async def test_a_change_whose_browser_goes_is_made_all_the_same(console: Console
     asked: asyncio.Task[Any] = asyncio.create_task(
         console.ask("weights", service="reviews", weights={"v2": 100})
     )
-    while not console.acting._under_way:
+    while not console.acting._under_way:  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(0)
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
