@@ -45,7 +45,7 @@ export function start() {
   watch("actions", ({ actions }) => {
     for (const node of document.querySelectorAll(".outcome [data-action]")) {
       const action = actions.find((each) => each.id === node.dataset.action);
-      if (action?.undone && !node.contains(document.activeElement)) put(node.parentElement, el("p", { class: "quiet" }, `Undone: ${action.title}`));
+      if (action?.undone && !node.querySelector("[aria-disabled]")) put(node.parentElement, el("p", { class: "quiet" }, `Undone: ${action.title}`));
     }
   });
 }
@@ -56,7 +56,13 @@ export function undo(action) {
   const out = outcome();
   const button = el("button", { type: "button", class: "small", "aria-label": `Undo: ${action.title}`,
     onclick: async () => {
-      if (await doing(button, out, "undo", { id: action.id })) button.remove();
+      const answer = await doing(button, out, "undo", { id: action.id });
+      const before = button.closest("[data-action]");
+      if (!answer || !before?.isConnected) return;
+      const after = told(answer.action);
+      const focused = before.contains(document.activeElement);
+      before.replaceWith(after);
+      if (focused) after.querySelector("button")?.focus();
     } }, "Undo");
   return el("div", { class: "undo" }, button, out);
 }
