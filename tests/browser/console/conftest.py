@@ -51,7 +51,7 @@ async def create_lane(page: Page, name: str, **versions: str) -> None:
 
 async def delete_lane(page: Page, name: str) -> None:
     """Delete it with the button on its card."""
-    await page.get_by_role("button", name=f"Delete lane {name}").click()
+    await page.get_by_role("button", name=f"Delete lane {name}", exact=True).click()
     await expect(card(page, name)).to_have_count(0)
 
 
