@@ -37,6 +37,10 @@ class Forwarding:
         return replace(self, headers=self.headers | {name.lower() for name in names})
 
 
+FORWARDING = Forwarding()
+"""What is forwarded where nobody says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """The lane of a request (None: base) and the metadata forwarded with every call made for it."""
@@ -61,8 +65,11 @@ NOTHING = Carried()
 _current: ContextVar[Carried] = ContextVar("lanes.carried", default=NOTHING)
 
 
-def carry(metadata: Iterable[tuple[str, str | bytes]], forwarding: Forwarding) -> Carried:
-    """What a request with this metadata carries on; what cannot travel is left behind. Never raises."""
+def carry(metadata: Iterable[tuple[str, str | bytes]], forwarding: Forwarding = FORWARDING) -> Carried:
+    """What a request with this metadata carries on; what cannot travel is left behind. Never raises.
+
+    The metadata may be a call's, or the headers of a request or of a message: pairs of name and value.
+    """
     baggages: list[str] = []
     others: list[tuple[str, str]] = []
     for raw_key, value in metadata:
@@ -121,6 +128,19 @@ def use(carried: Carried) -> Iterator[Carried]:
     finally:
         otel_context.detach(otel_token)
         _current.reset(token)
+
+
+@contextmanager
+def in_lane(lane: str | None, forwarding: Forwarding = FORWARDING) -> Iterator[Carried]:
+    """Run the block in this lane, None for base; what else the current request carries goes on.
+
+    For what no request has started: a job, a command, a test.
+    """
+    carried = dict(now := outgoing())
+    rest = [(key, value) for key, value in now if key != baggage.HEADER]
+    header = baggage.colour(carried.get(baggage.HEADER, ""), forwarding.key, lane)
+    with use(carry([*rest, (baggage.HEADER, header)], forwarding.also(carried))) as coloured:
+        yield coloured
 
 
 def _attach(carried: Carried) -> tuple[Token[Carried], Token[Context]]:

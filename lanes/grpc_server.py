@@ -7,13 +7,13 @@ from typing import Any
 
 import grpc
 
-from lanes.context import Forwarding, adopt, carry
+from lanes.context import FORWARDING, Forwarding, adopt, carry
 
 
 class LaneServerInterceptor(grpc.aio.ServerInterceptor):
     """Reads the lane from a call's metadata; works for all four kinds of call."""
 
-    def __init__(self, forwarding: Forwarding) -> None:
+    def __init__(self, forwarding: Forwarding = FORWARDING) -> None:
         self._forwarding = forwarding
 
     async def intercept_service(

@@ -8,12 +8,12 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
-from lanes.context import Forwarding, carry, outgoing, use
+from lanes.context import FORWARDING, Forwarding, carry, outgoing, use
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def lane_middleware(forwarding: Forwarding) -> Middleware:
+def lane_middleware(forwarding: Forwarding = FORWARDING) -> Middleware:
     """For services behind the door: what the request carries is believed, as gRPC services believe it."""
 
     @web.middleware

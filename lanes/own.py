@@ -30,6 +30,8 @@ from lanes.spec import Lane, Mode, lane_name_fault, version_fault
 
 PREFIX = "lane-"
 STRICT = "-strict"
+FAULT = "fault-"
+"""A route that is no lane's, for all that it matches one: base with a fault, for a lane without a version."""
 _MAX_LABEL = 63
 
 

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from mesh.objects import MeshObject, Ref
     from mesh.report import Report
     from mesh.status import MeshStatus, ProcessStatus
+    from mesh.testing import LaneMesh
 
 __all__ = [
+    "LaneMesh",
     "Mesh",
     "MeshError",
     "MeshObject",
@@ -29,6 +31,7 @@ _HOME = {
     **dict.fromkeys(("MeshError", "NotFound", "NotRunning", "Refused"), "mesh.errors"),
     **dict.fromkeys(("MeshObject", "Ref"), "mesh.objects"),
     **dict.fromkeys(("MeshStatus", "ProcessStatus"), "mesh.status"),
+    "LaneMesh": "mesh.testing",
     "Mesh": "mesh.mesh",
     "Report": "mesh.report",
 }

@@ -15,7 +15,7 @@ from proxyless.resources import (
     RouteConfig,
 )
 
-from lanes.own import PREFIX, lane_subset
+from lanes.own import FAULT, PREFIX, lane_subset
 from lanes.render import subset_name
 from telemetry.lane_labels import lanes_named
 
@@ -46,9 +46,10 @@ def lanes_in(configs: Iterable[RouteConfig], key: str) -> tuple[HeldLane, ...]:
     members: dict[str, dict[str, str]] = {}
     strict: set[str] = set()
     for route in (route for config in configs for host in config.virtual_hosts for route in host.routes):
-        for lane in lanes_named(route, key):
+        for lane in () if route.name.startswith(FAULT) else lanes_named(route, key):
             found = members.setdefault(lane, {})
-            if _aborts_always(route):
+            # What has been injected into a lane's own route makes no lane strict.
+            if _aborts_always(route) and route.name != f"{PREFIX}{lane}":
                 strict.add(lane)
             elif isinstance(route.action, ClusterAction) and len(route.action.clusters) == 1:
                 service, subset = _service_and_subset(route.action.clusters[0].name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from lanes.store import LaneStore
 from mesh.errors import Changed
 from mesh.objects import Ref
 from mesh.verbs import Verbs
+
+_log = logging.getLogger(__name__)
 
 
 class Acting:
@@ -54,7 +57,7 @@ class Acting:
         self._lanes = LaneChanges(store, now)
         self._instances = Instances(mesh, clock)
         self._sender = Sender(store, lane_key)
-        self._traffic = Traffic(self._sender.one, watching)
+        self._traffic = Traffic(self._sender.one, watching, ended=self._load_ended)
         self._one_at_a_time = asyncio.Lock()
         self._under_way: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -84,9 +87,11 @@ class Acting:
         task = asyncio.create_task(self._acted(body, verb), name=f"console {verb}")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        # An error that nobody is left to be told of.
-        task.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
 
     async def _acted(self, body: bodies.Body, verb: str) -> dict[str, Any]:
         if isinstance(body, bodies.Send):
@@ -139,7 +144,7 @@ class Acting:
 
     async def _disturb(self, body: bodies.Fault | bodies.Scope) -> Done:
         scope = body.scope if isinstance(body, bodies.Fault) else body
-        whose = {"": "", BASE: " for base"}.get(scope.lane, f" for the lane {scope.lane}")
+        whose = {"": "", BASE: " that base serves"}.get(scope.lane, f" in the lane {scope.lane}")
 
         def change(landscape: Landscape) -> Landscape:
             if isinstance(body, bodies.Scope):
@@ -149,7 +154,7 @@ class Acting:
             )
 
         report, changed = await edit(self._mesh, self._store, change)
-        return done(f"{_fault_in_words(body)} {scope.service}{whose}", report, changed)
+        return done(f"{_fault_in_words(body)} calls to {scope.service}{whose}", report, changed)
 
     async def _send(self, body: bodies.Send) -> Done:
         sent = await self._sender.send(body)
@@ -166,6 +171,9 @@ class Acting:
             return Done("End the steady load")
         shares = ", ".join(f"{lane} {share:g}" for lane, share in body.lanes.items() if share)
         return Done(f"Steady load of {body.rate:g} a second: {shares}")
+
+    def _load_ended(self) -> None:
+        self._actions.add(Done("The steady load has ended: nobody watched"))
 
     async def _undo(self, id: str) -> Action:
         action = self._actions.find(id)
@@ -201,10 +209,16 @@ class Acting:
 
 def _fault_in_words(body: bodies.Fault | bodies.Scope) -> str:
     if isinstance(body, bodies.Scope):
-        return "Clear faults at"
+        return "Clear the faults of"
     what = [f"Delay of {body.delay_ms} ms"] if body.delay_ms is not None else []
-    what += [f"Abort with {body.abort}"] if body.abort is not None else []
-    return f"{' and '.join(what)} of {body.percent:g} % at"
+    what += [f"{'abort' if what else 'Abort'} with {body.abort}"] if body.abort is not None else []
+    return f"{' and '.join(what)} for {body.percent:g} % of"
+
+
+def _log_failure(task: asyncio.Task[dict[str, Any]]) -> None:
+    """Who asked has gone, so the log is told."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.warning("%s failed: %s", task.get_name(), error)
 
 
 def _answer(action: Action) -> dict[str, Any]:

@@ -7,7 +7,7 @@ it is named `fault-LANE`, which is no name of a lane's route, so the lane holds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.acting.service_rules import (
@@ -21,11 +21,10 @@ from lanes.baggage import HEADER
 from lanes.base import CLOSED, is_pin
 from lanes.context import BASE
 from lanes.landscape import Document, Key, Known, Landscape, LaneError, virtual_service_for
-from lanes.own import lanes_in, open_base, owner_of, owns
+from lanes.own import FAULT, lanes_in, open_base, owner_of, owns
 from lanes.render import lane_regex
 from lanes.spec import Mode
 
-_PREFIX = "fault-"
 _HTTP_STATUS: Mapping[str, int] = {
     "CANCELLED": 499,
     "INVALID_ARGUMENT": 400,
@@ -68,14 +67,13 @@ def inject(
     http, lane_key = routes_at(landscape, key), landscape.lane_key
     if lane in ("", BASE):
         http = _with_open_base(http, service, key, lane_key)
-        places = [place for place, route in enumerate(http) if _takes(route, lane, lane_key)]
     else:
         http = _with_route_of(landscape, http, service, key, lane)
-        places = [place for place, route in enumerate(http) if _is_of(route, lane, lane_key)]
-    if not places:
+    hit = _hit(http, lane, lane_key)
+    if not any(hit):
         raise LaneError(f"No route of {key} leads to a service, so there is nothing to disturb.")
-    changed = [{**route, "fault": fault} if place in places else route for place, route in enumerate(http)]
-    return with_routes(landscape, key, changed)
+    disturbed = [{**route, "fault": fault} if here else route for route, here in zip(http, hit, strict=True)]
+    return with_routes(landscape, key, disturbed)
 
 
 def clear(landscape: Landscape, name: str, lane: str) -> Landscape:
@@ -86,46 +84,49 @@ def clear(landscape: Landscape, name: str, lane: str) -> Landscape:
     service = routed(landscape, name)
     key = virtual_service_for(landscape, service)
     http = routes_at(landscape, key) if key is not None else []
+    hit, copied = _hit(http, lane, landscape.lane_key), copies(http, landscape.lane_key)
     found: list[Document] = []
-    for route in http:
-        copy = is_copy(route, landscape.lane_key)
-        if copy and (not lane or _is_of(route, lane, landscape.lane_key)):
-            # A lane that came later has put its pins above it, as above any route to all versions.
-            while found and is_pin(found[-1]) and found[-1].get("match") == route.get("match"):
-                found.pop()
+    for route, here, of in zip(http, hit, copied, strict=True):
+        if of is not None and lane in ("", of):
             continue
-        hit = _is_of(route, lane, landscape.lane_key) if lane not in ("", BASE) else False
-        if hit or _takes(route, lane, landscape.lane_key):
-            route = {field: value for field, value in route.items() if field != "fault"}
-        found.append(route)
+        found.append({name: part for name, part in route.items() if name != "fault"} if here else route)
     if key is None or found == http:
         whose = {"": "", BASE: " for base"}.get(lane, f" for the lane {lane}")
         raise LaneError(f"There is no fault at {name}{whose} to clear.")
     return with_routes(landscape, key, found)
 
 
-def is_copy(route: Document, lane_key: str) -> bool:
-    """Whether a route is the copy of base that has the fault of a lane without a version here."""
+def copies(http: Sequence[Document], lane_key: str) -> list[str | None]:
+    """For each route the lane for whose fault it copies base, None for all others.
+
+    With what lanes that came later have put above a copy, as above any route that leads to all versions.
+    """
+    found: list[str | None] = []
+    below: Document = {}
+    for route in reversed(http):
+        lane = _copied_for(route, lane_key)
+        if lane is None and found and found[-1] is not None and is_pin(route):
+            lane = found[-1] if route.get("match") == below.get("match") else None
+        found.append(lane)
+        below = route
+    return found[::-1]
+
+
+def _copied_for(route: Document, lane_key: str) -> str | None:
     name = str(route.get("name") or "")
-    return name.startswith(_PREFIX) and route.get("match") == _match(lane_key, name.removeprefix(_PREFIX))
+    lane = name.removeprefix(FAULT)
+    return lane if name.startswith(FAULT) and route.get("match") == _match(lane_key, lane) else None
 
 
-def _takes(route: Document, lane: str, lane_key: str) -> bool:
-    """Whether a fault for everybody, or for base, goes into this route."""
-    if not route.get("route") or route.get("name") == CLOSED:
-        return False
-    own = owner_of(route, lane_key)
-    if lane == BASE:
-        return own is None and not is_copy(route, lane_key)
-    return not lane and (own is None or not own.strict)
-
-
-def _is_of(route: Document, lane: str, lane_key: str) -> bool:
-    """Whether this route serves this lane alone: with its own version, or as base with a fault."""
-    own = owner_of(route, lane_key)
-    if own is not None:
-        return own.lane == lane and not own.strict
-    return route.get("name") == f"{_PREFIX}{lane}" and is_copy(route, lane_key)
+def _hit(http: Sequence[Document], lane: str, lane_key: str) -> list[bool]:
+    """For each route whether a fault for everybody (`lane` is empty), for base or for a lane goes into it."""
+    found: list[bool] = []
+    for route, of in zip(http, copies(http, lane_key), strict=True):
+        own = owner_of(route, lane_key)
+        whose = of or (own.lane if own is not None else BASE)
+        shut = route.get("name") == CLOSED or (own is not None and own.strict)
+        found.append(bool(route.get("route")) and not shut and lane in ("", whose))
+    return found
 
 
 def _with_route_of(
@@ -136,7 +137,7 @@ def _with_route_of(
     if there is None:
         known = ", ".join(each.name for each in lanes_in(landscape)) or "none"
         raise LaneError(f"There is no lane {lane!r}; there are {known}.")
-    if any(_is_of(route, lane, lane_key) for route in http):
+    if any(_hit(http, lane, lane_key)):
         return http
     if there.mode is Mode.STRICT and any(owns(route, lane, lane_key) for route in http):
         raise LaneError(
@@ -146,7 +147,7 @@ def _with_route_of(
     if not base.in_force.get("route"):
         raise LaneError(f"The base route of {key} leads to no service, so there is nothing to disturb.")
     rest = {field: value for field, value in base.in_force.items() if field not in ("name", "fault")}
-    copy = {"name": f"{_PREFIX}{lane}", "match": _match(lane_key, lane), **rest}
+    copy = {"name": f"{FAULT}{lane}", "match": _match(lane_key, lane), **rest}
     place = base.place if base.pin is None else base.pin
     return [*http[:place], copy, *http[place:]]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from console.acting.actions import Done
 from console.acting.undo import Process
-from mesh.errors import Changed, MeshError
+from mesh.errors import Changed, MeshError, NotFound
 from mesh.inventory import FRONT_DOOR
 from mesh.status import ALIVE, ProcessStatus
 from mesh.verbs import Verbs
@@ -24,9 +24,11 @@ class Instances:
     async def kill(self, name: str) -> Done:
         """Crash a process; the time is until it has ended and the rules know."""
         before = await self._process(name)
-        if before is not None and before.pid == os.getpid():
+        if before is None:
+            raise NotFound(f"There is no process {name[:80]!r} in this mesh.")
+        if before.pid == os.getpid():
             raise MeshError("That is this console itself, which could not tell what came of it.")
-        if before is not None and before.name == str(FRONT_DOOR):
+        if before.name == str(FRONT_DOOR):
             raise MeshError(
                 f"{name} is the way to this console, so nobody could start it here; "
                 f"`python -m mesh kill {name}` ends it."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lanes.change import Change, changes, dump_all, steps
@@ -58,20 +58,27 @@ async def rewrite(mesh: Verbs, changed: Sequence[Change]) -> Report:
 
 
 async def _take_back(
-    mesh: Verbs, changed: Iterable[Change], now: dict[Key, Document | None], why: MeshError
+    mesh: Verbs, changed: Sequence[Change], now: dict[Key, Document | None], why: MeshError
 ) -> None:
     """Put back what the first steps wrote; what somebody has changed since stays as that one wants it."""
-    back = [Change(each.key, now[each.key], each.before) for each in changed]
-    for each in (each for each in back if each.before != each.after):
-        ref = ref_of(each.key)
+    differ = (each for each in changed if now[each.key] != each.before)
+    back = steps(Change(each.key, now[each.key], each.before) for each in differ)
+    todo: list[tuple[Key, Document | None]] = []
+    for step in back:
+        todo += [(key_of(document), document) for document in step.apply]
+        todo += [(key, None) for key in step.delete]
+    for key, document in todo:
+        expected = [Expected(ref_of(key), now[key])]
         try:
-            if each.after is None:
-                await mesh.delete_refs([ref], TIMEOUT, [Expected(ref, each.before)])
+            if document is None:
+                await mesh.delete_refs([ref_of(key)], TIMEOUT, expected)
             else:
-                files = {"console": dump_all([each.after])}
-                await mesh.apply_files(files, TIMEOUT, [Expected(ref, each.before)])
+                await mesh.apply_files({"console": dump_all([document])}, TIMEOUT, expected)
+            now[key] = document
+        except Changed:
+            continue
         except MeshError as error:
-            message = f"{why.message} A part of it is in force: {each.key} could not be put back"
+            message = f"{why.message} A part of it is in force: {key} could not be put back"
             raise MeshError(f"{message}, since {error.message}", why.details) from None
 
 

@@ -61,7 +61,7 @@ class Sender:
                 body = await response.json(content_type=None)
                 hops = body.get("hops") if isinstance(body, dict) else None
                 return {"trace_id": trace, "status": response.status, "hops": hops}
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError, MeshError) as error:
             told = str(error) or "no answer in time"
             return {"trace_id": trace, "status": 0, "hops": None, "error": told}
 

@@ -55,10 +55,13 @@ class Traffic:
         send: Callable[[str], Awaitable[object]],
         watching: Callable[[], bool],
         clock: Clock | None = None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._send = send
         self._watching = watching
         self._clock = clock or Clock()
+        self._ended = ended
+        """Told when it has ended by itself."""
         self._task: asyncio.Task[None] | None = None
         self._in_flight: set[asyncio.Future[object]] = set()
         self.load = Load()
@@ -95,3 +98,4 @@ class Traffic:
                 self._in_flight.add(request)
                 request.add_done_callback(self._in_flight.discard)
         self.load = Load()
+        self._ended()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from console.acting.faults import is_copy
+from console.acting.faults import copies
 from console.acting.service_rules import (
     base_of,
     routed,
@@ -27,6 +27,7 @@ from lanes.landscape import (
     version_of,
     virtual_service_for,
 )
+from lanes.own import is_lane_subset
 
 _INSTEAD = ("redirect", "directResponse", "delegate")
 
@@ -65,20 +66,21 @@ def set_weights(landscape: Landscape, name: str, weights: Mapping[str, int]) -> 
     route: list[Document] = []
     for version in wanted:
         entry = old.get(version)
-        if entry is None:
+        if entry is None or is_lane_subset(_subset(landscape, service, entry)):
             landscape, subset = with_subset(landscape, service, version)
-            entry = {"destination": _destination(next(iter(old.values())), subset)}
+            like = entry or next(iter(old.values()))
+            entry = {**(entry or {}), "destination": _destination(like, subset)}
         route.append({**entry, "weight": weights[version]})
     if len(route) == 1:
         route = [{field: value for field, value in route[0].items() if field != "weight"}]
     fresh = {**(unpinned(base.route) if is_pin(base.route) else base.route), "route": route}
     found: list[Document] = []
-    for place, there in enumerate(http):
+    for place, (there, copied) in enumerate(zip(http, copies(http, landscape.lane_key), strict=True)):
         if place == base.place:
             found.append(fresh)
-        elif place == base.pin:
-            continue  # base names its versions itself now
-        elif is_copy(there, landscape.lane_key) and there.get("route") == base.in_force.get("route"):
+        elif place == base.pin or (copied is not None and is_pin(there)):
+            continue  # base, and what copies it, names its versions itself now
+        elif copied is not None:
             found.append({**there, "route": route})
         else:
             found.append(there)
@@ -108,6 +110,10 @@ def _entries(landscape: Landscape, service: Known, key: Key, route: Document) ->
     if None in found and len(found) > 1:
         raise LaneError(f"{what} leads to any version beside those it names; edit its YAML.")
     return found
+
+
+def _subset(landscape: Landscape, service: Known, entry: Document) -> Document:
+    return subsets_of(landscape, service).get(str(entry["destination"].get("subset")), {})
 
 
 def _destination(like: Document, subset: str) -> Document:

@@ -5,46 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lanes.landscape import (
-    Known,
-    Landscape,
-    LaneError,
-    maps,
-    subsets_of,
-    version_of,
-    virtual_service_for,
-)
-from lanes.own import owner_of, routes_of
+from console.acting.weights import weights_of
+from lanes.landscape import Known, Landscape, LaneError
 from lanes.store import Member
 from mesh.inventory import CONTROL_PLANE, SERVICES
 from mesh.status import ALIVE, MeshStatus, ProcessStatus
-
-_HUNDRED = 100
 
 
 def base_weights(landscape: Landscape, service: Known) -> tuple[dict[str, int] | None, str]:
     """How calls of no lane are split among versions, in percent; None and why where it is not as simple."""
     try:
-        if virtual_service_for(landscape, service) is None:
-            return None, "no rule splits its calls: any instance gets them"
+        return weights_of(landscape, service.name), ""
     except LaneError as error:
         return None, str(error)
-    routes = [r for r in routes_of(landscape, service) if owner_of(r, landscape.lane_key) is None]
-    if not routes:
-        return None, "no rule takes the calls of no lane"
-    if routes[0].get("match"):
-        name = routes[0].get("name") or "the first rule"
-        return None, f"{name} asks for more than a lane, so not all calls are split alike"
-    entries = maps(routes[0].get("route"))
-    found: dict[str, int] = {}
-    for entry in entries:
-        subset = (entry.get("destination") or {}).get("subset")
-        version = version_of(subsets_of(landscape, service).get(str(subset)))
-        if version is None:
-            return None, f"{subset or 'its destination'} does not stand for one version"
-        weight = entry.get("weight", _HUNDRED if len(entries) == 1 else 0)
-        found[version] = found.get(version, 0) + int(weight)
-    return (found, "") if found else (None, "its rule answers without a service")
 
 
 def machine_view(status: MeshStatus, landscape: Landscape, members: Sequence[Member]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One mesh for all tests of what the console changes; each leaves the rules as it found them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from console.acting.acting import Acting
 from console.acting.guard import TOKEN_HEADER
@@ -21,12 +23,17 @@ from tests.fakes.lanes_command import Lanes, rules
 class Console:
     """A browser's end of the console: what its page's script would send."""
 
-    def __init__(self, acting: Acting, session: aiohttp.ClientSession, url: str) -> None:
-        self.acting = acting
+    acting: Acting
+    url: str
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
-        self.url = url
         self.published: list[dict[str, Any]] = []
         self.watched = True
+        self.arrived = asyncio.Event()
+        """Set when a request has come to its handler."""
+        self.told = asyncio.Event()
+        """Set when the first change was published."""
 
     async def ask(self, verb: str, **body: Any) -> tuple[int, Any]:
         """The status and the JSON that a verb is answered with."""
@@ -47,6 +54,15 @@ class Console:
         assert found == status, answer
         return answer["error"]
 
+    def publish(self, event: dict[str, Any]) -> None:
+        self.published.append(event)
+        self.told.set()
+
+    @web.middleware
+    async def notes(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.arrived.set()
+        return await handler(request)
+
     async def undo(self, answer: Any) -> Any:
         return await self.act("undo", id=answer["action"]["id"])
 
@@ -58,26 +74,24 @@ class Console:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
     state = tmp_path_factory.mktemp("console") / "state"
-    async with Mesh(state=state, port=0, xds_port=0, admin_port=0) as running:
+    async with Mesh(state=state, port=0, xds_port=0, admin_port=0, console=True) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def console(mesh: Mesh) -> AsyncIterator[Console]:
     before = await rules(mesh)
-    published: list[dict[str, Any]] = []
     session = aiohttp.ClientSession()
     async with session, Remote(mesh.state) as remote, MeshStore(mesh.state) as store:
-        console: Console
-        acting = Acting(remote, store, published.append, lambda: console.watched)
-        app = web.Application()
+        console = Console(session)
+        acting = console.acting = Acting(remote, store, console.publish, lambda: console.watched)
+        app = web.Application(middlewares=[console.notes])
         app.add_routes(acting.routes())
         runner = web.AppRunner(app, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        console = Console(acting, session, f"http://127.0.0.1:{runner.addresses[0][1]}")
-        console.published = published
+        console.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield console
         await acting.close()
         await runner.cleanup()

@@ -131,7 +131,7 @@ async def test_a_fault_is_seen_by_requests_until_it_is_cleared(console: Console,
     error = await console.refused(409, "clear-fault", service="details", lane="base")
     assert error["message"] == "There is no fault at details for base to clear."
     error = await console.refused(409, "undo", id=delayed["action"]["id"])
-    assert "“Clear faults at details for base”; undo that first" in error["message"]
+    assert "“Clear the faults of calls to details that base serves”; undo that first" in error["message"]
 
 
 async def test_a_fault_of_a_lane_hits_that_lane_alone(console: Console, door: Door) -> None:
@@ -150,7 +150,7 @@ async def test_a_fault_of_a_lane_hits_that_lane_alone(console: Console, door: Do
     assert any("NOT_FOUND" in error for error in (await door.visit("env=dev")).errors)
     await console.act("clear-fault", service="details", lane="")
     assert (await door.visit("env=dev")).ok
-    assert at_own["action"]["title"] == "Abort with UNAVAILABLE of 100 % at reviews for the lane dev"
+    assert at_own["action"]["title"] == "Abort with UNAVAILABLE for 100 % of calls to reviews in the lane dev"
     assert at_base["ok"]
     await console.act("lane-delete", name="dev")
     await console.refused(409, "undo", id=made["action"]["id"])
@@ -174,11 +174,10 @@ async def test_a_change_whose_browser_goes_is_made_all_the_same(console: Console
     asked: asyncio.Task[Any] = asyncio.create_task(
         console.ask("weights", service="reviews", weights={"v2": 100})
     )
-    while not console.acting._under_way:  # noqa: ASYNC110 - no event tells of it
-        await asyncio.sleep(0)
+    await console.arrived.wait()
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    await asyncio.wait(console.acting._under_way)
+    await console.told.wait()
     assert console.newest["title"] == "Weights of reviews: v2 100 %"
     assert await split(door, 10) == {"v2": 10}
     await console.act("undo", id=console.newest["id"])

@@ -3,8 +3,9 @@
 import asyncio
 
 from opentelemetry import baggage as otel_baggage
+from opentelemetry import context as otel_context
 
-from lanes.context import NOTHING, Carried, Forwarding, carry, current, current_lane, use
+from lanes.context import NOTHING, Carried, Forwarding, carry, current, current_lane, in_lane, outgoing, use
 
 
 def lane(name: str) -> Carried:
@@ -74,3 +75,33 @@ async def test_tasks_keep_the_lane_they_were_started_in() -> None:
         assert await asyncio.gather(later(), asyncio.wait_for(later(), 5)) == ["now", "now"]
         assert await asyncio.to_thread(current_lane) == "now"
     assert await later() is None
+
+
+def test_a_lane_for_what_no_request_has_started() -> None:
+    with in_lane("dev") as carried:
+        assert carried is current()
+        assert (current_lane(), outgoing()) == ("dev", (("baggage", "env=dev"),))
+        assert otel_baggage.get_all() == {"env": "dev"}
+    assert current() is NOTHING
+    assert otel_baggage.get_all() == {}
+    with in_lane(None):
+        assert (current_lane(), outgoing()) == (None, ())
+    with in_lane("dev", Forwarding("lane")):
+        assert outgoing() == (("baggage", "lane=dev"),)
+
+
+def test_another_lane_within_a_request_leaves_the_rest_as_it_is() -> None:
+    headers = [("baggage", "user=7;p=1,env=dev;ttl=1"), ("x-tenant", "t"), ("x-request-id", "1")]
+    with use(carry(headers, Forwarding().also(["x-tenant"]))):
+        token = otel_context.attach(otel_baggage.set_baggage("plan", "gold"))
+        with in_lane("qa"):
+            assert current_lane() == "qa"
+            assert dict(outgoing()) == {
+                "x-tenant": "t",
+                "x-request-id": "1",
+                "baggage": "user=7;p=1,env=qa,plan=gold",
+            }
+        with in_lane(None):
+            assert dict(outgoing())["baggage"] == "user=7;p=1,plan=gold"
+        otel_context.detach(token)
+        assert current_lane() == "dev"

@@ -60,6 +60,15 @@ def test_lanes_with_their_members_by_name() -> None:
     assert lanes_in([reviews, ratings], "lane") == ()
 
 
+def test_an_injected_fault_changes_no_lane() -> None:
+    dev, far = lane_regex("env", "dev"), lane_regex("env", "far")
+    reviews = config(
+        route(cluster("reviews", "v2"), "regex", dev, name="lane-dev", faults=(ABORT,)),
+        route(cluster("reviews", "v1"), "regex", far, name="fault-far", faults=(ABORT,)),
+    )
+    assert lanes_in([reviews], "env") == (HeldLane("dev", {"reviews": "v2"}),)
+
+
 def test_a_lane_that_a_rule_names_exactly() -> None:
     found = lanes_in([config(route(cluster("reviews", "v2"), "exact", "env=dev"))], "env")
     assert found == (HeldLane("dev", {"reviews": "v2"}),)
