@@ -44,7 +44,8 @@ class Explain:
         Where the target is the `http://` URL of a request, the method is its own.
         """
         _only(query, "target", "method", "metadata", "timeout", "want_route")
-        target, method = _one(query, "target"), _one(query, "method")
+        method = _one(query, "method")
+        target = _one(query, "target")
         if target.startswith("http://"):
             if not _VERB.fullmatch(method):
                 raise BadRequestError(f"method={method!r} is no method of an HTTP request.")

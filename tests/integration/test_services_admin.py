@@ -170,6 +170,7 @@ async def test_explain_lanes_metrics_and_spans(control_plane: FakeControlPlane, 
     assert [event["name"] for event in client["events"]] == ["xds.attempt"]
     assert (body["service"], body["version"], body["next"]) == ("reviews", "v2", 8)
     assert (await admin.ask("/spans?since=8"))[1]["spans"] == []
+    assert (await admin.ask("/spans"))[1]["run"] == body["run"] != ""
     assert len((await admin.ask("/spans?limit=3"))[1]["spans"]) == 3
 
 

@@ -43,6 +43,17 @@ def test_a_call_that_cannot_be_explained(query: list[tuple[str, str]], said: str
     assert str(refused.value).startswith(said)
 
 
+def test_a_request_over_http_that_can_be_explained() -> None:
+    read = Explain.read(MultiDict([("target", "http://delivery:9080/delivery/0?x=1"), ("method", "GET")]))
+    assert (read.target, read.method) == ("http://delivery:9080/delivery/0?x=1", "GET")
+
+
+@pytest.mark.parametrize("method", ["get", "/a.B/C", "GET /", ""])
+def test_a_request_over_http_has_a_method_of_its_own(method: str) -> None:
+    with pytest.raises(BadRequestError, match="method"):
+        Explain.read(MultiDict([("target", "http://delivery:9080/"), ("method", method)]))
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("since", "-1"), ("limit", "x"), ("limit", "9" * 30), ("trace_id", "ABC"), ("a", "1")]
 )
