@@ -52,7 +52,7 @@ function updateRow(node, row, client, resource) {
   const state = el("td", { class: bad(resource) ? "bad" : "" }, words[resource.state] || resource.state,
     resource.error ? el("p", {}, resource.error) : null,
     resource.unsupported?.length ? el("p", { class: "quiet" }, `without effect: ${resource.unsupported.join(", ")}`) : null);
-  put(row, el("td", {}, resource.type), el("td", {}, open), state, el("td", { class: "version" }, resource.version || "–"),
+  put(row, el("td", {}, resource.type), el("td", { class: "resource-name" }, open), state, el("td", { class: "version", title: resource.version }, (resource.version || "–").slice(0, 8)),
     el("td", { "data-changed": resource.changed }, ago(resource.changed)));
 }
 

@@ -133,6 +133,7 @@ async def test_without_a_script_it_is_a_snapshot(new_page: NewPage, open_console
     async with open_console() as live, lane(live, "dev", reviews="v2"):
         await send(live, lane="dev", user="reader")
         await expect(line(live, "dev", "productpage v1", "reviews v2")).to_be_visible()
+        await expect(rows(live).filter(has_text="reader").filter(has_text="reviews v2")).to_be_visible()
         async with new_page(java_script_enabled=False) as page:
             await page.goto("/mesh")
             await expect(page.locator("#live")).to_contain_text("a snapshot")
