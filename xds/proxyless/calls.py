@@ -76,7 +76,17 @@ class DeferredCall(aio.Call):
     async def _settled(self) -> None:
         """Wait until there is an inner call or an error; being cancelled meanwhile leaves the call alone."""
         if not self._task.done():
-            await asyncio.wait([self._task])
+            waiter = self._loop.create_future()
+
+            def wake(_: object) -> None:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+            self._task.add_done_callback(wake)
+            try:
+                await waiter
+            finally:
+                self._task.remove_done_callback(wake)
         self._settle(self._task)
 
     async def _call(self) -> Any:
