@@ -60,8 +60,8 @@ function updateCard(card, lane) {
 function standIns(lane) {
   const missing = Object.entries(lane.versions).filter(([service]) => !lane.members.some((member) => member.service === service));
   const none = missing.length ? `Nobody runs ${list(missing.map(([service, version]) => `${service} ${version}`))}. ` : "";
-  if (!lane.fallback.length) return `${none}Every service has its own version here.`;
-  return lane.mode === "strict" ? `${none}Strict: a call to ${list(lane.fallback)} fails.` : `${none}Base stands in for ${list(lane.fallback)}.`;
+  if (lane.mode === "strict") return `${none}Strict: where it has nobody, ${lane.fallback.length ? `as for ${list(lane.fallback)}, ` : ""}a call fails.`;
+  return lane.fallback.length ? `${none}Base stands in for ${list(lane.fallback)}.` : `${none}Every service has its own version here.`;
 }
 
 function tools(card, lane) {

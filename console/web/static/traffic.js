@@ -5,7 +5,7 @@ import { doing, outcome } from "./doing.js";
 import { byId, el, put, show, text } from "./dom.js";
 import { laneOptions } from "./faults.js";
 import { get, watch, writable } from "./store.js";
-import { rate } from "./words.js";
+import { list, rate } from "./words.js";
 import { send } from "./sending.js";
 
 const place = byId("traffic");
@@ -17,6 +17,7 @@ export function start() {
   watch("mesh", draw);
   watch("lanes", (section) => {
     if (controls && laneOptions(controls.lane, section, "") && chosen()) controls.lane.value = chosen();
+    if (get("mesh")) draw(get("mesh"));
   });
   watch("topology", quiet);
   watch("requests", quiet);
@@ -38,9 +39,11 @@ function draw(mesh) {
   }
   if (!controls) make();
   const running = mesh.traffic?.rate || 0;
-  text(controls.state, running ? `steady traffic: ${rate(running)}` : "");
+  const lanes = Object.keys(mesh.traffic?.lanes || {});
+  const without = (get("lanes")?.lanes || []).filter((lane) => !lanes.includes(lane.name));
+  text(controls.state, running ? `steady traffic: ${rate(running)} in ${list(lanes)}` : "");
   show(controls.stop, running > 0);
-  text(controls.steady, running ? "Change" : "Steady traffic");
+  text(controls.steady, !running ? "Steady traffic" : without.length ? `Into ${list(without.map((lane) => lane.name))} as well` : "Change");
 }
 
 function make() {

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from mesh import Mesh
-from tests.browser.console.conftest import OpenConsole, card, create_lane, delete_lane, line, rows, send
+from tests.browser.console.conftest import OpenConsole, card, create_lane, delete_lane, lane, line, rows, send
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TOOK = re.compile(r"\d m?s$")
@@ -172,5 +172,9 @@ async def test_steady_traffic_flows_until_it_is_stopped(open_console: OpenConsol
         await form.get_by_role("button", name="Steady traffic").click()
         await expect(form).to_contain_text("steady traffic: 20/s")
         await expect(rows(page).nth(9)).to_be_visible()
-        await form.get_by_role("button", name="Stop").click()
-        await expect(form).not_to_contain_text("steady traffic: 20/s")
+        async with lane(page, "late", reviews="v2"):
+            await form.get_by_role("button", name="Into late as well").click()
+            await expect(form).to_contain_text("steady traffic: 20/s in base and late")
+            await expect(line(page, "late", "productpage v1", "reviews v2")).to_be_visible()
+            await form.get_by_role("button", name="Stop").click()
+            await expect(form).not_to_contain_text("steady traffic: 20/s")
