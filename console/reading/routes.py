@@ -68,6 +68,8 @@ class _Routes:
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """Why one of its calls went where it went."""
+        # Those rules are told of by which the client decides now, not those of a second ago.
+        await self._reading.look()
         found = await self._found(request)
         row = found.row(request.match_info["span_id"])
         if row is None:
