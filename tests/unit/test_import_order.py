@@ -17,11 +17,11 @@ ORDER = (
     "errors",
     "steps names resources members substitution observer",
     "parse|match|balance",
-    "held messages protocol depgraph interest retry endings fault edits rewrites routing drafts wanted",
+    "held messages protocol depgraph interest retry endings fault edits rewrites routing drafts wanted ways",
     "identity bootstrap slices transport pools subchannels breaker dns",
     "reports clusters targets decision explain admin status",
     "client",
-    "deciding mirror news replay tap around attempts dispatch calls interceptors",
+    "deciding mirror news replay tap around attempts dispatch watched express calls interceptors",
     "channel|http",
     "entry",
     "__init__",
@@ -59,6 +59,7 @@ SANS_IO = {
     "routing",
     "drafts",
     "wanted",
+    "ways",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {
     "subprocess",
