@@ -10,7 +10,6 @@ from typing import Any, cast
 import grpc
 from envoy.config.core.v3.base_pb2 import Node
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
-from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError
 from grpc import aio
 from grpc._cython import cygrpc
@@ -57,7 +56,7 @@ def node_of(bootstrap: Bootstrap) -> Any:
         user_agent_name="proxyless",
         client_features=["envoy.lb.does_not_support_overprovisioning", "xds.config.resource-in-sotw"],
     )
-    ParseDict(dict(bootstrap.metadata), node.metadata)
+    node.metadata.update(dict(bootstrap.metadata))
     node.locality.region = bootstrap.locality.region
     node.locality.zone = bootstrap.locality.zone
     node.locality.sub_zone = bootstrap.locality.sub_zone
