@@ -30,14 +30,15 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=9081, show_default=True, help="Port; 0 is any."
 )
+@click.option("--name", default="", metavar="TEXT", help="What the page calls the mesh at these peers.")
 @click.option("--read-only", is_flag=True, help="Show, and change nothing.")
-def main(state: str, peers: tuple[str, ...], port: int, read_only: bool) -> None:
+def main(state: str, peers: tuple[str, ...], port: int, name: str, read_only: bool) -> None:
     """Serve the lane console on 127.0.0.1: what the mesh does, live, and why each request went where it went.
 
     It has no credentials, so it listens on loopback only; in a Pod, use `kubectl port-forward`.
     """
     try:
-        asyncio.run(_serve(Settings.read(state, peers, port, read_only)))
+        asyncio.run(_serve(Settings.read(state, peers, port, read_only, name)))
     except (SettingError, MeshError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -101,7 +101,7 @@ def application(reading: Reading, acting: Acting | None) -> web.Application:
 
 def _source(settings: Settings) -> Source:
     if settings.peers:
-        return Cluster([(peer.host, peer.port) for peer in settings.peers])
+        return Cluster([(peer.host, peer.port) for peer in settings.peers], settings.name)
     return Machine(StateFolder(settings.state))
 
 

@@ -28,6 +28,8 @@ class Settings:
     peers: tuple[Peer, ...] = ()
     port: int = 0
     read_only: bool = False
+    name: str = ""
+    """What the page calls the mesh at the peers."""
 
     @property
     def why_read_only(self) -> str:
@@ -37,9 +39,9 @@ class Settings:
         return "this console was started with --read-only" if self.read_only else ""
 
     @classmethod
-    def read(cls, state: str, peers: Sequence[str], port: int, read_only: bool) -> Settings:
+    def read(cls, state: str, peers: Sequence[str], port: int, read_only: bool, name: str = "") -> Settings:
         """The settings in these options; SettingError names the first that cannot be used."""
-        return cls(Path(state), tuple(map(_peer, peers)), port, read_only)
+        return cls(Path(state), tuple(map(_peer, peers)), port, read_only, name)
 
 
 def _peer(text: str) -> Peer:

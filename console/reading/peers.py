@@ -92,9 +92,8 @@ def peers_of(status: MeshStatus) -> tuple[Peer, ...]:
 class Cluster:
     """The processes at all addresses of these names, as headless Services give them; read anew each time."""
 
-    name = "cluster"
-
-    def __init__(self, hosts: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, hosts: Sequence[tuple[str, int]], name: str = "") -> None:
+        self.name = name or "cluster"
         self._hosts = tuple(hosts)
 
     async def scene(self) -> Scene:

@@ -13,9 +13,9 @@ _GRPC_SERVICES = {each.full_name for m in _CONTRACTS for each in m.DESCRIPTOR.se
 
 
 def containers(name: str) -> list[tuple[Object, Object]]:
-    """Every Deployment with its one container."""
+    """Every version of a service with its one container."""
     found = []
-    for deployment in rendered(name).of("Deployment"):
+    for deployment in rendered(name).versions():
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         found.append((deployment, container))
     return found
