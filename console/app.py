@@ -15,6 +15,7 @@ from console.acting.guard import names_loopback
 from console.page import Page
 from console.reading.peers import Cluster, Machine, Source
 from console.reading.reading import Reading
+from console.reading.routes import objects_of
 from console.settings import SettingError, Settings
 from mesh.lane_store import MeshStore
 from mesh.remote import Remote
@@ -89,7 +90,8 @@ def application(reading: Reading, acting: Acting | None) -> web.Application:
     """The rooms of the console behind one door; without `acting` nothing can be changed."""
     page = Page(reading, acting.token if acting is not None else "")
     app = web.Application(middlewares=[plain_errors("the console"), _same_machine])
-    app.add_routes([*page.routes(), *reading.routes(), *(acting.routes() if acting is not None else ())])
+    objects = acting.routes() if acting is not None else objects_of(reading)
+    app.add_routes([*page.routes(), *reading.routes(), *objects])
     app.on_response_prepare.append(browser.secure)
 
     async def end_events(_: web.Application) -> None:

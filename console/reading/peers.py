@@ -17,6 +17,10 @@ from mesh.state import StateFolder
 from mesh.status import MeshStatus
 
 _PATIENCE = 5.0
+# The name is not there, or has no address, says whoever has to know; all else is an accident on the way.
+_NOT_THERE = {
+    number for name in ("EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +94,41 @@ def peers_of(status: MeshStatus) -> tuple[Peer, ...]:
 
 
 class Cluster:
-    """The processes at all addresses of these names, as headless Services give them; read anew each time."""
+    """The processes at all addresses of these names, as headless Services give them; read anew each time.
+
+    A name that cannot be looked up for the moment keeps the addresses it had; one that is not there has none.
+    """
 
     def __init__(self, hosts: Sequence[tuple[str, int]], name: str = "") -> None:
         self.name = name or "cluster"
-        self._hosts = tuple(hosts)
+        self._hosts = tuple(dict.fromkeys(hosts))
+        self._last: dict[tuple[str, int], list[Peer]] = {}
 
     async def scene(self) -> Scene:
         """Every address of every name."""
-        found = await asyncio.gather(*(_resolved(host, port) for host, port in self._hosts))
-        peers = {peer.admin: peer for each in found if not isinstance(each, str) for peer in each}
-        named = zip(self._hosts, found, strict=True)
-        errors = tuple((host, each) for (host, _), each in named if isinstance(each, str))
-        return Scene(tuple(peers.values()), errors=errors)
+        errors = [error for error in await asyncio.gather(*map(self._resolve, self._hosts)) if error]
+        peers = {peer.admin: peer for host in self._hosts for peer in self._last.get(host, ())}
+        return Scene(tuple(peers.values()), errors=tuple(errors))
 
+    async def _resolve(self, name: tuple[str, int]) -> tuple[str, str] | None:
+        """Look a name up; the name and what is wrong with it, if so."""
+        host, port = name
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            return host, f"the name was not looked up within {_PATIENCE:g} s{self._kept(name)}"
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if isinstance(error, socket.gaierror) and error.errno in _NOT_THERE:
+                self._last.pop(name, None)
+                return host, f"the name has no address: {reason}"
+            return host, f"the name cannot be looked up: {reason}{self._kept(name)}"
+        ips = {str(answer[4][0]) for answer in answers}
+        addresses = sorted(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip in ips)
+        self._last[name] = [Peer(f"{host} at {address}", address) for address in addresses]
+        return None
 
-async def _resolved(host: str, port: int) -> list[Peer] | str:
-    """A peer for each address of the name; or why there is none."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        return f"the name was not resolved within {_PATIENCE:g} s"
-    except OSError as error:
-        return f"the name cannot be resolved: {error.strerror or error}"
-    ips = {str(answer[4][0]) for answer in answers}
-    addresses = sorted(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip in ips)
-    return [Peer(f"{host} at {address}", address) for address in addresses]
+    def _kept(self, name: tuple[str, int]) -> str:
+        return "; who was there last is asked" if self._last.get(name) else ""

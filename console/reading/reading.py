@@ -197,18 +197,7 @@ class Reading:
         """The workloads: as the mesh says, else those that answer for themselves."""
         if self.scene.seen is not None:
             return list(self.scene.seen.members)
-        return [
-            Member(
-                watched.told.place.service,
-                watched.told.place.version,
-                watched.told.instance,
-                watched.peer.admin,
-                not watched.error,
-                "out of reach" if watched.error else "ready",
-            )
-            for watched in self._collector.watched
-            if watched.told is not None
-        ]
+        return [each for watched in self._collector.watched if (each := watched.member) is not None]
 
     # -- telling
 
@@ -229,7 +218,8 @@ class Reading:
             view = machine_view(scene.status, scene.seen.landscape, members)
         else:
             admins = {w.told.instance: w.peer.admin for w in self._collector.watched if w.told}
-            view = cluster_view(members, admins, {dump.server for dump, _ in self._dumps()})
+            servers = {dump.server for dump, _ in self._dumps()}
+            view = cluster_view(members, admins, servers, scene.seen.landscape if scene.seen else None)
         unreachable = [*scene.errors, *self._collector.unreachable()]
         return {
             "name": self._source.name,
