@@ -41,7 +41,11 @@ def test_there_is_a_next_command(name: str) -> None:
 )
 def test_the_request_is_one_of_a_lane_that_is_there(name: str, colour: str | None, url: str) -> None:
     assert name in VALUES
-    assert next(command for command in commands(name) if command[0] == "curl") == ["curl", *(["-H", colour] if colour else []), url]
+    assert next(command for command in commands(name) if command[0] == "curl") == [
+        "curl",
+        *(["-H", colour] if colour else []),
+        url,
+    ]
 
 
 def test_a_key_that_a_shell_would_read_is_quoted() -> None:
