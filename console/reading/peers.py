@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lanes.landscape import LaneError
-from lanes.store import Seen
+from lanes.store import LaneStore, Seen
 from mesh.errors import MeshError
 from mesh.lane_store import MeshStore
 from mesh.remote import Remote
@@ -64,8 +64,9 @@ class Machine:
 
     name = "one machine"
 
-    def __init__(self, state: StateFolder) -> None:
+    def __init__(self, state: StateFolder, lane_key: str = "env") -> None:
         self._state = state
+        self._lane_key = lane_key
 
     async def scene(self) -> Scene:
         """Processes by the mesh's status; objects by its store of lanes."""
@@ -73,7 +74,7 @@ class Machine:
             async with (
                 asyncio.timeout(_PATIENCE),
                 Remote(self._state) as remote,
-                MeshStore(self._state) as store,
+                MeshStore(self._state, self._lane_key) as store,
             ):
                 status, seen, door = await asyncio.gather(remote.status(), store.read(), store.door())
         except (MeshError, LaneError) as error:
@@ -132,3 +133,34 @@ class Cluster:
 
     def _kept(self, name: tuple[str, int]) -> str:
         return "; who was there last is asked" if self._last.get(name) else ""
+
+
+class Objects:
+    """Processes together with the objects of their namespace, as a store of lanes has them.
+
+    Where the store cannot be asked, what it said last stands, and that it is out of reach is said.
+    """
+
+    def __init__(self, processes: Source, store: LaneStore) -> None:
+        self.name = processes.name
+        self._processes = processes
+        self._store = store
+        self._seen: Seen | None = None
+        self._door = ""
+
+    async def scene(self) -> Scene:
+        """The processes; the objects, workloads and the door's rules by the store."""
+        scene, failed = await asyncio.gather(self._processes.scene(), self._read())
+        errors = (*scene.errors, *([("the API server", failed)] if failed else []))
+        return replace(scene, seen=self._seen, door=self._door, errors=errors)
+
+    async def _read(self) -> str:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                self._seen = await self._store.read()
+                self._door = await self._store.door()
+        except LaneError as error:
+            return str(error)
+        except TimeoutError:
+            return f"it did not answer within {_PATIENCE:g} s"
+        return ""

@@ -37,8 +37,9 @@ _SCENE_PATIENCE = 0.5
 class Reading:
     """The sections of the page out of a mesh; an async context manager.
 
-    `why_not` says why nothing can be changed, empty if it can. Whoever serves it adds `routes()`, runs
-    `run()` as a task, and calls `close()` when the server shuts down, so that streams of events end.
+    `why_not` says why nothing can be changed, empty if it can; `processes`, whether processes can be killed
+    and started as well. Whoever serves it adds `routes()`, runs `run()` as a task, and calls `close()` when
+    the server shuts down, so that streams of events end.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Reading:
         source: Source,
         *,
         why_not: str = "",
+        processes: bool = False,
         door: str = DOOR,
         clock: Callable[[], float] = time.time,
         interval: float = INTERVAL,
@@ -54,6 +56,7 @@ class Reading:
         self.scene = Scene()
         self._source = source
         self._why_not = why_not
+        self._processes = processes
         self._door = door
         self._clock = clock
         self._interval = interval
@@ -225,6 +228,7 @@ class Reading:
             "name": self._source.name,
             "writable": not self._why_not,
             "why_not": self._why_not,
+            "processes": self._processes,
             **view,
             "unreachable": [{"name": name, "error": error} for name, error in unreachable],
             "traffic": dict(self._traffic),

@@ -26,6 +26,8 @@ from lanes.spec import Lane
 from lanes.store import Conflict, FrontDoor, Outcome, Place, Seen, Workload
 
 _SHORTEST, _LONGEST = 0.05, 1.0
+# Who comes later than this has not failed a moment ago.
+_FORGOTTEN = 2.0
 _ISTIO_NAMESPACE, _ISTIOD, _XDS_PORT = "istio-system", "app=istiod", 15010
 
 
@@ -41,6 +43,7 @@ class ClusterStore:
         self._door = Doorkeeper(api, self._objects, timeout, tell)
         self._ledger: Document | None = None
         self._attempts = 0
+        self._left = float("-inf")
 
     @classmethod
     @asynccontextmanager
@@ -90,10 +93,16 @@ class ClusterStore:
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
         """Keeps nobody out, and is entered a little later each time, by chance."""
+        now = asyncio.get_running_loop().time
+        if now() - self._left > _FORGOTTEN:
+            self._attempts = 0
         if self._attempts:
             await asyncio.sleep(random.uniform(0, min(_LONGEST, _SHORTEST * 2**self._attempts)))
         self._attempts += 1
-        yield
+        try:
+            yield
+        finally:
+            self._left = now()
 
     async def carry_out(self, steps: Sequence[Step], seen: Seen) -> Outcome:
         """Write object by object; Conflict when one has changed since `seen`, with what is in force."""
