@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from console.__main__ import main
-from console.settings import Settings
+from console.settings import ClusterPlace, Settings
 from tests.chart.rendering import NAMESPACE, Object, every_rendering, helm, render, rendered
+from tests.chart.test_access import rights
 
 ON: dict[str, Any] = {"admin": {"readable": True}, "console": {"enabled": True}}
 
@@ -33,9 +34,9 @@ def told(rendering: Any) -> tuple[dict[str, Any], Settings]:
 def test_it_is_there_only_where_it_is_asked_for(name: str) -> None:
     asked = rendered(name).values["console"]["enabled"]
     found = [each for each in rendered(name).objects if each["metadata"]["name"] == "console"]
-    assert {each["kind"] for each in found} == (
-        {"ServiceAccount", "Deployment", "NetworkPolicy"} if asked else set()
-    )
+    kinds = {"ServiceAccount", "Deployment", "NetworkPolicy"} if asked else set()
+    writes = {"Role", "RoleBinding"} if rendered(name).values["console"]["write"] else set()
+    assert {each["kind"] for each in found} == kinds | writes
 
 
 def test_it_is_told_of_the_admin_ports_of_every_service() -> None:
@@ -51,6 +52,45 @@ def test_it_is_told_of_the_admin_ports_of_every_service() -> None:
         assert options["name"] == NAMESPACE
         assert settings.port == rendering.values["console"]["port"]
         assert settings.why_read_only
+
+
+def test_it_writes_only_where_that_is_asked_for() -> None:
+    _, shows = told(rendered("console"))
+    options, writes = told(rendered("console-write"))
+    assert (shows.cluster, shows.write, shows.door) == (None, False, "")
+    assert writes.cluster == ClusterPlace(NAMESPACE)
+    assert (writes.write, writes.door, writes.why_read_only) == (True, "http://productpage:9080", "")
+    assert options["name"] == NAMESPACE
+    # As Kubernetes reads it: two dollar signs are one.
+    [variable] = container_of(rendered("console-write"))["env"]
+    assert variable == {"name": "LANE_KEY", "value": "x.lane+v$$$$1"}
+
+
+def test_it_may_do_what_it_does_and_no_more() -> None:
+    role = rendered("console-write").named("Role", "console")
+    rules = ("virtualservices", "destinationrules")
+    written = ("list", "create", "patch", "delete")
+    assert rights(role) == {
+        *(("networking.istio.io", kind, verb) for kind in rules for verb in written),
+        *(("apps", "deployments", verb) for verb in ("get", "list", "patch", "delete")),
+        *(("", kind, "list") for kind in ("services", "pods")),
+        *(("", "configmaps", verb) for verb in ("get", "patch", "create")),
+    }
+    for rule in role["rules"]:
+        if rule["resources"] == ["configmaps"] and rule["verbs"] != ["create"]:
+            assert rule["resourceNames"] in (["lanes-history"], ["productpage-door"])
+    binding = rendered("console-write").named("RoleBinding", "console")
+    assert binding["roleRef"]["name"] == "console"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "console", "namespace": NAMESPACE}]
+
+
+def test_where_it_writes_policies_let_it_to_the_door_and_the_api_server() -> None:
+    rules = rendered("console-write").named("NetworkPolicy", "console")["spec"]["egress"]
+    assert {
+        "to": [{"podSelector": {"matchLabels": {"app": "productpage"}}}],
+        "ports": [{"port": 9080}],
+    } in rules
+    assert {"ports": [{"port": 443}, {"port": 6443}]} in rules
 
 
 def test_its_probes_ask_where_it_listens_for_what_it_serves() -> None:
