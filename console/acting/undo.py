@@ -43,7 +43,9 @@ Inverse = Rules | Process
 
 def inverse_of(changes: Iterable[Change], *, of_lanes: bool = False) -> Rules | None:
     """What takes these changes back; None where nothing changed."""
-    back = tuple(Change(each.key, each.after, each.before) for each in changes if each.before != each.after)
+    back = tuple(
+        Change(each.key, each.after, each.before) for each in changes if not alike(each.before, each.after)
+    )
     return Rules(back, of_lanes) if back else None
 
 
@@ -61,7 +63,9 @@ def alike(one: Document | None, other: Document | None) -> bool:
 
 
 def _said(document: Document) -> Document:
-    metadata = {name: each for name, each in document["metadata"].items() if each and name != _NOTED}
+    metadata = {
+        name: each for name, each in (document.get("metadata") or {}).items() if each and name != _NOTED
+    }
     # Of an object written in one version an API server tells in another.
     return {**document, "apiVersion": "", "metadata": metadata}
 

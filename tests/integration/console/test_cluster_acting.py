@@ -135,6 +135,18 @@ async def test_a_lane_is_made_and_ended_as_the_command_does_it(server: ApiServer
     assert [each.who for each in revisions] == ["", "console", "console"]
 
 
+async def test_what_is_so_already_is_not_written_and_cannot_be_undone(
+    server: ApiServer, acting: Acting
+) -> None:
+    """Also where it is written in another version than the API server tells it in."""
+    await do(acting, "apply", yaml=NEW)
+    there = len(writes(server))
+    answer = await do(acting, "apply", yaml=NEW)
+    assert answer["action"]["lines"] == ["virtualservice.networking.istio.io/details unchanged"]
+    assert not answer["action"]["undoable"]
+    assert len(writes(server)) == there
+
+
 async def test_only_what_differs_is_written(server: ApiServer, acting: Acting) -> None:
     """What others have in the object, and what only the API server knows of, stays."""
     there = server.objects[REVIEWS]["metadata"]
