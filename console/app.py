@@ -21,6 +21,7 @@ from mesh.remote import Remote
 from mesh.state import StateFolder
 from serving import browser
 from serving.http_errors import plain_errors, refusal
+from serving.strangers import quiet_logger
 
 LOOPBACK = "127.0.0.1"
 # Whoever looks has a stream of events open, which ends by itself.
@@ -49,7 +50,12 @@ class ConsoleServer:
                 Reading(_source(self._settings), why_not=self._settings.why_read_only)
             )
             acting = None if self._settings.why_read_only else await self._acting(reading, stack)
-            runner = web.AppRunner(application(reading, acting), access_log=None, shutdown_timeout=_GRACE)
+            runner = web.AppRunner(
+                application(reading, acting),
+                access_log=None,
+                logger=quiet_logger(),
+                shutdown_timeout=_GRACE,
+            )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await self._listen(runner)
