@@ -47,6 +47,7 @@ async def serve_http(
         logger=strangers.quiet_logger(),
         max_field_size=_MAX_HEADER,
         keepalive_timeout=idle,
+        lingering_time=strangers.LINGER,
         shutdown_timeout=settings.drain_timeout,
     )
     await runner.setup()

@@ -19,6 +19,8 @@ IDLE = 75.0
 """Seconds after which a connection goes on which no whole request has come; aiohttp's own are an hour."""
 BODY = 10.0
 """Seconds in which a body has to have come, of a request whose body is looked at."""
+LINGER = 5.0
+"""Seconds for which an unwanted body is taken in after its answer, so that the answer can be read."""
 UNREAD = 60.0
 """Seconds after which a connection goes whose other end has taken nothing in."""
 

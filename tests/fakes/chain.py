@@ -26,7 +26,9 @@ class Chain:
 
     def faults(self) -> list[dict[str, Any]]:
         """The lines that tell of something that nobody foresaw."""
-        return [line for line in self.lines if line.get("level", "").upper() == "ERROR" or "exception" in line]
+        return [
+            line for line in self.lines if line.get("level", "").upper() == "ERROR" or "exception" in line
+        ]
 
 
 @asynccontextmanager
