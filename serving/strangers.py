@@ -45,7 +45,7 @@ def let_go_of_the_deaf(listening: socket.socket) -> None:
 
 
 class Quiet(logging.Filter):
-    """What no HTTP request is costs one line, and no traceback: anybody can send it, as often as they like."""
+    """One line for what is no HTTP request, and no traceback: anybody can send it, again and again."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Make the line of a malformed request short."""
