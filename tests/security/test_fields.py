@@ -177,5 +177,5 @@ async def test_forms_are_of_this_site(services: Chain, path: str, site: str, sta
         f"<p>{7777 * 7777}",
     ],
 )
-def test_what_is_foreign_is_found(html: str) -> None:
+async def test_what_is_foreign_is_found(html: str) -> None:
     assert foreign_markup(f"<!doctype html><body>{html}</body>")
