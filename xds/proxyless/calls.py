@@ -14,10 +14,10 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from .attempts import CANCELLED
 from .replay import WriteQueue
 
 # As grpc.aio words it.
-_CANCELLED = "Locally cancelled by application!"
 _FINISHED = "RPC already finished."
 _HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
 _MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
@@ -108,7 +108,7 @@ class DeferredCall(aio.Call):
         error = self._error
         if isinstance(error, asyncio.CancelledError):
             code = grpc.StatusCode.CANCELLED
-            error = aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), _CANCELLED, _CANCELLED)
+            error = aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), CANCELLED, CANCELLED)
         if not isinstance(error, aio.AioRpcError):
             assert error is not None
             raise error
