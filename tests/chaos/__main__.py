@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -29,13 +30,14 @@ def main() -> int:
     seed = given.seed or SystemRandom().randrange(1, 2**31)
     print(f"seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    logging.basicConfig(filename=folder / "driver.log")
     try:
         report = asyncio.run(
             run(folder, seed, given.seconds, given.only, lambda line: print(line, flush=True))
         )
     finally:
         if given.keep:
-            print(f"logs: {folder / 'logs'}")
+            print(f"logs: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
     given.json.parent.mkdir(parents=True, exist_ok=True)

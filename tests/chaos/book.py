@@ -99,7 +99,7 @@ class Timeline:
 
 
 def in_force(truths: Iterable[Truth], call: Call) -> frozenset[tuple[str, str, str]]:
-    """Service, lane and version of all that was right at some moment between a call's start and its answer."""
+    """Service, lane and version of all that was right at some moment from a call's start to its answer."""
     until = call.ended if call.answered is None else call.answered
     return frozenset(
         (service, lane, version)

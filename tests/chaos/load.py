@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from random import Random
@@ -61,7 +62,7 @@ class Load:
                     return call
 
     async def turnover(self, after: float) -> float:
-        """Wait for a good call of each lane and kind begun after a moment; returns when the last was answered.
+        """Wait for a good call of each lane and kind begun after a moment; returns when the last ended.
 
         What fails is for the judge; here it does not count.
         """
@@ -159,14 +160,15 @@ async def _stream_unary(channel: aio.Channel, metadata: Any, rng: Random) -> Asy
 async def _stream_stream(channel: aio.Channel, metadata: Any, rng: Random) -> AsyncIterator[bytes]:
     """A request is written when the answer before it has come."""
     call = channel.stream_stream(METHODS["stream_stream"])(timeout=DEADLINE, metadata=metadata)
-    for _ in range(MESSAGES):
-        await call.write(b"")
-        answer = await call.read()
-        if answer is aio.EOF:
-            break
-        yield answer
-        await asyncio.sleep(rng.uniform(0, 0.02))
-    await call.done_writing()
+    with contextlib.suppress(asyncio.InvalidStateError):  # it is over; why, whoever reads is told
+        for _ in range(MESSAGES):
+            await call.write(b"")
+            answer = await call.read()
+            if answer is aio.EOF:
+                break
+            yield answer
+            await asyncio.sleep(rng.uniform(0, 0.02))
+        await call.done_writing()
     while (answer := await call.read()) is not aio.EOF:
         yield answer
 

@@ -50,7 +50,7 @@ class Report:
             lines.append(f"{each.name:<16}{rounds:>12}{middle:>20}{worst:>10}")
             lines += [f"    {name}: {count}" for name, count in each.notes.items()]
         lines.append(
-            f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} were cut off by the loss of the instance "
+            f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} cut off by the loss of an instance "
             f"that had begun to answer; {sum(self.wrong.values())} went wrong {self.wrong or ''}".rstrip()
         )
         lines += self.findings

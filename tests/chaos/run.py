@@ -15,7 +15,7 @@ from .report import Report
 from .world import EVERY_LANE, World
 
 FULL = 540.0
-"""Seconds that all faults together have when `make chaos` runs them in full: the rest is for start and end."""
+"""Seconds that all faults have when `make chaos` runs them in full: the rest is for start and end."""
 
 
 async def run(
@@ -43,9 +43,8 @@ async def run(
                 except Exception:  # noqa: BLE001 - it is told, and what came before it is worth telling
                     broken = f"{name}: {traceback.format_exc()}"
                     break
-                say(
-                    f"{world.now():7.1f} s  {name}: {outcome.done} of {outcome.wanted}, {len(load.calls)} calls"
-                )
+                rounds = f"{outcome.done} of {outcome.wanted}"
+                say(f"{world.now():7.1f} s  {name}: {rounds}, {len(load.calls)} calls")
             took = world.now() - began
         verdict = judge(load.calls, world.timeline)
     return Report.of(seed, took, verdict, outcomes, broken)

@@ -251,6 +251,17 @@ class World:
             answer: dict[str, Any] = json.loads(await channel.unary_unary(SELF)(b"", timeout=SETTLE))
             return answer
 
+    async def through(self, address: str) -> None:
+        """Lead every client's stream another way to the control plane, and wait until all have taken it."""
+        self.xds.target = address
+        self.xds.reset()
+        await self.all_taken()
+
+    @property
+    def clients(self) -> int:
+        """How many there are: this process, and the instances of the first service."""
+        return 1 + sum(each.program.alive for each in self.servers if each.service == CHAIN[0])
+
     # --- what it holds ------------------------------------------------------------------------------------
 
     def held(self) -> dict[str, dict[str, Any]]:
