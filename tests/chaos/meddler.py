@@ -60,6 +60,8 @@ class Conversation:
     """The last nonce given, by type."""
     outgoing: asyncio.Queue[DiscoveryResponse | None] = field(default_factory=asyncio.Queue)
     messages: int = 0
+    limit: int | None = None
+    """How many messages there may be."""
     count: int = 0
 
     def tell(self, response: DiscoveryResponse, nonce: str | None, *, forged: bool = False) -> str:
@@ -107,8 +109,10 @@ class Meddler(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
         self._upstream = upstream
         self._rng = rng
         self.manner: Manner = "honest"
-        self.cut_after: int | None = None
-        """How many messages, in both directions, a stream may have."""
+        self.to_cut = 0
+        """How many of the streams that come next are to be cut."""
+        self.cut_after = 0
+        """How many messages, in both directions, such a stream may have."""
         self.cuts = 0
         self.meddled = 0
         """How many responses were not passed on as they came."""
@@ -150,6 +154,9 @@ class Meddler(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
         self, requests: AsyncIterator[DiscoveryRequest], context: Any
     ) -> AsyncIterator[DiscoveryResponse]:
         talk = Conversation()
+        if self.to_cut:
+            self.to_cut -= 1
+            talk.limit = self.cut_after
         async with aio.insecure_channel(
             self._upstream, options=[("grpc.use_local_subchannel_pool", 1)]
         ) as channel:
@@ -180,7 +187,7 @@ class Meddler(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
 
     def _count(self, talk: Conversation) -> None:
         """One more message; raises where it is one too many."""
-        if self.cut_after is not None and talk.messages >= self.cut_after:
+        if talk.limit is not None and talk.messages >= talk.limit:
             self.cuts += 1
             raise _Cut
         talk.messages += 1

@@ -164,7 +164,7 @@ class Express:
             return None
         method, request, metadata, compression, ways, way, drawn = start
         ended = Ended(first, failure)
-        if not ended.unsent(None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
+        if not ended.unsent(link, None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
             return None
         left, now = first.time_remaining(), asyncio.get_running_loop().time()
         deadline = None if left is None else now + left
@@ -173,7 +173,7 @@ class Express:
         )
         spec.course = self.course(spec, Drawn(ways, way.route, drawn))
         attempt = self._attempt(method, way.route, cluster, link.key.address)
-        return self._resume(spec, Begun(ended, attempt, way.retry, deadline)), spec
+        return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline)), spec
 
 
 @dataclass(frozen=True, slots=True)

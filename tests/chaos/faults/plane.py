@@ -65,15 +65,14 @@ async def boundaries(world: World, load: Load, rounds: Rounds) -> None:
     async with Meddler(world.plane_address, world.rng) as meddler:
         await world.through(meddler.address)
         for number in rounds:
-            meddler.cut_after, before = number, meddler.cuts
+            meddler.cut_after, meddler.to_cut = number, world.clients
+            wanted = meddler.cuts + world.clients
             world.xds.reset()
-            while meddler.cuts < before + world.clients:
+            while meddler.cuts < wanted:
                 world.flip_unread()  # a conversation that is over goes on for news
                 await world.admin.reload()
                 await load.until(lambda _: True, after=world.now())
-            meddler.cut_after = None
             since = world.now()
-            world.xds.reset()
             await world.all_taken()
             world.timeline.settled(world.now())
             rounds.recovered(since)
