@@ -20,8 +20,8 @@ from console.reading.why import Question, changed_since, question, same, then_of
 if TYPE_CHECKING:
     from console.reading.reading import Reading
 
-PING = 15.0
-"""Seconds of silence after which a comment says that all is well."""
+QUIET = 10.0
+"""Seconds of silence after which a ping says that all is well; the page's script waits for twice as long."""
 STUCK = 15.0
 """Seconds after which a browser that takes nothing in is let go: it would count as one who watches."""
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -50,7 +50,7 @@ class _Routes:
         response = web.StreamResponse(headers=_STREAM)
         with suppress(ConnectionResetError), self._reading.feed.subscribed() as subscriber:
             await response.prepare(request)
-            async for event in subscriber.events(PING):
+            async for event in subscriber.events(QUIET):
                 try:
                     async with asyncio.timeout(STUCK):
                         await response.write(event)
@@ -68,6 +68,8 @@ class _Routes:
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """Why one of its calls went where it went."""
+        # Those rules are told of by which the client decides now, not those of a second ago.
+        await self._reading.look()
         found = await self._found(request)
         row = found.row(request.match_info["span_id"])
         if row is None:

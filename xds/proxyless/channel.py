@@ -182,8 +182,10 @@ class Channel(aio.Channel):
         self._client.check_usable()
         metadata, compression = tuple(metadata or ()), compression or self._compression
         steps = self._interceptors[method.kind]
+        for add in steps.additions:
+            metadata = add(metadata)
         drawn: Drawn | None = None
-        if not steps and credentials is None and not wait_for_ready:
+        if not steps.chain and credentials is None and not wait_for_ready:
             call, drawn = self._express.start(method, request, timeout, metadata, compression)
             if call is not None:
                 self._calls.add(call)
@@ -191,9 +193,9 @@ class Channel(aio.Channel):
         now = asyncio.get_running_loop().time()
         deadline = None if timeout is None else now + timeout
         spec = CallSpec(method, request, deadline, metadata, credentials, wait_for_ready, compression)
-        if not steps:
+        if not steps.chain:
             return self._defer(spec, drawn)
-        return self._track(spec, run_chain(steps, spec, self._start), _own_writes(spec))
+        return self._track(spec, run_chain(steps.chain, spec, self._start), _own_writes(spec))
 
     def _start(self, spec: CallSpec) -> aio.Call:
         """Make a call as the interceptors want it."""

@@ -40,10 +40,9 @@ NO_FAULT = Fault()
 def effective_policies(
     chain: Iterable[FaultFilter], *overrides: Iterable[FaultFilter]
 ) -> tuple[FaultPolicy, ...]:
-    """Return the policies of the chain that inject anything; later `overrides` win (A39)."""
+    """Return the policy of each fault filter in the chain; later `overrides` are the more specific (A39)."""
     by_name = {filter.name: filter.policy for level in overrides for filter in level}
-    policies = (by_name.get(filter.name, filter.policy) for filter in chain)
-    return tuple(policy for policy in policies if policy.delay is not None or policy.abort is not None)
+    return tuple(by_name.get(filter.name, filter.policy) for filter in chain)
 
 
 def draw_fault(policy: FaultPolicy, call: CallHeaders, draw: Callable[[int], int]) -> Fault:

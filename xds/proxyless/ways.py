@@ -67,6 +67,12 @@ class Ways(Generic[T]):
         clusters = tuple(each for each in action.clusters if each.weight)
         retry = config.retry(action)
         alone = action.mirrors or action.hash_policies or (retry is not None and retry.per_try_timeout)
-        if alone or any(config.faults(route, each) or config.edits(route, each) for each in clusters):
+        if alone or any(_changes(config, route, each) for each in clusters):
             return None
         return Way(route, action, clusters, retry, config.timeout(action))
+
+
+def _changes(config: Config, route: Route, cluster: WeightedCluster) -> bool:
+    """Whether calls to this cluster suffer a fault, or have their headers edited."""
+    faults = config.faults(route, cluster)
+    return bool(config.edits(route, cluster)) or any(each.delay or each.abort for each in faults)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from console.reading.feed import Feed, Subscriber, encode
+from console.reading.feed import PING, Feed, Subscriber, encode
 
 
 def read(event: bytes) -> tuple[str, dict[str, Any]]:
@@ -76,7 +76,7 @@ async def test_the_end_ends_those_who_watch_and_those_who_come() -> None:
 
 async def test_silence_is_broken_by_a_comment() -> None:
     with Feed().subscribed() as subscriber:
-        assert await anext(subscriber.events(quiet=0.01)) == b": ping\n\n"
+        assert await anext(subscriber.events(quiet=0.01)) == PING
 
 
 async def test_whether_anybody_watches() -> None:
