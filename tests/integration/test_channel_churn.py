@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import proxyless
 import pytest
+from grpc import aio
 from proxyless.subchannels import Subchannel
 
 from tests.fakes import resources as build
@@ -219,6 +220,29 @@ async def answer_of(call: Any, kind: str, requests: Any) -> bytes:
     return answer
 
 
+@asynccontextmanager
+async def an_endpoint_gone_unseen(
+    control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[proxyless.Channel]:
+    """Of two servers one goes in the moment between the look at its connection and the call's start.
+
+    As if that moment were as long as the calls last: nobody looks, and no news comes.
+    """
+    backends = await gather_backends("a", "b")
+    a, b = backends.values()
+    async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
+        control_plane.set(*build.service(NAME, {"c": [a.address, b.address]}, [build.route("c")]))
+        channel = mesh.channel(TARGET)
+        answers: set[bytes] = set()
+        while len(answers) < 2:
+            answers.add(await channel.unary_unary(METHOD)(b"", timeout=20))
+        monkeypatch.setattr(Subchannel, "connected", lambda _: True)
+        monkeypatch.setattr(Subchannel, "tell", lambda *_: None)
+        await a.stop(None)
+        yield channel
+    await b.stop()
+
+
 @pytest.mark.usefixtures("quick_collections")
 @pytest.mark.parametrize("waits", [None, True], ids=["", "waits for recovery"])
 @pytest.mark.parametrize(
@@ -233,26 +257,65 @@ async def test_a_call_that_could_not_leave_is_made_anew(
     control_plane: FakeControlPlane,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its endpoint goes in the moment between the look at the connection and the call's start."""
-    backends = await gather_backends("a", "b")
-    a, b = backends.values()
-    async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
-        control_plane.set(*build.service(NAME, {"c": [a.address, b.address]}, [build.route("c")]))
-        channel = mesh.channel(TARGET)
-        answers: set[bytes] = set()
-        while len(answers) < 2:
-            answers.add(await channel.unary_unary(METHOD)(b"", timeout=20))
-        # As if that moment were as long as the calls last: nobody looks, and no news comes.
-        monkeypatch.setattr(Subchannel, "connected", lambda _: True)
-        monkeypatch.setattr(Subchannel, "tell", lambda *_: None)
-        await a.stop(None)
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
         make = getattr(channel, kind)(f"/test.Service/{kind.title().replace('_', '')}")
         for _ in range(10):
             requests = requests_of(kind, how)
             answer = await answer_of(make(requests, timeout=20, wait_for_ready=waits), kind, requests)
             # Whole, with what it was sent behind it.
             assert answer == b"b" + {"stream_unary": b":1:2", "stream_stream": b":1"}.get(kind, b"")
-    await b.stop()
+
+
+@pytest.mark.usefixtures("quick_collections")
+async def test_a_call_without_requests_is_made_anew_as_well(
+    control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is written to; of an iterator without requests, grpc.aio itself cancels the call then."""
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+        for _ in range(10):
+            call = channel.stream_stream("/test.Service/StreamStream")(timeout=20)
+            await call.done_writing()
+            assert [each async for each in call] == []
+            assert await call.code() is grpc.StatusCode.OK
+
+
+@pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("iterated", [True, False])
+async def test_a_first_request_that_takes_its_time_reaches_the_attempt_that_counts(
+    iterated: bool, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt has failed long before, and was waiting for the request."""
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+        for _ in range(4):
+            retried = asyncio.Event()
+
+            async def late(retried: asyncio.Event = retried) -> AsyncIterator[bytes]:
+                await retried.wait()
+                yield b"1"
+                yield b"2"
+
+            call = channel.stream_stream("/test.Service/StreamStream")(late(), timeout=20)
+            asyncio.get_running_loop().call_later(0.1, retried.set)
+            answers = [each async for each in call] if iterated else [await call.read(), await call.read()]
+            assert answers == [b"b:1", b"b:2"]
+
+
+async def test_what_a_server_quotes_of_grpc_is_its_own_answer(
+    control_plane: FakeControlPlane, mesh: proxyless.Client
+) -> None:
+    """It passes on why it cannot reach somebody else; the call itself has arrived, and is made once."""
+
+    async def quote(context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses; last error: no")
+
+    async with Backend("v1", quote) as backend:
+        control_plane.set(*build.service(NAME, {"c": [backend.address]}, [build.route("c")]))
+        channel = mesh.channel(TARGET)
+        await channel.channel_ready()
+        for wait in (None, True):  # started at once, and seen to
+            with pytest.raises(aio.AioRpcError, match="failed to connect to all addresses"):
+                await channel.unary_unary(METHOD)(b"", timeout=20, wait_for_ready=wait)
+        assert len(backend.calls) == 2
 
 
 @pytest.mark.usefixtures("quick_collections")

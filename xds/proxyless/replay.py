@@ -66,6 +66,38 @@ _END: Final = object()
 """What ends the requests, in the place of a message."""
 
 
+class Rewound:
+    """A stream of requests whose first can be had again, by an attempt in the place of one that never left.
+
+    Whoever asks for the second has sent the first, so nothing more is remembered, and nothing is copied.
+    """
+
+    def __init__(self, source: AsyncIterable[Any] | Iterable[Any]) -> None:
+        self._iterator = (source if isinstance(source, AsyncIterable) else as_async(source)).__aiter__()
+        self._first: asyncio.Future[Any] | None = None
+        self._takers = 0
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        self._takers += 1
+        taker = self._takers
+        if self._first is None:
+            first = self._first = asyncio.get_running_loop().create_future()
+            try:
+                first.set_result(await anext(self._iterator, _END))
+            except (Exception, asyncio.CancelledError) as error:
+                if taker == self._takers:
+                    raise
+                first.set_exception(error)
+            if taker != self._takers:
+                return  # an attempt that has ended meanwhile; the message is the next one's
+        message = await asyncio.shield(self._first)
+        if message is _END:
+            return
+        yield message
+        async for message in self._iterator:
+            yield message
+
+
 class Replay:
     """Remembers requests as they are first sent, so that another attempt can send them again.
 
