@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -34,10 +35,12 @@ class Load:
         self._lanes = lanes
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._going = asyncio.Event()
+        self._going.set()
+        self._waiting = asyncio.Semaphore(0)
+        self._number = 0
         self.now = now
         self.calls: list[Call] = []
-        self.kept = True
-        """Whether calls are kept; where a day of them would fill the memory, whoever counts looks at each."""
         self.seen: Callable[[Call], None] = lambda _: None
 
     async def __aenter__(self) -> Self:
@@ -51,6 +54,17 @@ class Load:
         """Let the calls in flight end, each within its deadline."""
         self._stopping = True
         await asyncio.gather(*self._tasks)
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """No call is on its way within this context."""
+        self._going.clear()
+        for _ in self._tasks:
+            await self._waiting.acquire()
+        try:
+            yield
+        finally:
+            self._going.set()
 
     async def until(self, condition: Callable[[Call], bool], *, after: float) -> Call:
         """The first call begun after a moment that is so."""
@@ -92,9 +106,12 @@ class Load:
     async def _caller(self, lane: str, kind: Kind) -> None:
         rng = Random(self._rng.random())
         while not self._stopping:
-            call = Call(len(self.calls), lane, kind, self.now())
-            if self.kept:
-                self.calls.append(call)
+            if not self._going.is_set():
+                self._waiting.release()
+                await self._going.wait()
+            self._number += 1
+            call = Call(self._number, lane, kind, self.now())
+            self.calls.append(call)
             try:
                 async for answer in _CALLS[kind](self._channel, _metadata(lane, rng), rng):
                     if call.answered is None:

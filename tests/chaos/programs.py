@@ -99,7 +99,12 @@ class Program:
 
     def descriptors(self) -> int:
         """How many files and sockets it holds."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return descriptors_of(self.pid)
+
+
+def descriptors_of(pid: int) -> int:
+    """How many files and sockets a process holds."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def memory_of(pid: int) -> int:

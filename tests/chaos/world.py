@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -261,16 +260,3 @@ class World:
     def clients(self) -> int:
         """How many there are: this process, and the instances of the first service."""
         return 1 + sum(each.program.alive for each in self.servers if each.service == CHAIN[0])
-
-    # --- what it holds ------------------------------------------------------------------------------------
-
-    def held(self) -> dict[str, dict[str, Any]]:
-        """Descriptors and memory of every process; of this one, its tasks as well."""
-        found: dict[str, dict[str, Any]] = {
-            each.name: {"descriptors": each.program.descriptors(), "memory": each.program.memory()}
-            for each in self.servers
-            if each.program.alive
-        }
-        tasks = sum(not task.done() for task in asyncio.all_tasks())
-        found[DRIVER] = {"descriptors": len(os.listdir("/proc/self/fd")), "tasks": tasks}
-        return found
