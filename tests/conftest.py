@@ -1,7 +1,6 @@
 """What every test stands on."""
 
 import asyncio
-import gc
 import inspect
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -24,26 +23,24 @@ def pytest_configure() -> None:
 
 
 @pytest_asyncio.fixture
-async def no_task_left() -> AsyncIterator[None]:
-    """Fail a test that leaves tasks running."""
-    before = asyncio.all_tasks()
+async def nothing_left_in_the_loop() -> AsyncIterator[None]:
+    """Fail a test that leaves something behind, its event loop included."""
+    tasks, before = asyncio.all_tasks(), leaks.Left.now()
     yield
-    left = list(await leaks.tasks_left(before))
-    assert not left, f"left running: {left}"
+    left = await before.after_all_of(tasks)
+    assert not left, f"left behind: {left}"
 
 
 @pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves something behind; what fixtures of a module share is older than the test."""
+    """Fail a test that leaves something behind; what a module's tests share is older than each of them."""
     if not Path("/proc/self/fd").exists():
         yield
-        return
-    children, channels, sockets = leaks.children(), leaks.open_channels(), leaks.sockets()
-    if inspect.iscoroutinefunction(getattr(request, "function", None)):
-        request.getfixturevalue("no_task_left")
-    yield
-    if leaks.open_channels() - channels:
-        gc.collect()
-    left = leaks.left(leaks.children, children) | (leaks.open_channels() - channels)
-    left |= leaks.left(leaks.sockets, sockets)
-    assert not left, f"left behind: {left}"
+    elif inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("nothing_left_in_the_loop")
+        yield
+    else:
+        before = leaks.Left.now()
+        yield
+        left = before.after_all()
+        assert not left, f"left behind: {left}"

@@ -57,7 +57,8 @@ def _told(fault: Any) -> str:
 def _soak(soak: dict[str, Any]) -> list[str]:
     lines = [
         f"## Soak\n\n`make soak SEED={soak['seed']}`: {soak['seconds']:.0f} s, {soak['calls']} calls, "
-        "and routes that change all the while. What is held once warm, after a fifth of the time, and at the end.\n",
+        "and routes that change all the while. What is held once warm, after a fifth of the time, and at "
+        "the end.\n",
         "| process | memory, warm | end | change | descriptors | tasks |",
         "|---|---|---|---|---|---|",
     ]
