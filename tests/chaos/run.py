@@ -26,7 +26,7 @@ async def run(
     names = [name for name in FAULTS if not only or name in only]
     scale = min(1.0, seconds / FULL)
     outcomes: list[Outcome] = []
-    broken, verdict = "", Verdict()
+    broken, verdict, spent = "", Verdict(), 0.0
     async with World(folder, rng) as world:
         began = world.now()
         say(f"the mesh is up after {began:.1f} s")
@@ -37,7 +37,8 @@ async def run(
                 fault, count, share = FAULTS[name]
                 outcome = Outcome(name, ceil(count * scale))
                 outcomes.append(outcome)
-                until = world.now() + seconds * share / sum(FAULTS[each][2] for each in names)
+                spent += share
+                until = began + seconds * spent / sum(FAULTS[each][2] for each in names)
                 try:
                     await fault(world, load, Rounds(outcome, until, world.now))
                 except Exception:  # noqa: BLE001 - it is told, and what came before it is worth telling

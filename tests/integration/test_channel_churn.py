@@ -267,14 +267,15 @@ async def test_a_call_that_could_not_leave_is_made_anew(
 
 
 @pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("requests", [None, []], ids=["written", "iterable"])
 async def test_a_call_without_requests_is_made_anew_as_well(
-    control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+    requests: list[bytes] | None, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it is written to; of an iterator without requests, grpc.aio itself cancels the call then."""
     async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
         for _ in range(10):
-            call = channel.stream_stream("/test.Service/StreamStream")(timeout=20)
-            await call.done_writing()
+            call = channel.stream_stream("/test.Service/StreamStream")(requests, timeout=20)
+            if requests is None:
+                await call.done_writing()
             assert [each async for each in call] == []
             assert await call.code() is grpc.StatusCode.OK
 

@@ -100,9 +100,12 @@ class Express:
             limit = timeout
         try:
             inner = method.inner.get(link) or method.on(link)
-            if method.streams_requests and request is not None:
+            if unary or request is None or not method.streams_requests:
+                first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+            else:
                 request = Rewound(request)
-            first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+                first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+                request.sent = first.wait_for_connection
         except BaseException:
             cluster.leave()
             raise

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
+
+from grpc import aio
 
 from .retry import BUFFER_LIMIT
 
@@ -76,6 +79,8 @@ class Rewound:
         self._iterator = (source if isinstance(source, AsyncIterable) else as_async(source)).__aiter__()
         self._first: asyncio.Future[Any] | None = None
         self._takers = 0
+        self.sent: Callable[[], Awaitable[None]] | None = None
+        """Waits until the first attempt has left: grpc.aio cancels one that has no requests before that."""
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         self._takers += 1
@@ -92,6 +97,9 @@ class Rewound:
                 return  # an attempt that has ended meanwhile; the message is the next one's
         message = await asyncio.shield(self._first)
         if message is _END:
+            if taker == 1 and self.sent is not None:
+                with suppress(aio.AioRpcError):
+                    await self.sent()
             return
         yield message
         async for message in self._iterator:

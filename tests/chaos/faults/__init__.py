@@ -6,16 +6,16 @@ from . import instances, plane
 from .rounds import Fault, Outcome, Rounds
 
 FAULTS: dict[str, tuple[Fault, int, float]] = {
-    "control-plane": (plane.control_plane, 20, 60),
     "boundaries": (plane.boundaries, 24, 50),
-    "answers": (plane.answers, 60, 50),
-    "routes": (plane.routes, 1000, 80),
+    "answers": (plane.answers, 60, 40),
+    "fuzz": (plane.fuzz, 1000, 50),
     "endpoints": (instances.endpoints, 1000, 80),
     "roll": (instances.roll, 8, 40),
-    "kills": (instances.kills, 12, 60),
+    "kills": (instances.kills, 12, 50),
     "connections": (instances.connections, 16, 80),
-    "fuzz": (plane.fuzz, 1000, 40),
+    "control-plane": (plane.control_plane, 20, 70),
+    "routes": (plane.routes, 1000, 80),
 }
-"""By name: the fault, how often it comes in ten minutes, and how many of their seconds it may have."""
+"""By name: the fault, how often it comes in ten minutes, and how many of their seconds are meant for it; what one leaves, the next has."""
 
 __all__ = ["FAULTS", "Fault", "Outcome", "Rounds"]
