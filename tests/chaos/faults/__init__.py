@@ -16,6 +16,9 @@ FAULTS: dict[str, tuple[Fault, int, float]] = {
     "control-plane": (plane.control_plane, 20, 70),
     "routes": (plane.routes, 1000, 80),
 }
-"""By name: the fault, how often it comes in ten minutes, and how many of their seconds are meant for it; what one leaves, the next has."""
+"""By name: the fault, how often it comes in ten minutes, and how many of their seconds are meant for it.
+
+What one leaves of them, the next has.
+"""
 
 __all__ = ["FAULTS", "Fault", "Outcome", "Rounds"]
