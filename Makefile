@@ -57,6 +57,14 @@ SEED ?= 0
 fuzz: $(STAMPS)/dev ## try RUNS=1000000 inputs on the parsers and what lies behind them (SEED of an earlier run)
 	@$(BIN)/python -m tests.fuzz --runs $(RUNS) --seed $(SEED)
 
+.PHONY: chaos
+chaos: $(STAMPS)/dev ## the mesh under load while everything fails, under 10 minutes (SEED of an earlier run)
+	@$(BIN)/python -m tests.chaos --seed $(SEED)
+
+.PHONY: soak
+soak: $(STAMPS)/dev ## ten minutes of load: memory, descriptors and tasks
+	@$(BIN)/python -m tests.chaos.soak --seed $(SEED)
+
 .PHONY: test-istiod
 test-istiod: $(STAMPS)/dev ## run the lane matrix and the comparison on ISTIOD=path/to/pilot-discovery
 	@test -x "$(ISTIOD)" || { echo "which Istiod? make $@ ISTIOD=path/to/pilot-discovery (docs/istiod.md)" >&2; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from controlplane.references import check_references
 from controlplane.yamltree import compose
 
 SUFFIXES = (".yaml", ".yml")
+_READINGS = 10
+"""How often a directory is read at most that never stops changing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +101,37 @@ def merge(
 
 
 def read_directory(path: str | os.PathLike[str]) -> tuple[dict[str, str], list[Problem]]:
-    """Every YAML file under a directory, by its path relative to it; what cannot be read is a problem."""
+    """Every YAML file under a directory, by its path relative to it; what cannot be read is a problem.
+
+    It is read anew where it changed meanwhile: of a file that came and one that went for it, neither might
+    have been seen, and a service would have lost its endpoints.
+    """
     root = Path(path)
-    texts: dict[str, str] = {}
-    problems: list[Problem] = []
     if not root.is_dir():
-        return texts, [Problem(str(root), 0, 0, "", "is not a directory that can be read")]
-    for file in sorted(root.rglob("*")):
-        if file.suffix in SUFFIXES and file.is_file():
+        return {}, [Problem(str(root), 0, 0, "", "is not a directory that can be read")]
+    files = _files(root)
+    for _ in range(_READINGS):
+        texts: dict[str, str] = {}
+        problems: list[Problem] = []
+        for file in sorted(files):
             found, wrong = read_file(file, file.relative_to(root).as_posix())
             texts |= found
             problems += wrong
+        before, files = files, _files(root)
+        if files == before:
+            break
     return texts, problems
+
+
+def _files(root: Path) -> dict[Path, tuple[int, int, int]]:
+    """The YAML files there, each with what changes when it does."""
+    found = {}
+    for file in root.rglob("*"):
+        if file.suffix in SUFFIXES and file.is_file():
+            with suppress(OSError):
+                stat = file.stat()
+                found[file] = stat.st_ino, stat.st_mtime_ns, stat.st_size
+    return found
 
 
 def read_file(path: Path, label: str = "") -> tuple[dict[str, str], list[Problem]]:

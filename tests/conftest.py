@@ -1,6 +1,15 @@
 """What every test stands on."""
 
+import asyncio
+import inspect
 import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests import leaks
 
 
 def pytest_configure() -> None:
@@ -10,3 +19,28 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    leaks.note_channels()
+
+
+@pytest_asyncio.fixture
+async def nothing_left_in_the_loop() -> AsyncIterator[None]:
+    """Fail a test that leaves something behind, its event loop included."""
+    tasks, before = asyncio.all_tasks(), leaks.Left.now()
+    yield
+    left = await before.after_all_of(tasks)
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves something behind; what a module's tests share is older than each of them."""
+    if not Path("/proc/self/fd").exists():
+        yield
+    elif inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("nothing_left_in_the_loop")
+        yield
+    else:
+        before = leaks.Left.now()
+        yield
+        left = before.after_all()
+        assert not left, f"left behind: {left}"

@@ -190,26 +190,44 @@ async def test_a_server_that_dies_costs_no_call_that_was_not_with_it(control_pla
         while len(answers) < 2:
             answers.add(await multicallable(b"", timeout=20))
         await a.stop(None)
-        # The news of it has not reached the event loop yet. gRPC's core may hear of it between our look at
-        # the connection and the call's start, so one call may be on its way; never two.
-        results: list[bytes] = []
-        raced: list[aio.AioRpcError] = []
-        for _ in range(50):
-            try:
-                results.append(await multicallable(b"", timeout=20))
-            except aio.AioRpcError as error:
-                raced.append(error)
+        # The news of it has not reached the event loop yet; where gRPC's core hears of it between our look at
+        # the connection and the call's start, the call is made anew.
+        results = [await multicallable(b"", timeout=20) for _ in range(50)]
         assert set(results) == {b"b"}
-        assert len(raced) <= 1 and all(e.code() is grpc.StatusCode.UNAVAILABLE for e in raced)
     await b.stop()
 
 
-@pytest.mark.usefixtures("quick_collections")
-@pytest.mark.parametrize("kind", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
-async def test_a_call_that_waits_for_recovery_is_made_anew_where_it_could_not_leave(
-    kind: str, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its endpoint goes in the moment between the look at the connection and the call's start."""
+def requests_of(kind: str, how: str) -> Any:
+    """What a call of this kind is made with: a stream of requests as an iterator of either sort, or none."""
+
+    async def one_by_one() -> AsyncIterator[bytes]:
+        yield b"1"
+        yield b"2"
+
+    if kind.startswith("unary"):
+        return b""
+    return {"iterable": [b"1", b"2"], "async": one_by_one(), "written": None}[how]
+
+
+async def answer_of(call: Any, kind: str, requests: Any) -> bytes:
+    """The first answer of a call, which is written to where it was given no requests."""
+    if requests is None:
+        await call.write(b"1")
+        if kind == "stream_unary":
+            await call.write(b"2")
+        await call.done_writing()
+    answer: bytes = await call if kind.endswith("unary") else await call.read()
+    return answer
+
+
+@asynccontextmanager
+async def an_endpoint_gone_unseen(
+    control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[proxyless.Channel]:
+    """Of two servers one goes in the moment between the look at its connection and the call's start.
+
+    As if that moment were as long as the calls last: nobody looks, and no news comes.
+    """
     backends = await gather_backends("a", "b")
     a, b = backends.values()
     async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
@@ -218,14 +236,87 @@ async def test_a_call_that_waits_for_recovery_is_made_anew_where_it_could_not_le
         answers: set[bytes] = set()
         while len(answers) < 2:
             answers.add(await channel.unary_unary(METHOD)(b"", timeout=20))
-        await a.stop(None)
         monkeypatch.setattr(Subchannel, "connected", lambda _: True)
+        monkeypatch.setattr(Subchannel, "tell", lambda *_: None)
+        await a.stop(None)
+        yield channel
+    await b.stop()
+
+
+@pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("waits", [None, True], ids=["", "waits for recovery"])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("unary_unary", ""), ("unary_stream", "")]
+    + [(kind, how) for kind in ("stream_unary", "stream_stream") for how in ("iterable", "async", "written")],
+)
+async def test_a_call_that_could_not_leave_is_made_anew(
+    kind: str,
+    how: str,
+    waits: bool | None,
+    control_plane: FakeControlPlane,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
         make = getattr(channel, kind)(f"/test.Service/{kind.title().replace('_', '')}")
         for _ in range(10):
-            call = make(b"" if kind.startswith("unary") else [b""], timeout=20, wait_for_ready=True)
-            answer = await call if kind.endswith("unary") else await call.read()
-            assert answer.startswith(b"b")  # with what it was sent, behind it
-    await b.stop()
+            requests = requests_of(kind, how)
+            answer = await answer_of(make(requests, timeout=20, wait_for_ready=waits), kind, requests)
+            # Whole, with what it was sent behind it.
+            assert answer == b"b" + {"stream_unary": b":1:2", "stream_stream": b":1"}.get(kind, b"")
+
+
+@pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("requests", [None, []], ids=["written", "iterable"])
+async def test_a_call_without_requests_is_made_anew_as_well(
+    requests: list[bytes] | None, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+        for _ in range(10):
+            call = channel.stream_stream("/test.Service/StreamStream")(requests, timeout=20)
+            if requests is None:
+                await call.done_writing()
+            assert [each async for each in call] == []
+            assert await call.code() is grpc.StatusCode.OK
+
+
+@pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("iterated", [True, False])
+async def test_a_first_request_that_takes_its_time_reaches_the_attempt_that_counts(
+    iterated: bool, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt has failed long before, and was waiting for the request."""
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+        for _ in range(4):
+            retried = asyncio.Event()
+
+            async def late(retried: asyncio.Event = retried) -> AsyncIterator[bytes]:
+                await retried.wait()
+                yield b"1"
+                yield b"2"
+
+            call = channel.stream_stream("/test.Service/StreamStream")(late(), timeout=20)
+            asyncio.get_running_loop().call_later(0.1, retried.set)
+            answers = [each async for each in call] if iterated else [await call.read(), await call.read()]
+            assert answers == [b"b:1", b"b:2"]
+
+
+async def test_what_a_server_quotes_of_grpc_is_its_own_answer(
+    control_plane: FakeControlPlane, mesh: proxyless.Client
+) -> None:
+    """It passes on why it cannot reach somebody else; the call itself has arrived, and is made once."""
+
+    async def quote(context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses; last error: no")
+
+    async with Backend("v1", quote) as backend:
+        control_plane.set(*build.service(NAME, {"c": [backend.address]}, [build.route("c")]))
+        channel = mesh.channel(TARGET)
+        await channel.channel_ready()
+        for wait in (None, True):  # started at once, and seen to
+            with pytest.raises(aio.AioRpcError, match="failed to connect to all addresses"):
+                await channel.unary_unary(METHOD)(b"", timeout=20, wait_for_ready=wait)
+        assert len(backend.calls) == 2
 
 
 @pytest.mark.usefixtures("quick_collections")

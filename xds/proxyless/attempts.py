@@ -16,6 +16,7 @@ from .endings import Ending, ending
 from .replay import Replay
 from .resources import RetryPolicy
 from .retry import may_retry, pushback
+from .subchannels import Subchannel
 
 CANCELLED = "Locally cancelled by application!"
 """How grpc.aio words what its caller did; a server's own CANCELLED has other words."""
@@ -58,11 +59,14 @@ class Ended:
             raise self.failure
         return self.call
 
-    def unsent(self, replay: Replay | None) -> bool:
-        """Whether nothing of it has left this process, and all of it can be sent again."""
+    def unsent(self, link: Subchannel, replay: Replay | None) -> bool:
+        """Whether nothing of it has left this process, and all of it can be sent again.
+
+        A server may say in gRPC's own words whom it cannot reach itself; the connection to it stands then.
+        """
         if self.failure is None or self.slow or (replay is not None and replay.committed):
             return False
-        return ending(self.failure.details()).lost == "connect-failure"
+        return ending(self.failure.details()).lost == "connect-failure" and link.lost()
 
     def retriable(self, policy: RetryPolicy, attempts: int, replay: Replay | None) -> bool:
         """Whether another attempt may follow: none does once response headers came (gRFC A6)."""

@@ -227,7 +227,12 @@ class Channel(aio.Channel):
 
     def _resume(self, spec: CallSpec, begun: Begun) -> aio.Call:
         """Go on with a call after its first attempt."""
-        return DEFERRED[spec.method.kind](self._dispatcher.run(spec, begun), spec.deadline)
+        writes = _own_writes(spec)
+        if spec.method.streams_requests:
+            spec.attempt = asyncio.get_running_loop().create_future()
+        bring = self._dispatcher.run(spec, begun)
+        kind = DEFERRED[spec.method.kind]
+        return kind(bring, spec.deadline, writes, spec.attempt, spec.answered, spec.asked)
 
     def _track(
         self,

@@ -118,6 +118,7 @@ class Begun:
     """A first attempt that was made elsewhere and has failed; `deadline` is the whole call's."""
 
     ended: Ended
+    link: Subchannel
     attempt: Attempt
     policy: RetryPolicy | None
     deadline: float | None
@@ -150,7 +151,7 @@ class Dispatcher(Decider):
             while True:
                 if begun is not None:
                     policy, deadline = begun.policy, begun.deadline
-                    attempt, last, begun = begun.attempt, begun.ended, None
+                    attempt, link, last, begun = begun.attempt, begun.link, begun.ended, None
                     call, seen_to = last.call, True
                     tried.append(attempt.endpoint)
                 else:
@@ -177,7 +178,7 @@ class Dispatcher(Decider):
                         if spec.dropped is not None:
                             raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
                         continue
-                    call, attempt = started
+                    call, link, attempt = started
                     tried.append(attempt.endpoint)
                     if spec.attempt is not None and not spec.attempt.done():
                         spec.attempt.set_result(call)
@@ -186,7 +187,7 @@ class Dispatcher(Decider):
                     limit = until if until != deadline else None
                     last = await ended(call, replay, limit, spec.asked if streams else None)
                     retrying.end()
-                if last.unsent(replay):
+                if last.unsent(link, replay):
                     last = (
                         None  # as if it had not been made: its endpoint went before it could leave (gRFC A6)
                     )
@@ -224,7 +225,7 @@ class Dispatcher(Decider):
         deadline: float | None,
         tried: Sequence[str] = (),
         replay: Replay | None = None,
-    ) -> tuple[aio.Call, Attempt] | str | None:
+    ) -> tuple[aio.Call, Subchannel, Attempt] | str | None:
         """Start an attempt on an endpoint of the chosen cluster.
 
         Where there is none yet, says what to wait for; None where all have just gone, or where the call is
@@ -278,7 +279,7 @@ class Dispatcher(Decider):
         route, place = name_of(choice.route), cluster.locality(address)
         attempt = Attempt(self._active.target.uri, method.path, route, name, address, place, spec.attempts)
         self.news.routed(attempt, call)
-        return call, attempt
+        return call, subchannel, attempt
 
     def _mirror(
         self,

@@ -22,11 +22,12 @@ from .depgraph import Config
 from .dispatch import Begun, CallSpec, Dispatcher, Method
 from .match import CallHeaders
 from .observer import Attempt
+from .replay import Rewound
 from .resources import Route, WeightedCluster
 from .routing import Course, name_of
 from .subchannels import Subchannel
 from .targets import ActiveTarget
-from .watched import WatchedCall
+from .watched import WATCHED, WatchedCall
 from .ways import Way, Ways
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
@@ -99,18 +100,17 @@ class Express:
             limit = timeout
         try:
             inner = method.inner.get(link) or method.on(link)
-            first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+            if unary or request is None or not method.streams_requests:
+                first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+            else:
+                request = Rewound(request)
+                first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+                request.sent = first.wait_for_connection
         except BaseException:
             cluster.leave()
             raise
-        call: aio.Call
-        if unary:
-            start = (method, request, metadata, compression, ways, way, drawn)
-            call = WatchedCall(self._following, self._over, cluster, link, first, start)
-        else:
-            call = first
-            cluster.started(link, first)
-            first.add_done_callback(self._over)
+        start = (method, request, metadata, compression, ways, way, drawn)
+        call = WATCHED[method.kind](self._following, self._over, cluster, link, first, start)
         if self._tells:
             self._tell(way.route, method, cluster, link, first, call)
         return call, None
@@ -122,12 +122,12 @@ class Express:
         cluster: ActiveCluster,
         link: Subchannel,
         first: Any,
-        call: aio.Call,
+        call: WatchedCall,
     ) -> None:
         if self._news.wants_routed:
             self._news.routed(self._attempt(method, route, cluster, link.key.address), first)
         if self._news.wants_calls:
-            self._news.made(call, method.path, call.attempts if isinstance(call, WatchedCall) else _one)
+            self._news.made(call, method.path, call.attempts)
 
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
         """What is settled about a call, for whoever decides about it anew."""
@@ -164,7 +164,7 @@ class Express:
             return None
         method, request, metadata, compression, ways, way, drawn = start
         ended = Ended(first, failure)
-        if not ended.unsent(None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
+        if not ended.unsent(link, None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
             return None
         left, now = first.time_remaining(), asyncio.get_running_loop().time()
         deadline = None if left is None else now + left
@@ -173,7 +173,7 @@ class Express:
         )
         spec.course = self.course(spec, Drawn(ways, way.route, drawn))
         attempt = self._attempt(method, way.route, cluster, link.key.address)
-        return self._resume(spec, Begun(ended, attempt, way.retry, deadline)), spec
+        return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline)), spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,3 @@ class _Course:
 
 
 _NOTHING = None, None
-
-
-def _one() -> int:
-    return 1

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
+
+from grpc import aio
 
 from .retry import BUFFER_LIMIT
 
@@ -64,6 +67,43 @@ class WriteQueue:
 
 _END: Final = object()
 """What ends the requests, in the place of a message."""
+
+
+class Rewound:
+    """A stream of requests whose first can be had again, by an attempt in the place of one that never left.
+
+    Whoever asks for the second has sent the first, so nothing more is remembered, and nothing is copied.
+    """
+
+    def __init__(self, source: AsyncIterable[Any] | Iterable[Any]) -> None:
+        self._iterator = (source if isinstance(source, AsyncIterable) else as_async(source)).__aiter__()
+        self._first: asyncio.Future[Any] | None = None
+        self._takers = 0
+        self.sent: Callable[[], Awaitable[None]] | None = None
+        """Waits until the first attempt has left: grpc.aio cancels one that has no requests before that."""
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        self._takers += 1
+        taker = self._takers
+        if self._first is None:
+            first = self._first = asyncio.get_running_loop().create_future()
+            try:
+                first.set_result(await anext(self._iterator, _END))
+            except (Exception, asyncio.CancelledError) as error:
+                if taker == self._takers:
+                    raise
+                first.set_exception(error)
+            if taker != self._takers:
+                return  # an attempt that has ended meanwhile; the message is the next one's
+        message = await asyncio.shield(self._first)
+        if message is _END:
+            if taker == 1 and self.sent is not None:
+                with suppress(aio.AioRpcError):
+                    await self.sent()
+            return
+        yield message
+        async for message in self._iterator:
+            yield message
 
 
 class Replay:

@@ -56,6 +56,10 @@ class Subchannel(Link):
         self.tell(Readiness.CONNECTING)
         return False
 
+    def lost(self) -> bool:
+        """Whether there is no connection at this moment."""
+        return self.channel.get_state() is not grpc.ChannelConnectivity.READY
+
 
 Told: TypeAlias = Callable[[SubchannelKey, Literal["made", "failed", "lost"], str], None]
 """Is told what becomes of a connection, and the reason of a failure."""

@@ -1,11 +1,13 @@
-"""The call object of a unary call whose first attempt is under way; another may have to follow."""
+"""The call objects of calls whose first attempt is under way; another may have to follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, TypeAlias
 
 from grpc import aio
+from grpc._cython import cygrpc
 
 from .attempts import succeeded
 from .clusters import ActiveCluster
@@ -15,11 +17,14 @@ from .subchannels import Subchannel
 Again: TypeAlias = Callable[[Any, ActiveCluster, Subchannel, Any], tuple[aio.Call, CallSpec] | None]
 
 
-class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
+class WatchedCall(aio.Call):
     """Everything is the first attempt's, until that has failed and `again` has a call to take its place.
 
     `again` is asked at the end of a first attempt that failed, with the `start` it was made from, whether
     anybody awaits the call or not; it returns None where that attempt counts. `over` is told the end.
+
+    An attempt of a stream that gave a response or sent a request counts, so what the first one could not do
+    is all that has to be done again.
     """
 
     spec: CallSpec | None = None
@@ -42,6 +47,8 @@ class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
         self._start = start
         self._count = cluster.begun(link, first)
         self._callbacks: list[Callable[[Any], None]] | None = None
+        self._half_closing: bool | asyncio.Task[None] = False
+        """Whether the caller has no requests for the first attempt; what tells the one after it."""
         first.add_done_callback(self._first_ended)
 
     def _first_ended(self, first: Any) -> None:
@@ -56,6 +63,8 @@ class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
         else:
             self._call, self.spec = following
             self._call.add_done_callback(lambda _: self._over(self))
+            if self._half_closing:
+                self._half_closing = asyncio.get_running_loop().create_task(self._call.done_writing())
         if self._callbacks is not None:
             for callback in self._callbacks:
                 self.add_done_callback(callback)
@@ -71,15 +80,6 @@ class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
             answer = await getattr(asked, what)()
             if asked is self._call:
                 return answer
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        first = self._call
-        try:
-            return (yield from first.__await__())
-        except aio.AioRpcError:
-            if self._call is first:
-                raise
-        return (yield from self._call.__await__())
 
     # --- grpc.aio.RpcContext ------------------------------------------------------------------------------
 
@@ -134,3 +134,91 @@ class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
             if self._call is first:
                 raise
             await self._call.wait_for_connection()
+
+
+class _UnaryResponse(WatchedCall):
+    def __await__(self) -> Generator[Any, None, Any]:
+        first = self._call
+        try:
+            return (yield from first.__await__())
+        except aio.AioRpcError:
+            if self._call is first:
+                raise
+        return (yield from self._call.__await__())
+
+
+class _StreamResponse(WatchedCall):
+    _messages: AsyncIterator[Any] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        if self._messages is None:
+            self._messages = self._iterate(self._call, self._call.__aiter__())
+        return self._messages
+
+    async def _iterate(self, first: Any, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        try:
+            async for message in messages:
+                yield message
+            return
+        except aio.AioRpcError:
+            if self._call is first:
+                raise
+        async for message in self._call:
+            yield message
+
+    async def read(self) -> Any:
+        first = self._call
+        try:
+            return await first.read()
+        except aio.AioRpcError:
+            if self._call is first:
+                raise
+        return await self._call.read()
+
+
+class _StreamRequest(WatchedCall):
+    async def write(self, request: Any) -> None:
+        first = self._call
+        try:
+            await first.write(request)
+        except (aio.AioRpcError, asyncio.InvalidStateError):
+            if self._call is first:
+                raise
+            await self._call.write(request)
+
+    async def done_writing(self) -> None:
+        first = self._call
+        try:
+            await first.done_writing()
+        except cygrpc.InternalError:
+            await first.code()  # why, it says when it has ended
+            if self._call is first:
+                raise
+        if self._call is first:
+            self._half_closing = True
+        else:
+            await self._call.done_writing()
+
+
+class WatchedUnaryUnary(_UnaryResponse, aio.UnaryUnaryCall):  # type: ignore[type-arg]
+    """A unary-unary call."""
+
+
+class WatchedUnaryStream(_StreamResponse, aio.UnaryStreamCall):  # type: ignore[type-arg]
+    """A unary-stream call."""
+
+
+class WatchedStreamUnary(_UnaryResponse, _StreamRequest, aio.StreamUnaryCall):  # type: ignore[type-arg]
+    """A stream-unary call."""
+
+
+class WatchedStreamStream(_StreamResponse, _StreamRequest, aio.StreamStreamCall):  # type: ignore[type-arg]
+    """A stream-stream call."""
+
+
+WATCHED: dict[str, type[WatchedCall]] = {
+    "unary_unary": WatchedUnaryUnary,
+    "unary_stream": WatchedUnaryStream,
+    "stream_unary": WatchedStreamUnary,
+    "stream_stream": WatchedStreamStream,
+}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from controlplane import names
+import pytest
+
+from controlplane import loader, names
 from controlplane.consistency import inconsistencies, references
 from controlplane.loader import load_directory, load_texts, merge
 from controlplane.node import Node
@@ -88,6 +90,38 @@ def test_clients_of_one_identity_share_what_is_built(world: Any) -> None:
 
     assert snapshot.view(client("10.0.0.1", app="a")) is snapshot.view(client("10.0.0.2", app="a"))
     assert snapshot.view(client("10.0.0.1", app="a")) is not snapshot.view(client("10.0.0.1", app="b"))
+
+
+def test_a_directory_that_changes_while_it_is_read_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file is replaced by another after it was listed; one of the two was there at every moment."""
+    (tmp_path / "old.yaml").write_text(RULE)
+    read = loader.read_file
+
+    def replaced_meanwhile(path: Path, label: str) -> Any:
+        (tmp_path / "new.yaml").write_text(RULE)
+        (tmp_path / "old.yaml").unlink(missing_ok=True)
+        return read(path, label)
+
+    monkeypatch.setattr(loader, "read_file", replaced_meanwhile)
+    assert loader.read_directory(tmp_path) == ({"new.yaml": RULE}, [])
+
+
+def test_a_directory_that_never_stops_changing_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = iter(range(1000))
+    read = loader.read_file
+
+    def changed_meanwhile(path: Path, label: str) -> Any:
+        path.write_text(f"# {next(count)}")
+        return read(path, label)
+
+    (tmp_path / "a.yaml").write_text("# 0")
+    monkeypatch.setattr(loader, "read_file", changed_meanwhile)
+    texts, problems = loader.read_directory(tmp_path)
+    assert (list(texts), problems) == (["a.yaml"], [])
 
 
 def test_names() -> None:

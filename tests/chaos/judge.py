@@ -1,0 +1,105 @@
+"""Whether each call went as it had to: a pure function of the book."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from .book import CHAIN, Call, Loss, Timeline, Truth, in_force
+
+Wrong: TypeAlias = Literal["wrong lane", "lost", "torn", "never ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A call that did not go as it had to."""
+
+    wrong: Wrong
+    call: Call
+    why: str
+
+    def __str__(self) -> str:
+        call = self.call
+        seen = [" > ".join(f"{h.instance}({h.version}, {h.lane})" for h in chain) for chain in call.answers]
+        return (
+            f"{self.wrong}: call {call.number}, {call.kind} in lane {call.lane} at {call.started:.3f} s, "
+            f"{call.ended - call.started:.3f} s long: {self.why}; answers: {seen}"
+        )
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the judge found."""
+
+    calls: int = 0
+    excused: int = 0
+    """Failed when an instance, or the way to it, was lost after it had answered: no retry may follow."""
+    findings: list[Finding] = field(default_factory=list)
+
+    def counts(self) -> Counter[str]:
+        """How many findings of each kind."""
+        return Counter(finding.wrong for finding in self.findings)
+
+
+def judge(calls: Iterable[Call], timeline: Timeline) -> Verdict:
+    """Look at every call; the first thing wrong with one is what it is found to be."""
+    verdict, truths = Verdict(), _Truths(timeline.truths)
+    for call in calls:
+        verdict.calls += 1
+        finding = _look(call, truths.around(call), timeline.losses)
+        if isinstance(finding, Finding):
+            verdict.findings.append(finding)
+        elif finding == "excused":
+            verdict.excused += 1
+    return verdict
+
+
+def _look(call: Call, truths: Sequence[Truth], losses: Sequence[Loss]) -> Finding | Literal["excused"] | None:
+    right = in_force(truths, call)
+    for chain in call.answers:
+        if tuple(hop.service for hop in chain) != CHAIN:
+            return Finding("torn", call, "an answer that did not come through the whole chain")
+        for hop in chain:
+            if hop.lane != call.lane:
+                return Finding("wrong lane", call, f"{hop.instance} saw the lane {hop.lane}")
+            if (hop.service, call.lane, hop.version) not in right:
+                allowed = sorted(v for s, lane, v in right if (s, lane) == (hop.service, call.lane))
+                return Finding("wrong lane", call, f"{hop.service} {hop.version}, right was {allowed}")
+    if len(set(call.answers)) > 1:
+        return Finding("torn", call, "the answers of one stream came from several instances")
+    if call.ended == float("inf"):
+        return Finding("never ended", call, "nothing was heard of its end")
+    if call.code == "OK":
+        if len(call.answers) != call.expected:
+            return Finding("torn", call, f"{len(call.answers)} answers instead of {call.expected}")
+        return None
+    if call.answers and any(_hit(call, loss) for loss in losses):
+        return "excused"
+    return Finding("lost", call, f"{call.code}: {call.details}")
+
+
+def _hit(call: Call, loss: Loss) -> bool:
+    """Whether the loss came to an instance that serves the call while it did."""
+    serving = {hop.instance for hop in call.answers[0]}
+    return loss.instance in serving and loss.began <= call.ended and loss.ended >= call.started
+
+
+class _Truths:
+    """Finds the few truths that matter to a call: there may be thousands of either."""
+
+    def __init__(self, truths: Sequence[Truth]) -> None:
+        self._truths = truths
+        self._began = [truth.began for truth in truths]
+        self._oldest: list[float] = []
+        latest = 0.0
+        for truth in truths:  # the latest end so far: it grows, so that it can be searched
+            latest = max(latest, truth.ended)
+            self._oldest.append(latest)
+
+    def around(self, call: Call) -> Sequence[Truth]:
+        """All that overlap it, and a few that do not."""
+        first = bisect_right(self._oldest, call.started - 1e-9)
+        return self._truths[first : bisect_right(self._began, call.ended)]

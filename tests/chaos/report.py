@@ -1,0 +1,69 @@
+"""What chaos came to, as JSON and as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any, Self
+
+from .faults import Outcome
+from .judge import Verdict
+
+
+@dataclass
+class Report:
+    """Everything that is told of one run."""
+
+    seed: int
+    seconds: float
+    calls: int
+    excused: int
+    wrong: dict[str, int]
+    findings: list[str]
+    outcomes: list[Outcome]
+    broken: str = ""
+    """What ended it before its time."""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, seed: int, seconds: float, verdict: Verdict, outcomes: list[Outcome], broken: str) -> Self:
+        """The report of a run."""
+        counts = dict(verdict.counts())
+        told = [str(each) for each in verdict.findings[:50]]
+        return cls(seed, seconds, verdict.calls, verdict.excused, counts, told, outcomes, broken)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no call went as it must not, and every fault was seen through."""
+        return not self.wrong and not self.broken
+
+    def to_json(self) -> dict[str, Any]:
+        """For a file."""
+        return asdict(self) | {"ok": self.ok}
+
+    def lines(self) -> list[str]:
+        """The table, and what is wrong."""
+        lines = [f"{'fault':<16}{'rounds':>12}{'recovery, median':>20}{'worst':>10}"]
+        for each in self.outcomes:
+            rounds = f"{each.done} of {each.wanted}"
+            middle, worst = recovery(each)
+            lines.append(f"{each.name:<16}{rounds:>12}{middle:>20}{worst:>10}")
+            lines += [f"    {name}: {count}" for name, count in each.notes.items()]
+        lines.append(
+            f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} cut off by the loss of an instance "
+            f"that had begun to answer; {sum(self.wrong.values())} went wrong {self.wrong or ''}".rstrip()
+        )
+        lines += self.findings
+        if self.broken:
+            lines.append(f"ended before its time: {self.broken}")
+        return [*lines, f"seed {self.seed}"]
+
+
+def recovery(outcome: Outcome) -> tuple[str, str]:
+    """The median and the worst time to recover."""
+    found = outcome.recoveries
+    return (_seconds(median(found)), _seconds(max(found))) if found else ("-", "-")
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
