@@ -108,10 +108,10 @@ class Stream:
         self.dirty.add(type_url)
         return True
 
-    def settled(self, everything: Held) -> bool:
-        """Whether it has asked for all there is, and answered all that it was sent."""
-        wanted = {(type_url, name) for type_url, names in self.names.items() for name in names}
-        return not self.dirty and self.sent == self.answered and wanted >= everything.keys()
+    @property
+    def settled(self) -> bool:
+        """Whether it has answered all that it was sent."""
+        return not self.dirty and self.sent == self.answered
 
 
 class Plane(grpc.GenericRpcHandler):
@@ -192,9 +192,15 @@ class Plane(grpc.GenericRpcHandler):
 
     async def do_settled(self, node: str, whole: bool = True) -> dict[str, float]:
         """Wait until a client has answered all it was sent, and asked for all there is; returns when."""
-        everything = self.held if whole else {}
+        everything = self.held.keys() if whole else set()
+
+        def settled() -> bool:
+            mine = self._of(node)  # gRPC opens a stream for each target
+            wanted = {(kind, name) for each in mine for kind, names in each.names.items() for name in names}
+            return bool(mine) and all(each.settled for each in mine) and wanted >= everything
+
         async with self._moved:
-            await self._moved.wait_for(lambda: any(each.settled(everything) for each in self._of(node)))
+            await self._moved.wait_for(settled)
         return {"at": max(each.last_answer for each in self._of(node))}
 
     async def do_status(self, node: str) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.figures import ENVOY, GRPC, OURS, PLAIN, SECOND, Figure
+from bench.figures import ENVOY, GRPC, OURS, SECOND, Figure
 from bench.table import what
 
-COLOURS = {OURS: "#1b6ca8", PLAIN: "#999999", SECOND: "#c4c4c4", GRPC: "#e08e2b", ENVOY: "#8a5fa8"}
+COLOURS = {OURS: "#1b6ca8", SECOND: "#c4c4c4", GRPC: "#e08e2b", ENVOY: "#8a5fa8"}
 _WIDE, _FAR = 2, 50
-"""Panels side by side; the ratio of largest to smallest bar from which the axis is logarithmic."""
+"""Panels side by side; by how many times the bars differ where the axis is logarithmic."""
 
 
 def draw(figures: Sequence[Figure], path: Path) -> None:
@@ -29,10 +29,7 @@ def draw(figures: Sequence[Figure], path: Path) -> None:
 
 
 def _panel(axes: Any, figure: Figure) -> None:
-    # A plain channel beside what is more than it would dwarf all else.
-    peers = [
-        peer for peer in COLOURS if peer in figure.found and not (peer == PLAIN and "over" in figure.what)
-    ]
+    peers = [peer for peer in COLOURS if peer in figure.found]
     found = [figure.found[peer] for peer in peers]
     values = [each.value for each in found]
     errors = [[each.value - each.low for each in found], [each.high - each.value for each in found]]
@@ -40,8 +37,8 @@ def _panel(axes: Any, figure: Figure) -> None:
     axes.errorbar(values, peers, xerr=errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
     if figure.reach is not None:
         axes.axvline(figure.reach.bound, color="#b00020", linestyle="--", linewidth=1)
-    smallest = min(map(abs, values), default=0)
-    if smallest > 0 and min(values) > 0 and max(values) / smallest > _FAR:
+    smallest = min((each.low for each in found), default=0)
+    if smallest > 0 and max(values) / smallest > _FAR:
         axes.set_xscale("log")
     axes.invert_yaxis()
     axes.set_title(what(figure), loc="left", fontsize=8, wrap=True)

@@ -182,7 +182,7 @@ def paths(count: int, last: str) -> RouteConfiguration:
     routes = []
     for i in range(count):
         made = Route()
-        made.match.path = f"/bench.Echo/{i:05}" if i < count - 1 else "/bench.Echo/Unary"
+        made.match.path = f"/{i:05}" if i < count - 1 else "/bench.Echo/Unary"
         made.route.cluster = cluster_name(last if i == count - 1 else "v1")
         routes.append(made)
     return make_routes(routes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +45,8 @@ class World:
     """What a client program needs to know of it."""
     env: Mapping[str, str]
     """gRPC's own bootstrap, which it takes from the environment."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """The bytes that the control plane holds, by type."""
 
     def order(self, do: str, **params: Any) -> Any:
         """Order the control plane."""
@@ -80,8 +82,8 @@ class Stage:
         if self._world is None:
             self._world = self._start()
         world = self._world
-        world.order("serve", scene=scene, params={"ports": world.backends, **params})
-        return world
+        held = world.order("serve", scene=scene, params={"ports": world.backends, **params})
+        return replace(world, held=held)
 
     def sidecar(self, world: World, scene: str, **params: Any) -> dict[str, Any]:
         """What a client program needs to know of an Envoy with this scene; nothing where there is none."""

@@ -8,11 +8,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench.figures import ENVOY, GRPC, OURS, PLAIN, SECOND, Figure
+from bench.figures import ENVOY, GRPC, OURS, SECOND, Figure
 from bench.outcome import Outcome
 from bench.statistics import Estimate
 
-PEERS = (OURS, PLAIN, SECOND, GRPC, ENVOY)
+PEERS = (OURS, SECOND, GRPC, ENVOY)
 _COLOURS = {"met": "green", "missed": "red", "open": "yellow", "": ""}
 
 
@@ -36,8 +36,8 @@ def _tables(outcome: Outcome) -> Iterator[RenderableType]:
             table.add_row(row.row, Text(row.error, style="red"))
     yield table
     yield Text(
-        "A figure is a median, with the interval of 95 % that its rounds give; differences and ratios are taken"
-        " in pairs, round by round. The second plain channel shows the noise.",
+        "A figure is a median, with the interval of 95 % that its rounds give; differences and ratios are of"
+        " what was measured in the same round. The second plain channel shows the noise.",
         style="dim",
     )
     if not outcome.judged:
