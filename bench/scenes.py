@@ -244,6 +244,10 @@ SCENES: Mapping[str, Callable[..., Iterable[Any]]] = {
     "regexes": _framed(regexes),
     "paths": _framed(paths),
     "one_route": _framed(one_route),
+    "many_endpoints": lambda ports, count: [
+        *(each for each in [*frame(ports), one_route("v3")] if getattr(each, "cluster_name", "") != cluster_name("v3")),
+        make_endpoints("v3", ports["v3"], loopbacks(0, count)),
+    ],
     "services": services,
     "routes_to": lambda ports, clusters: [
         *frame(ports),
@@ -255,7 +259,6 @@ SCENES: Mapping[str, Callable[..., Iterable[Any]]] = {
     "only_regexes": lambda **params: [regexes(**params)],
     "only_one_route": lambda **params: [one_route(**params)],
     "endpoint": lambda subset, port, service=SERVICE: [make_endpoints(subset, port, service=service)],
-    "endpoints": lambda subset, port, count: [make_endpoints(subset, port, loopbacks(0, count))],
     "big_clusters": big_clusters,
 }
 """What an order to the control plane can ask for, by name."""

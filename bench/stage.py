@@ -16,7 +16,7 @@ from bench import envoy
 from bench.figures import GRPC, OURS
 from bench.plane import ORDER
 from bench.processes import Processes
-from bench.scenes import PORT, SCENES, host
+from bench.scenes import PORT, SCENES, host, target
 
 VERSIONS = ("v1", "v2", "v3")
 NODES = {OURS: "sidecar~127.0.0.1~ours.default~default.svc.cluster.local", GRPC: "grpc"}
@@ -120,7 +120,7 @@ class Stage:
             address,
             ports,
             orders,
-            {"plain": f"127.0.0.1:{ports['v3']}", "ours": _ours(address), "plane": address},
+            {"plain": f"127.0.0.1:{ports['v3']}", "ours": _ours(address), "plane": address, "target": target()},
             {"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps(_grpc(address))},
         )
 

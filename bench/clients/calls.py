@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 
 from bench.backend import SIZE
+from bench.clients.answers import WrongAnswer, expect
 from bench.clients.channels import WITH_LANES, open_channel
 from bench.clients.program import Spec, main, settle_garbage
 from bench.figures import ENVOY
@@ -26,16 +27,6 @@ TIMEOUT = 60.0
 Metadata = tuple[tuple[str, str], ...]
 Call = Callable[[Metadata], Awaitable[None]]
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
-
-
-class WrongAnswer(Exception):
-    """A call did not go where it had to go: there is nothing to be measured."""
-
-
-def expect(answer: bytes, version: str) -> None:
-    """Raise WrongAnswer where somebody else has answered."""
-    if answer.rstrip() != version.encode():
-        raise WrongAnswer(f"{answer.rstrip()!r} answered, not {version}")
 
 
 def unary(channel: grpc.aio.Channel, spec: Spec) -> Call:

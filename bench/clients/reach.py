@@ -7,7 +7,7 @@ import time
 import grpc
 
 from bench.backend import SIZE
-from bench.clients.calls import expect
+from bench.clients.answers import expect
 from bench.clients.channels import open_channel
 from bench.clients.orders import orders_to
 from bench.clients.program import Spec, main
