@@ -26,7 +26,9 @@ def rules(weight: int = 100) -> str:
     """Three lanes; base of reviews is divided by this weight, so that it can be changed."""
     base = {"v1": 100 - weight, "v2": weight} if weight < 100 else VERSIONS["reviews"]
     others = [Service(name, VERSIONS[name]) for name in ("details", "ratings")]
-    found = tuple(Lane(name, {s: VERSIONS[s] for s in ("reviews", "details", "ratings")}) for name in _lanes())
+    found = tuple(
+        Lane(name, {s: VERSIONS[s] for s in ("reviews", "details", "ratings")}) for name in _lanes()
+    )
     spec = MeshSpec((Service("reviews", base), *others), found, namespace="default")
     return "---\n".join(dump_yaml(document) for document in render(spec))
 
@@ -61,11 +63,17 @@ def control_plane(processes: Processes, folder: Path, extra: Mapping[str, str]) 
     """The embedded control plane with the services, the rules, and further files."""
     folder.mkdir(parents=True)
     entries = [service_entry(service) for service in BOOKINFO if service.port_name == "grpc"]
-    files = {"entries.yaml": "---\n".join(entry.to_yaml() for entry in entries), "rules.yaml": rules(), **extra}
+    files = {
+        "entries.yaml": "---\n".join(entry.to_yaml() for entry in entries),
+        "rules.yaml": rules(),
+        **extra,
+    }
     for name, text in files.items():
         (folder / name).write_text(text)
     ports = ("--port", "0", "--admin-port", "0")
-    with processes.program("controlplane", "--config", str(folder), *ports, "--log-level", "error") as process:
+    with processes.program(
+        "controlplane", "--config", str(folder), *ports, "--log-level", "error"
+    ) as process:
         said = process.line()
         found = _ADS.search(said)
         if found is None:

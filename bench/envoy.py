@@ -45,6 +45,14 @@ class Sidecar:
     """The address of each listener, by the listener's name."""
 
 
+def empty() -> Bootstrap:
+    """A bootstrap with an admin port and nothing else."""
+    made = Bootstrap()
+    made.admin.address.socket_address.address = HOST
+    made.admin.address.socket_address.port_value = 0
+    return made
+
+
 def as_static(resources: Sequence[Any]) -> Bootstrap:
     """A bootstrap with these resources in it: routes in their listeners, endpoints in their clusters.
 
@@ -52,9 +60,7 @@ def as_static(resources: Sequence[Any]) -> Bootstrap:
     """
     routes = {each.name: each for each in resources if isinstance(each, RouteConfiguration)}
     endpoints = {each.cluster_name: each for each in resources if isinstance(each, ClusterLoadAssignment)}
-    made = Bootstrap()
-    made.admin.address.socket_address.address = HOST
-    made.admin.address.socket_address.port_value = 0
+    made = empty()
     for each in resources:
         if isinstance(each, Cluster):
             made.static_resources.clusters.append(static_cluster(each, endpoints[each.name]))

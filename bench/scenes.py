@@ -47,12 +47,18 @@ def cluster_name(subset: str, service: str = SERVICE) -> str:
 # --- parts --------------------------------------------------------------------------------------------------
 
 
+def http_manager(service: str) -> HttpConnectionManager:
+    """A connection manager that does nothing but route."""
+    manager = HttpConnectionManager(stat_prefix=service)
+    manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(Router())
+    return manager
+
+
 def make_listener(service: str = SERVICE) -> Listener:
     """An api_listener whose routes come by RDS."""
-    manager = HttpConnectionManager(stat_prefix=service)
+    manager = http_manager(service)
     manager.rds.route_config_name = cluster_name("", service)
     manager.rds.config_source.ads.SetInParent()
-    manager.http_filters.add(name="envoy.filters.http.router").typed_config.Pack(Router())
     made = Listener(name=f"{host(service)}:{PORT}")
     made.api_listener.api_listener.Pack(manager)
     return made
@@ -245,7 +251,11 @@ SCENES: Mapping[str, Callable[..., Iterable[Any]]] = {
     "paths": _framed(paths),
     "one_route": _framed(one_route),
     "many_endpoints": lambda ports, count: [
-        *(each for each in [*frame(ports), one_route("v3")] if getattr(each, "cluster_name", "") != cluster_name("v3")),
+        *(
+            each
+            for each in [*frame(ports), one_route("v3")]
+            if getattr(each, "cluster_name", "") != cluster_name("v3")
+        ),
         make_endpoints("v3", ports["v3"], loopbacks(0, count)),
     ],
     "services": services,

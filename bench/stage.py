@@ -120,7 +120,12 @@ class Stage:
             address,
             ports,
             orders,
-            {"plain": f"127.0.0.1:{ports['v3']}", "ours": _ours(address), "plane": address, "target": target()},
+            {
+                "plain": f"127.0.0.1:{ports['v3']}",
+                "ours": _ours(address),
+                "plane": address,
+                "target": target(),
+            },
             {"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps(_grpc(address))},
         )
 

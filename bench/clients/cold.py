@@ -23,9 +23,9 @@ async def main(spec: dict[str, Any]) -> None:
     if spec["peer"] == "ours":
         import proxyless  # noqa: PLC0415
 
-        async with proxyless.Client(proxyless.Bootstrap.from_env(spec["ours"])) as mesh:
-            async with mesh.channel(spec["target"]) as channel:
-                await first_call(channel)
+        client = proxyless.Client(proxyless.Bootstrap.from_env(spec["ours"]))
+        async with client as mesh, mesh.channel(spec["target"]) as channel:
+            await first_call(channel)
     else:
         import grpc.aio  # noqa: PLC0415
 

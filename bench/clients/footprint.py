@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import re
 from pathlib import Path
+from typing import Any
 
 from bench.backend import SIZE
 from bench.clients.answers import expect
@@ -25,7 +26,7 @@ def uss() -> int:
 async def measure(spec: Spec) -> int:
     """Bytes."""
     async with open_channel(spec["peer"], spec) as channel:
-        method = channel.unary_unary("/bench.Echo/Unary")
+        method: Any = channel.unary_unary("/bench.Echo/Unary")
         for _ in range(spec["calls"]):
             metadata = [tuple(spec["header"])] if "header" in spec else None
             expect(bytes(await method(b"x" * SIZE, metadata=metadata, timeout=60)), spec["expect"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import grpc
 
 from bench.plane import ORDER
 
-Order = Callable[..., Awaitable[Any]]
+Order = Callable[..., Coroutine[Any, Any, Any]]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""`python -m bench.clients.size SPEC`: a whole mesh in one client, from nothing; then one endpoint changes."""
+"""`python -m bench.clients.size SPEC`: a whole mesh in one client, from nothing; then an endpoint changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLES = 10
 
 
 async def measure(spec: Spec) -> dict[str, Any]:
-    """Seconds until every resource is acknowledged, until the samples have answered, and after each change."""
+    """Seconds until all is acknowledged, until the samples have answered as well, and after each change."""
     count, node = spec["count"], spec["node"]
     names = [f"{SERVICE}-{i:04}" for i in range(count)]
     async with AsyncExitStack() as stack:
@@ -28,7 +28,9 @@ async def measure(spec: Spec) -> dict[str, Any]:
         began = time.perf_counter()
         channels = await _open(names, spec, stack)
         settled = asyncio.create_task(order("settled", node=node))
-        sample = [channels[i].unary_unary("/bench.Echo/Unary") for i in range(0, count, max(1, count // SAMPLES))]
+        sample = [
+            channels[i].unary_unary("/bench.Echo/Unary") for i in range(0, count, max(1, count // SAMPLES))
+        ]
         answers = asyncio.gather(*(method(PAYLOAD, timeout=spec["timeout"]) for method in sample))
         acknowledged = (await settled)["at"]
         await answers
@@ -42,7 +44,12 @@ async def measure(spec: Spec) -> dict[str, Any]:
             pushed = await order("push", key=version, node=node)
             changed.append(await follows - pushed["at"])
         status = await order("status", node=node)
-        return {"streams": status["opened"], "acknowledged": acknowledged - began, "applied": applied, "changed": changed[1:]}
+        return {
+            "streams": status["opened"],
+            "acknowledged": acknowledged - began,
+            "applied": applied,
+            "changed": changed[1:],
+        }
 
 
 async def _open(names: list[str], spec: Spec, stack: AsyncExitStack) -> list[Any]:

@@ -71,7 +71,9 @@ async def measure(spec: Spec) -> list[float]:
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         running = []
         for each in subscribers:
-            channel = grpc.aio.insecure_channel(spec["plane"], options=[("grpc.use_local_subchannel_pool", 1)])
+            channel = grpc.aio.insecure_channel(
+                spec["plane"], options=[("grpc.use_local_subchannel_pool", 1)]
+            )
             await stack.enter_async_context(channel)
             running.append(tasks.create_task(each.run(channel, told)))
         async with told:

@@ -45,7 +45,7 @@ def raw(rounds: Rounds, quantity: str = "cpu") -> dict[str, Sequence[float]]:
 
 
 def remark(rounds: Rounds) -> str:
-    """The plain channel itself, the latency of all, and what the sidecar needs, which no client's CPU shows."""
+    """The plain channel, the latency of all, and what the sidecar needs, which no client's CPU shows."""
     base = rounds[PLAIN]["p50"]
     said = [
         f"{peer} {paired(each['p50'], base, lambda a, b: a / b).value:.2f}"
@@ -71,7 +71,7 @@ def unary(stage: Stage, at_once: int, ours: str, reach: float) -> list[Figure]:
         header=HEADER,
         at_once=at_once,
         calls=stage.scale.of(160, 64) * (1 if at_once == 1 else 2),
-        rounds=stage.scale.of(60, 6),
+        rounds=stage.scale.of(40, 6),
         warm_up=2,
     )
     how = "" if ours == OURS else ", lane propagation and metrics"
@@ -83,8 +83,8 @@ def streaming(stage: Stage) -> list[Figure]:
     """Messages of streams; the reach is what the second plain channel differs by."""
     figures = []
     for kind, what, messages, calls in (
-        ("many", "server streaming", 500, 4),
-        ("exchange", "bidirectional, one message at a time", 200, 1),
+        ("many", "server streaming", 500, stage.scale.of(4, 2)),
+        ("exchange", "bidirectional, one message at a time", stage.scale.of(200, 100), 1),
     ):
         rounds = run(
             stage,
@@ -96,21 +96,14 @@ def streaming(stage: Stage) -> list[Figure]:
             header=HEADER,
             at_once=1,
             calls=calls,
-            rounds=stage.scale.of(50, 6),
+            rounds=stage.scale.of(30, 4),
             warm_up=1,
         )
         found = extra(rounds, per=messages)
         said = f"plain: {estimate(rounds[PLAIN]['cpu']).value * MICRO / messages:.1f} µs; reach: the noise"
         noise = max(abs(found[SECOND].low), abs(found[SECOND].high))
-        figures.append(
-            Figure(
-                f"{what}: client CPU of a message over plain",
-                "µs",
-                found,
-                Reach(round(noise, 2)),
-                raw(rounds),
-            )
-        )
+        title = f"{what}: client CPU of a message over plain"
+        figures.append(Figure(title, "µs", found, Reach(round(noise, 2)), raw(rounds), said))
     return figures
 
 

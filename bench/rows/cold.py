@@ -38,14 +38,13 @@ def imports(stage: Stage) -> list[Figure]:
         for each in rng.sample(list(codes), len(codes)):
             code = _TIMED.format(code=codes[each])
             with stage.processes.running(sys.executable, "-c", code) as process:
-                took, used = map(float, process.output().split())
+                took, needed = map(float, process.output().split())
             if turn:  # the first one fills the disk cache
                 wall[each].append(took)
-                cpu[each].append(used)
-    said = (
-        f"import proxyless: {estimate(wall[OURS]).value * 1000:.0f} ms, its {len(protos)} protos and grpc.aio: "
-        f"{estimate(wall['base']).value * 1000:.0f} ms; CPU ÷ CPU {paired(cpu[OURS], cpu['base'], ratio).value:.2f}"
-    )
+                cpu[each].append(needed)
+    milli = {each: round(estimate(values).value * 1000) for each, values in wall.items()}
+    used = paired(cpu[OURS], cpu["base"], ratio).value
+    said = f"{milli[OURS]} ms ÷ {milli['base']} ms, {len(protos)} protos; CPU ÷ CPU {used:.2f}"
     found = {OURS: paired(wall[OURS], wall["base"], ratio)}
     return [Figure("import ÷ (grpc.aio and the protos it needs)", "", found, Reach(1.5), wall, said)]
 

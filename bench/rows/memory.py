@@ -43,7 +43,8 @@ def memory(stage: Stage) -> list[Figure]:
     )
     many_endpoints = used(stage, both, "many_endpoints", {"count": endpoints}, expect="v3")
     fixed = {
-        peer: paired([v / MIB for v in small[peer]], [v / MIB for v in small[PLAIN]], difference) for peer in both
+        peer: paired([v / MIB for v in small[peer]], [v / MIB for v in small[PLAIN]], difference)
+        for peer in both
     }
     rounds = {f"{peer}, one route": v for peer, v in small.items()}
     rounds |= {f"{peer}, {lanes} lanes": v for peer, v in many_routes.items()}
@@ -64,4 +65,4 @@ def _each(many: list[float], few: list[float], count: int) -> Any:
     return paired([v / KIB / count for v in many], [v / KIB / count for v in few], difference)
 
 
-ROWS = (Row("memory", "memory over a plain channel: fixed, a route, an endpoint", memory),)
+ROWS = (Row("memory", "memory over a plain channel: fixed, a route, an endpoint", memory, is_quick=False),)

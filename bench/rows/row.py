@@ -16,3 +16,5 @@ class Row:
     name: str
     what: str
     measure: Callable[[Stage], Sequence[Figure]]
+    is_quick: bool = True
+    """Whether a quick run has time for it."""

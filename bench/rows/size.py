@@ -31,7 +31,9 @@ def big_response(stage: Stage) -> list[Figure]:
             results.append(stage.processes.result("bench.clients.reach", spec, env=world.env))
         if failed := next((each["failed"] for each in results if each["failed"]), ""):
             worst = max(each["seconds"] for each in results)
-            said.append(f"{peer}: fails after {worst:.1f} s, {results[-1]['streams']} streams; {failed[:150]}")
+            said.append(
+                f"{peer}: fails after {worst:.1f} s, {results[-1]['streams']} streams; {failed[:150]}"
+            )
         else:
             rounds[peer] = [each["seconds"] for each in results]
             found[peer] = estimate(rounds[peer])
@@ -59,7 +61,9 @@ def whole_mesh(stage: Stage) -> list[Figure]:
     one = f"{GRPC} with {fewer} of the services: {estimate(grpc['changed']).value * MILLI:.1f} ms"
     return [
         Figure(f"{sizes}: from nothing to all in force", "s", whole, Reach(3), applied, said),
-        Figure(f"{sizes}: an endpoint changes → answer of the first call", "ms", ones, Reach(10), changed, one),
+        Figure(
+            f"{sizes}: an endpoint changes → answer of the first call", "ms", ones, Reach(10), changed, one
+        ),
     ]
 
 
@@ -74,6 +78,6 @@ def _one_mesh(stage: Stage, peer: str, count: int) -> dict[str, Any]:
 
 
 ROWS = (
-    Row("80k-routes", "80,000 routes in one response", big_response),
-    Row("1k-services", "1,000 services in one client", whole_mesh),
+    Row("80k-routes", "80,000 routes in one response", big_response, is_quick=False),
+    Row("1k-services", "1,000 services in one client", whole_mesh, is_quick=False),
 )

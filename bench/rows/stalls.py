@@ -15,12 +15,21 @@ MILLI = 1000
 CLUSTERS = 50
 
 
-def stall(stage: Stage, world: World, what: str, peers: Sequence[str], reach: float, spec: Any) -> list[Figure]:
+def stall(
+    stage: Stage, world: World, what: str, peers: Sequence[str], reach: float, spec: Any
+) -> list[Figure]:
     """The longest stall of each arrival, and how long it took until calls were routed by it."""
     found: dict[str, Mapping[str, list[float]]] = {
         peer: stage.processes.result(
             "bench.clients.arrival",
-            {**world.spec, **spec, "peer": peer, "node": NODES[peer], "before": "v1", "idle": stage.scale.of(1, 0) or 0.2},
+            {
+                **world.spec,
+                **spec,
+                "peer": peer,
+                "node": NODES[peer],
+                "before": "v1",
+                "idle": 0.2 if stage.scale.quick else 1.0,
+            },
             env=world.env,
         )
         for peer in peers
@@ -33,7 +42,14 @@ def stall(stage: Stage, world: World, what: str, peers: Sequence[str], reach: fl
     said = f"idle loop: {ours[0].value:.1f} ms; longest CPU of the loop's thread: {ours[1].value:.1f} ms"
     rounds = {f"{peer} {quantity}": v for peer, each in found.items() for quantity, v in each.items()}
     return [
-        Figure(f"longest stall of the event loop while {what} arrive", "ms", times["late"], Reach(reach), rounds, said),
+        Figure(
+            f"longest stall of the event loop while {what} arrive",
+            "ms",
+            times["late"],
+            Reach(reach),
+            rounds,
+            said,
+        ),
         Figure(f"{what}: from the push until they are in force", "ms", times["applied"]),
     ]
 
