@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.outcome import FILE
+from bench.outcome import FILE, Outcome
 from bench.plot import draw
+from bench.report import ReportError, write
 from bench.rows.every import ROWS
 from bench.run import run
 from bench.table import show
@@ -73,5 +74,27 @@ def main(context: click.Context, quick: bool, only: tuple[str, ...], out: Path, 
         raise SystemExit(1)
 
 
+@main.command()
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=OUT / FILE,
+    show_default=True,
+    help="What a whole run has written.",
+)
+@click.option(
+    "--docs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs"),
+    show_default=True,
+    help="Where performance.md and its plots go.",
+)
+def report(source: Path, docs: Path) -> None:
+    """Write docs/performance.md from a run."""
+    for path in write(Outcome.read(source), docs):
+        click.echo(path)
+
+
 if __name__ == "__main__":
-    run_command(main, "python -m bench", {})
+    run_command(main, "python -m bench", {ReportError: 2})

@@ -61,12 +61,12 @@ class Outcome:
                 each["row"],
                 each["what"],
                 each["seconds"],
-                [_figure(figure) for figure in each["figures"]],
+                tuple(_figure(figure) for figure in each["figures"]),
                 each["error"],
             )
             for each in document.pop("rows")
         ]
-        return cls(document, rows)
+        return cls(document, tuple(rows))
 
 
 def _figure(found: Mapping[str, Any]) -> Figure:

@@ -29,7 +29,7 @@ class ProcessError(Exception):
 class Process:
     """A child, its standard output line by line, its standard error in a file."""
 
-    def __init__(self, argv: list[str], group: int, env: Mapping[str, str]) -> None:
+    def __init__(self, argv: list[str], group: int, env: dict[str, str]) -> None:
         self.name = " ".join(Path(part).name for part in argv[:3])
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._popen = subprocess.Popen(
@@ -38,7 +38,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             process_group=group,
-            env=plain("", os.environ) | _QUIET | {**env},
+            env=_environment() | env,
         )
 
     @property
@@ -110,7 +110,7 @@ class Processes:
     @contextmanager
     def running(self, *argv: str, env: Mapping[str, str] | None = None) -> Iterator[Process]:
         """A process for the length of the block."""
-        process = Process([*argv], self._group.id, env or {})
+        process = Process([*argv], self._group.id, {**(env or {})})
         try:
             yield process
         finally:
@@ -133,3 +133,10 @@ class Processes:
         """What a client program prints, given its specification; both are JSON."""
         with self.program(module, json.dumps(spec), env=env) as process:
             return json.loads(process.output(timeout))
+
+
+def _environment() -> dict[str, str]:
+    """The user's, without what would have one peer compile its modules at each start and another not."""
+    found = plain("", os.environ) | _QUIET
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return found
