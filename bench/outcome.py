@@ -70,7 +70,6 @@ class Outcome:
 
 
 def _figure(found: Mapping[str, Any]) -> Figure:
-    sign, _, bound = found["reach"].partition(" ")
-    reach = Reach(float(bound), is_floor=sign == "≥") if bound else None
+    reach = Reach.parse(found["reach"])
     estimates = {peer: Estimate(**each) for peer, each in found["found"].items()}
     return Figure(found["what"], found["unit"], estimates, reach, found["rounds"], found["remark"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.outcome import Measured, Outcome
+from bench.outcome import FILE, Measured, Outcome
 from bench.plot import draw
 from bench.rows.every import GROUPS
 from bench.table import PEERS, cell, what
@@ -21,7 +21,7 @@ class ReportError(Exception):
 
 
 def write(outcome: Outcome, docs: Path) -> list[Path]:
-    """Write the page and its plots; returns their paths. Raises ReportError for a run that is not whole."""
+    """Write the page, plots and every round; returns the paths. Raises ReportError for a run that is not whole."""
     found = {row.row: row for row in outcome.rows}
     if outcome.about["quick"]:
         raise ReportError("A quick run is not for quoting.")
@@ -29,7 +29,8 @@ def write(outcome: Outcome, docs: Path) -> list[Path]:
         raise ReportError(f"The run left out {', '.join(missing)}.")
     plots = docs / NAME
     plots.mkdir(parents=True, exist_ok=True)
-    written = []
+    written = [plots / FILE]
+    outcome.write(plots / FILE)
     sections = [_METHOD.read_text(encoding="utf-8"), "\n".join(_about(outcome)), ""]
     for title, rows in GROUPS.items():
         measured = [found[row.name] for row in rows]
@@ -74,8 +75,9 @@ def _section(title: str, rows: Sequence[Measured], plot: Path) -> Iterator[str]:
 def _line(figure: Figure) -> str:
     reach = f"{figure.reach}<br>{figure.verdict}" if figure.reach else ""
     cells = [cell(figure.found[peer]).replace("\n", "<br>") if peer in figure.found else "" for peer in PEERS]
-    said = f"<br><sub>{figure.remark}</sub>" if figure.remark else ""
-    return f"| {what(figure)}{said} | {reach} | {' | '.join(cells)} |".replace("outbound|", "")
+    remark = figure.remark.replace("|", "\\|")
+    said = f"<br><sub>{remark}</sub>" if remark else ""
+    return f"| {what(figure)}{said} | {reach} | {' | '.join(cells)} |"
 
 
 def _short(rows: Sequence[Measured]) -> Iterator[str]:

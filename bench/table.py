@@ -67,7 +67,7 @@ def cell(found: Estimate) -> str:
     """A median and its interval."""
     if found.n == 1:
         return number(found.value)
-    return f"{number(found.value)}\n{number(found.low)}–{number(found.high)}"
+    return f"{number(found.value)}\n{number(found.low)} … {number(found.high)}"
 
 
 def number(value: float) -> str:

@@ -40,14 +40,23 @@ async def _make(peer: str, spec: Mapping[str, Any], stack: AsyncExitStack) -> gr
     assert peer == WITH_LANES
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader  # noqa: PLC0415
+    from proxyless.resources import Kind, RouteConfig  # noqa: PLC0415
 
     from lanes.context import current  # noqa: PLC0415
     from lanes.grpc_client import interceptors  # noqa: PLC0415
+    from telemetry.lane_labels import KnownLanes  # noqa: PLC0415
     from telemetry.observer import XdsTelemetry  # noqa: PLC0415
 
     provider = MeterProvider([InMemoryMetricReader()])
     stack.callback(provider.shutdown)
-    observer = XdsTelemetry(lambda: current().lane_name, provider)
+    known = KnownLanes("env")
+    observer = XdsTelemetry(lambda: current().lane_name, provider, known=known)
     bootstrap = proxyless.Bootstrap.from_env(spec["ours"])
     client = proxyless.Client(bootstrap, fallback="next-route", observer=observer)
+    # As `serving.channels` has it.
+    known.routes = lambda: (
+        each.resource
+        for each in client.held(Kind.ROUTE_CONFIG).values()
+        if isinstance(each.resource, RouteConfig)
+    )
     return (await stack.enter_async_context(client)).channel(name, interceptors=interceptors())

@@ -26,6 +26,11 @@ def test_a_verdict_is_of_the_whole_interval(low: float, high: float, at_most: st
     assert Reach(3, is_floor=True).verdict(found) == at_least
 
 
+@pytest.mark.parametrize(("low", "verdict"), [(-1, "met"), (3, "met"), (3.1, "missed")])
+def test_what_reaches_into_the_noise_is_within_it(low: float, verdict: str) -> None:
+    assert Reach(3, is_noise=True).verdict(Estimate(4, low, 5, 9)) == verdict
+
+
 def test_without_a_reach_there_is_no_verdict() -> None:
     assert Figure("size", "s", {OURS: Estimate(1, 1, 1, 1)}).verdict == ""
     assert Figure("size", "s", {GRPC: Estimate(1, 1, 1, 1)}, Reach(3)).verdict == ""
@@ -35,6 +40,7 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     figures = (
         Figure("cost", "µs", {OURS: Estimate(1.5, 1, 2, 9, 0.96)}, Reach(15), {OURS: [1.0, 2.0]}, "plain: 3"),
         Figure("rate", "", {OURS: Estimate(0.9, 0.8, 1, 9, 0.96)}, Reach(0.95, is_floor=True)),
+        Figure("messages", "µs", {OURS: Estimate(1, 1, 1, 9)}, Reach(2.5, is_noise=True)),
         Figure("size", "s", {GRPC: Estimate(1, 1, 1, 1)}),
     )
     outcome = Outcome(
@@ -73,4 +79,4 @@ def test_numbers_have_the_digits_that_mean_anything(value: float, text: str) -> 
 
 def test_a_single_value_has_no_interval() -> None:
     assert cell(Estimate(2, 2, 2, 1)) == "2.00"
-    assert cell(Estimate(2, 1, 3, 6)) == "2.00\n1.00–3.00"
+    assert cell(Estimate(2, 1, 3, 6)) == "2.00\n1.00 … 3.00"
