@@ -21,7 +21,7 @@ class ReportError(Exception):
 
 
 def write(outcome: Outcome, docs: Path) -> list[Path]:
-    """Write the page, plots and every round; returns the paths. Raises ReportError for a run that is not whole."""
+    """Write the page, plots and every round; returns the paths. Raises ReportError for an unfit run."""
     found = {row.row: row for row in outcome.rows}
     if outcome.about["quick"]:
         raise ReportError("A quick run is not for quoting.")

@@ -54,4 +54,6 @@ def _measured(rows: Sequence[Row], stage: Stage, tell: Tell) -> Iterator[Measure
                 row.name, row.what, time.monotonic() - began, error=str(error).strip().splitlines()[-1]
             )
         else:
-            yield Measured(row.name, row.what, time.monotonic() - began, figures)
+            took = time.monotonic() - began
+            tell(f"    {took:.0f} s")
+            yield Measured(row.name, row.what, took, figures)

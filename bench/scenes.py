@@ -73,7 +73,11 @@ def make_routes(routes: Iterable[Route], service: str = SERVICE) -> RouteConfigu
 
 
 def make_route(name: str, subset: str, service: str = SERVICE) -> Route:
-    """A route to a subset that takes every call, with the retry policy that Istiod gives by default."""
+    """A route to a subset that takes every call, with the retry policy that Istiod gives by default.
+
+    Without decorator and metadata, which no client reads here: 10,000 lanes with them are more than the 4 MiB
+    that gRPC takes.
+    """
     made = Route(name=name)
     made.match.prefix = "/"
     action = made.route
@@ -87,9 +91,6 @@ def make_route(name: str, subset: str, service: str = SERVICE) -> Route:
         name="envoy.retry_host_predicates.previous_hosts"
     )
     predicate.typed_config.Pack(PreviousHostsPredicate())
-    made.decorator.operation = f"{host(service)}:{PORT}/*"
-    path = f"/apis/networking.istio.io/v1/namespaces/default/virtual-service/{service}"
-    made.metadata.filter_metadata["istio"].update({"config": path})
     return made
 
 

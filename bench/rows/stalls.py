@@ -56,7 +56,7 @@ def stall(
 
 def routes(stage: Stage, scene: str, what: str, header: str, template: str, reach: float) -> list[Figure]:
     """Routes that were never there before, each time."""
-    count, times = stage.scale.of(10_000, 1_000), stage.scale.of(7, 3)
+    count, times = stage.scale.of(10_000, 1_000), stage.scale.of(6, 3)
     arrivals = []
     for salt in "abcdefgh"[:times]:
         value = template.replace("LAST", lane(count - 1, salt)).replace("SALT", salt)
@@ -73,7 +73,7 @@ def endpoints(stage: Stage) -> list[Figure]:
 
     gRPC connects to each endpoint of such clusters, too, which 50,000 descriptors would be needed for.
     """
-    each, times = stage.scale.of(1_000, 100), stage.scale.of(7, 3)
+    each, times = stage.scale.of(1_000, 100), stage.scale.of(6, 3)
     world = stage.world("routes_to", clusters=CLUSTERS)
     port = world.backends["v1"]
     arrivals = [
