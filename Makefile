@@ -120,6 +120,10 @@ proto: $(STAMPS)/dev ## generate the stubs in bookinfo_pb from proto/
 docs: $(STAMPS)/dev ## generate docs/support-matrix.md and docs/reference.md from the code
 	@$(BIN)/python -m docs.pages
 
+.PHONY: pictures
+pictures: $(STAMPS)/dev ## take the pictures of docs/walkthrough anew, from a running mesh (needs chromium)
+	@$(BIN)/python -m tests.walkthrough
+
 .PHONY: lock
 lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt

@@ -26,7 +26,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     """Serve delivery until `stop` is set."""
     targets = {"details": target_of("details", settings, environ)}
     async with (
-        open_channels(targets, settings.forwarding.key) as channels,
+        open_channels(targets, settings.known_lanes()) as channels,
         serving_admin(settings, stop, channels) as readiness,
     ):
         server = DeliveryServer(Identity.of(settings), DetailsStub(channels["details"]), _CALL_TIMEOUT)

@@ -14,6 +14,7 @@ from serving.hops import hop_tree
 from serving.http_errors import plain_errors, refusal
 from serving.http_server import middlewares
 from serving.identity import Identity
+from serving.request_lines import request_lines
 from serving.requests import product_id_of
 from serving.settings import Settings
 from telemetry.lane_labels import KnownLanes
@@ -59,8 +60,8 @@ def application(
     settings: Settings, server: DeliveryServer, lanes: KnownLanes | None = None
 ) -> web.Application:
     """The application: requests are served in the lane they come in; `lanes` are those metrics tell apart."""
-    known = lanes or KnownLanes(settings.forwarding.key)
+    known = lanes or settings.known_lanes()
     lane = lane_middleware(settings.forwarding)
-    app = web.Application(middlewares=[*middlewares(lane, known), plain_errors("delivery")])
+    app = web.Application(middlewares=[*middlewares(lane, known), request_lines, plain_errors("delivery")])
     app.add_routes([web.get("/health", server.health), web.get("/delivery/{id}", server.delivery)])
     return app

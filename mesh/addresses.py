@@ -99,6 +99,7 @@ class AddressBook:
         self._spares = spares
         self._guard = guard
         self._door_admin = door_admin
+        self._shared_admins: dict[Address, Address] = {}
         self.limits = limits
 
     def __getitem__(self, instance: Instance) -> Address:
@@ -116,16 +117,24 @@ class AddressBook:
         ip = self.spare()
         if ip != LOOPBACK and not bind_error(ip, SERVICE_PORT):
             return Address(ip, SERVICE_PORT)
-        return Address(ip, free_port(ip, avoid=(address.port for address in self._addresses.values())))
+        return Address(ip, free_port(ip, avoid=self._ports()))
 
-    def admin(self, address: Address) -> Address | None:
-        """Where the instance at this address has its admin port; None where all share one IP.
+    def admin(self, address: Address) -> Address:
+        """Where the instance at this address has its admin port, the same whenever it is asked for.
 
-        127.0.0.1 is everybody's, so the door's is on an address of its own like the others'.
+        127.0.0.1 is everybody's, so the door's is on an address of its own like the others'; where all share
+        that one, each has a port of its own.
         """
-        if self._door_admin is None or address.ip == LOOPBACK:
-            return self._door_admin
-        return Address(address.ip, self._door_admin.port)
+        if self._door_admin is None:
+            if address not in self._shared_admins:
+                self._shared_admins[address] = Address(LOOPBACK, free_port(avoid=self._ports()))
+            return self._shared_admins[address]
+        return Address(self._door_admin.ip if address.ip == LOOPBACK else address.ip, self._door_admin.port)
+
+    def _ports(self) -> set[int]:
+        """Every port that is an instance's, whether it runs or not."""
+        known = (*self._addresses.values(), *self._shared_admins, *self._shared_admins.values())
+        return {address.port for address in known}
 
     def close(self) -> None:
         """Let another mesh have the block."""

@@ -26,7 +26,10 @@ _FOREIGN = (
     "BIND_IP",
     "ADMIN_PORT",
     "ADMIN_IP",
+    "ADMIN_READABLE",
     "LANE_KEY",
+    "LANES_LABELLED",
+    "LANES_LABELLED_LIMIT",
     "OTEL_SERVICE_NAME",
     *(f"{service.name.upper()}_TARGET" for service in SERVICES),
 )

@@ -215,7 +215,7 @@ class Supervisor:
             changed=self._changed,
             on_up=join,
             on_down=leave,
-            admin=str(admin or ""),
+            admin=str(admin),
         )
         return unit
 
@@ -243,7 +243,7 @@ class Supervisor:
             on_down=leave,
             answers=lambda: until_called(address),
             command=guest.command,
-            admin=str(admin or ""),
+            admin=str(admin),
             directory=guest.directory,
             start_timeout=guest.start_timeout,
         )

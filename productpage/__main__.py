@@ -23,7 +23,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     """Serve the page until `stop` is set, then answer what is in flight."""
     page = PageSettings.read(settings, environ)
     async with (
-        open_channels(page.targets, settings.forwarding.key) as channels,
+        open_channels(page.targets, settings.known_lanes()) as channels,
         open_http(page.delivery, channels) as delivery,
         serving_admin(settings, stop, channels) as readiness,
     ):

@@ -16,6 +16,7 @@ from lanes.context import END_USER, REQUEST_ID, Forwarding, use
 from lanes.door import Visitor, admit
 from productpage.rules import LiveDoor
 from productpage.session import COOKIE, header_value, seal, unseal
+from serving.request_lines import log_request
 from telemetry.http_spans import tell_user
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -23,9 +24,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 USER: web.RequestKey[str | None] = web.RequestKey("user", str)
 
 DRAW = "draw"
-
-_SILENT = ("/health", "/productpage/static/")
-"""What is asked for by machines and not worth a line."""
 
 _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -73,7 +71,7 @@ def door_middleware(
                     _keep_draw(answer, draw, draw_secret)
                 raise
             finally:
-                _log_request(request, status, time.perf_counter() - started)
+                log_request(request, status, time.perf_counter() - started)
             response.headers[REQUEST_ID] = request_id
             if kept is None and not response.prepared:
                 _keep_draw(response, draw, draw_secret)
@@ -98,16 +96,3 @@ def _keep_draw(response: web.StreamResponse, draw: float, secret: bytes) -> None
 def _request_id(request: web.Request) -> str:
     given = request.headers.get(REQUEST_ID, "")
     return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-
-
-def _log_request(request: web.Request, status: int, seconds: float) -> None:
-    if request.path.startswith(_SILENT):
-        return
-    fields = {
-        "event": "request",
-        "method": request.method,
-        "path": request.path,
-        "status": status,
-        "milliseconds": round(seconds * 1000, 1),
-    }
-    _log.info("%s %s %d", request.method, request.path, status, extra=fields)

@@ -147,7 +147,7 @@ class Page:
         took = time.perf_counter() - began
         chosen = request.cookies.get(menu.COOKIE, "") if self._chooses else ""
         # After the calls: by then the mesh has said which routes there are.
-        shown = menu.menu_of(self._held.lanes(), self._held.meshed, current().lane, chosen)
+        shown = menu.menu_of(await self._held.lanes(), self._held.meshed, current().lane, chosen)
         own = self._identity.hop()
         stations = chain_of(own, parts, took, shown.held)
         return {

@@ -26,7 +26,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     target = target_of("ratings", settings, environ)
     targets = {} if star_color(settings.version) is None else {"ratings": target}
     async with (
-        open_channels(targets, settings.forwarding.key) as channels,
+        open_channels(targets, settings.known_lanes()) as channels,
         serving_admin(settings, stop, channels) as readiness,
     ):
         ratings = RatingsStub(channels["ratings"]) if channels else None

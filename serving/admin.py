@@ -1,4 +1,4 @@
-"""The admin port of a service: what this process knows, for whoever is on its machine or in its Pod."""
+"""The admin port of a service: what this process knows, for its Pod and, less of it, for others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import proxyless
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from proxyless.errors import TargetError, UnknownRouteError
 
 from serving import admin_requests as asked
@@ -156,12 +156,19 @@ class AdminServer:
         return found
 
 
-@web.middleware
-async def _same_machine(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a page in a browser may have been made to ask: another's name for us, another's origin."""
-    if fault := asked.foreign(request.method, request.headers):
-        raise refusal(web.HTTPForbidden, "PERMISSION_DENIED", fault)
-    return await handler(request)
+def _answering(readable: bool) -> Middleware:
+    """Refuses who may not ask: others than this machine, and what a page in a browser was made to ask."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        path = request.path if resource is None else resource.canonical
+        asker = asked.Asker(request.method, path, request.remote, request.headers)
+        if fault := asked.refused(asker, readable=readable):
+            raise refusal(web.HTTPForbidden, "PERMISSION_DENIED", fault)
+        return await handler(request)
+
+    return middleware
 
 
 def application(
@@ -171,9 +178,9 @@ def application(
     readiness: Readiness | None = None,
 ) -> web.Application:
     """What is shown, and where."""
-    known = lanes or KnownLanes(settings.forwarding.key)
+    known = lanes or settings.known_lanes()
     server = AdminServer(settings, mesh, known, readiness or Readiness(asyncio.Event()))
-    app = web.Application(middlewares=[plain_errors(settings.service), _same_machine])
+    app = web.Application(middlewares=[plain_errors(settings.service), _answering(settings.admin_readable)])
     app.add_routes(server.routes())
     return app
 

@@ -21,6 +21,13 @@ _LONGEST_WAIT = 30.0
 _METADATA_KEY = re.compile(r"[a-z0-9_.-]+")
 _VERB = re.compile(r"[A-Z]{1,16}")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What is told to other machines, where the admin port listens on an address that they can reach."""
+
+# What an Istio sidecar calls from whatever comes from outside: a loopback address, and nobody in the Pod.
+_SIDECAR = ipaddress.ip_address("127.0.0.6")
 
 
 class BadRequestError(Exception):
@@ -44,7 +51,8 @@ class Explain:
         Where the target is the `http://` URL of a request, the method is its own.
         """
         _only(query, "target", "method", "metadata", "timeout", "want_route")
-        target, method = _one(query, "target"), _one(query, "method")
+        method = _one(query, "method")
+        target = _one(query, "target")
         if target.startswith("http://"):
             if not _VERB.fullmatch(method):
                 raise BadRequestError(f"method={method!r} is no method of an HTTP request.")
@@ -113,26 +121,78 @@ def _level_of(body: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def foreign(method: str, headers: Mapping[str, str]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for what: `peer` is the address of the connection's other end, `path` that of the route."""
+
+    method: str
+    path: str
+    peer: str | None
+    headers: Mapping[str, str]
+
+    @property
+    def reads(self) -> bool:
+        """Whether nothing is to be changed."""
+        return self.method in ("GET", "HEAD")
+
+
+def refused(asker: Asker, *, readable: bool) -> str | None:
+    """Why a request is not answered; None where it is.
+
+    Whoever is on this machine, or in this Pod, may do everything. Others may ask what a kubelet and a
+    Prometheus ask and, where it is `readable`, everything else that changes nothing.
+    """
+    if _is_here(asker.peer):
+        return _foreign(asker)
+    if not asker.reads:
+        return f"{asker.method} is for loopback addresses, not for {asker.peer}."
+    if asker.path in OPEN:
+        return None
+    if not readable:
+        return f"{asker.path} is for loopback addresses, not for {asker.peer}, unless ADMIN_READABLE is set."
+    host = asker.headers.get("Host", "")
+    if _address_in(host) or _name_in(host) == "localhost":
+        return None
+    return f"Host {host!r} is not an address or localhost."
+
+
+def _foreign(asker: Asker) -> str | None:
     """Why a request is not one that somebody on this machine meant to make; None where it may be.
 
     A name that leads here is no proof (DNS rebinding), and a page from elsewhere may send a form here.
     """
-    host = headers.get("Host", "")
-    if not _leads_here(host):
+    host = asker.headers.get("Host", "")
+    address = _address_in(host)
+    if not (address and address.is_loopback) and _name_in(host) != "localhost":
         return f"Host {host!r} is not a loopback address or localhost."
-    origin = headers.get("Origin")
-    if method not in ("GET", "HEAD") and origin not in (None, f"http://{host}"):
-        return f"{method} from the origin {origin!r} is not allowed."
+    origin = asker.headers.get("Origin")
+    if not asker.reads and origin not in (None, f"http://{host}"):
+        return f"{asker.method} from the origin {origin!r} is not allowed."
     return None
 
 
-def _leads_here(host: str) -> bool:
+def _is_here(peer: str | None) -> bool:
+    address = _address(peer or "")
+    return address is not None and address.is_loopback and address != _SIDECAR
+
+
+def _address_in(host: str) -> _Address | None:
+    return _address(_name_in(host) or "")
+
+
+def _name_in(host: str) -> str | None:
     try:
-        name = urlsplit(f"//{host}").hostname
-        return name == "localhost" or ipaddress.ip_address(name or "").is_loopback
+        return urlsplit(f"//{host}").hostname
     except ValueError:
-        return False
+        return None
+
+
+def _address(text: str) -> _Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _only(query: MultiMapping[str], *names: str) -> None:

@@ -28,10 +28,10 @@ class Channels(dict[str, grpc.aio.Channel]):
 
     mesh: proxyless.Client | None = None
 
-    def __init__(self, stack: AsyncExitStack, lane_key: str) -> None:
+    def __init__(self, stack: AsyncExitStack, lanes: KnownLanes) -> None:
         super().__init__()
         self._stack = stack
-        self.lanes = KnownLanes(lane_key)
+        self.lanes = lanes
         self.routed: list[str] = []
         """The targets that go through the mesh."""
 
@@ -59,16 +59,18 @@ def _routes(client: proxyless.Client) -> Iterator[RouteConfig]:
 
 
 @asynccontextmanager
-async def open_channels(targets: Mapping[str, str], lane_key: str = "env") -> AsyncIterator[Channels]:
+async def open_channels(
+    targets: Mapping[str, str], lanes: KnownLanes | None = None
+) -> AsyncIterator[Channels]:
     """A channel for each target, by the same names; calls on them carry what the current request carries.
 
     All `xds:` targets share one client, set up from the environment, for which a lane without a usable
-    version of a service falls through to the next route. `lane_key` is the member of `baggage` that names
-    the lane in its routes. Raises XdsError when that set-up is not usable.
+    version of a service falls through to the next route. `lanes` come to know those of its routes. Raises
+    XdsError when that set-up is not usable.
     """
     propagator.install()
     async with AsyncExitStack() as stack:
-        channels = Channels(stack, lane_key)
+        channels = Channels(stack, lanes or KnownLanes("env"))
         for name, target in targets.items():
             # The lane's come first: what they decide is what the spans' own leave alone.
             interceptors = [*grpc_client.interceptors(), *client_interceptors()]

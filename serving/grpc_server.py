@@ -15,6 +15,7 @@ from lanes.context import current_lane
 from lanes.grpc_server import LaneServerInterceptor
 from serving.binding import BindError, bind_fault, host_port
 from serving.channels import METADATA_OPTIONS
+from serving.request_lines import log_call
 from serving.settings import Settings
 from telemetry.grpc_spans import server_interceptor
 from telemetry.lane_labels import KnownLanes
@@ -29,15 +30,15 @@ _ONE_LISTENER = (("grpc.so_reuseport", 0),)
 def new_server(settings: Settings, lanes: KnownLanes | None = None) -> grpc.aio.Server:
     """A server whose handlers run in the lane and the trace of their call, not listening yet.
 
-    `lanes` are those that metrics tell apart; a service that calls nobody knows none.
+    `lanes` are those that metrics tell apart; of a service that calls nobody those of its settings.
     """
     propagator.install()
-    known = lanes or KnownLanes(settings.forwarding.key)
+    known = lanes or settings.known_lanes()
     return grpc.aio.server(
         interceptors=[
             LaneServerInterceptor(settings.forwarding),
             server_interceptor(),
-            GrpcServerMetrics(lambda: known.label(current_lane())),
+            GrpcServerMetrics(lambda: known.label(current_lane()), log_call),
         ],
         options=[*_ONE_LISTENER, *METADATA_OPTIONS],
     )

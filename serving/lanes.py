@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import proxyless
@@ -18,6 +20,9 @@ from proxyless.resources import (
 from lanes.own import FAULT, PREFIX, lane_subset
 from lanes.render import subset_name
 from telemetry.lane_labels import lanes_named
+
+_TURN = 0.002
+"""Seconds of reading after which it is somebody else's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +48,37 @@ class HeldLane:
 
 def lanes_in(configs: Iterable[RouteConfig], key: str) -> tuple[HeldLane, ...]:
     """The lanes these routes know, by name: each route names its lane by the baggage member it matches."""
-    members: dict[str, dict[str, str]] = {}
-    strict: set[str] = set()
-    for route in (route for config in configs for host in config.virtual_hosts for route in host.routes):
-        for lane in () if route.name.startswith(FAULT) else lanes_named(route, key):
-            found = members.setdefault(lane, {})
-            # What has been injected into a lane's own route makes no lane strict.
-            if _aborts_always(route) and route.name != f"{PREFIX}{lane}":
-                strict.add(lane)
-            elif isinstance(route.action, ClusterAction) and len(route.action.clusters) == 1:
-                service, subset = _service_and_subset(route.action.clusters[0].name)
-                found.setdefault(service, subset)
-    return tuple(HeldLane(name, members[name], name in strict) for name in sorted(members))
+    reader = _Reader(key)
+    for _ in reader.read(tuple(configs)):
+        pass
+    return reader.lanes
 
 
 class LanesHeld:
-    """The lanes of a client of the mesh as its routes are now; reads them anew only when they changed."""
+    """The lanes of a client of the mesh as its routes are now; reads anew only those that changed."""
 
     def __init__(self, mesh: proxyless.Client | None, key: str) -> None:
         self._mesh = mesh
-        self._key = key
-        self._read: tuple[RouteConfig, ...] = ()
-        self._lanes: tuple[HeldLane, ...] = ()
+        self._reader = _Reader(key)
+        self._reading = asyncio.Lock()
 
     @property
     def meshed(self) -> bool:
         """Whether there is a mesh that could have lanes."""
         return self._mesh is not None
 
-    def lanes(self) -> tuple[HeldLane, ...]:
-        """The lanes that exist, by name."""
-        configs = tuple(self._configs())
-        if len(configs) != len(self._read) or any(
-            a is not b for a, b in zip(configs, self._read, strict=True)
-        ):
-            self._read, self._lanes = configs, lanes_in(configs, self._key)
-        return self._lanes
+    async def lanes(self) -> tuple[HeldLane, ...]:
+        """The lanes that exist, by name; reading thousands of them leaves others their turns.
+
+        Who asks while they are being read waits for that and gets the same.
+        """
+        async with self._reading:
+            until = time.perf_counter() + _TURN
+            for _ in self._reader.read(tuple(self._configs())):
+                if time.perf_counter() >= until:
+                    await asyncio.sleep(0)
+                    until = time.perf_counter() + _TURN
+            return self._reader.lanes
 
     def _configs(self) -> Iterator[RouteConfig]:
         if self._mesh is None:
@@ -88,6 +88,65 @@ class LanesHeld:
                 yield held.resource
             elif isinstance(held.resource, Listener) and held.resource.route_config is not None:
                 yield held.resource.route_config
+
+
+class _Reader:
+    """Reads routing tables, each once, a little at a time."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._said: list[tuple[RouteConfig, list[_Said]]] = []
+        self.lanes: tuple[HeldLane, ...] = ()
+
+    def read(self, configs: Sequence[RouteConfig]) -> Iterator[None]:
+        """Read what is new, step by step; after the last step `lanes` is what all of these know."""
+        known = {id(config): said for config, said in self._said}  # which are held, so no id is another's
+        if [id(config) for config in configs] == list(known):
+            return
+        said: list[tuple[RouteConfig, list[_Said]]] = []
+        for config in configs:
+            found = known.get(id(config))
+            if found is None:
+                found = []
+                for route in (route for host in config.virtual_hosts for route in host.routes):
+                    found += _said_by(route, self._key)
+                    yield
+            said.append((config, found))
+        members: dict[str, dict[str, str]] = {}
+        strict: set[str] = set()
+        for each in (each for _, found in said for each in found):
+            own = members.setdefault(each.lane, {})
+            if each.aborts:
+                strict.add(each.lane)
+            elif each.service:
+                own.setdefault(each.service, each.subset)
+            yield
+        lanes = []
+        for name in sorted(members):
+            lanes.append(HeldLane(name, members[name], name in strict))
+            yield
+        self._said, self.lanes = said, tuple(lanes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a route says of a lane: that it aborts, or which subset of a service it leads to, if one alone."""
+
+    lane: str
+    aborts: bool
+    service: str = ""
+    subset: str = ""
+
+
+def _said_by(route: Route, key: str) -> Iterator[_Said]:
+    for lane in () if route.name.startswith(FAULT) else lanes_named(route, key):
+        # What has been injected into a lane's own route makes no lane strict.
+        if _aborts_always(route) and route.name != f"{PREFIX}{lane}":
+            yield _Said(lane, True)
+        elif isinstance(route.action, ClusterAction) and len(route.action.clusters) == 1:
+            yield _Said(lane, False, *_service_and_subset(route.action.clusters[0].name))
+        else:
+            yield _Said(lane, False)
 
 
 def _aborts_always(route: Route) -> bool:

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 
 from lanes.baggage import is_key
 from lanes.context import Forwarding
-from lanes.spec import version_fault
+from lanes.spec import lane_name_fault, version_fault
+from telemetry.lane_labels import KnownLanes, Labelled
 
 T = TypeVar("T")
 
@@ -85,14 +86,6 @@ def address(value: str) -> str:
         raise ValueError("is not an IP address") from None
 
 
-def loopback(value: str) -> str:
-    """An IP address that only this machine, or this Pod, can reach; or nothing."""
-    found = address(value)
-    if found and not ipaddress.ip_address(found).is_loopback:
-        raise ValueError("is not a loopback address")
-    return found
-
-
 def version(value: str) -> str:
     """A version, which is the value of a Kubernetes label."""
     if fault := version_fault(value):
@@ -131,6 +124,22 @@ def lane_key(value: str) -> str:
     return value
 
 
+def lane_names(value: str) -> tuple[str, ...]:
+    """Names of lanes, separated by commas."""
+    names = tuple(part.strip() for part in value.split(",") if part.strip())
+    for name in names:
+        if fault := lane_name_fault(name):
+            raise ValueError(f"names a lane {name!r}, which {fault}")
+    return names
+
+
+def few(value: str) -> int:
+    """A number up to 1000."""
+    if not (value.isascii() and value.isdigit()) or int(value) > 1000:
+        raise ValueError("is not a number (0 to 1000)")
+    return int(value)
+
+
 def log_level(value: str) -> str:
     """A level of the logging module."""
     if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
@@ -152,12 +161,22 @@ BIND_IP = Variable("BIND_IP", "", "the address to listen on; INSTANCE_IP if not 
 ADMIN_PORT = Variable(
     "ADMIN_PORT",
     "0",
-    "the port on a loopback address that answers /healthz, /readyz, /metrics, /config_dump, /explain, "
-    "/lanes, /spans and /loglevel; 0 for none",
+    "the port that answers /healthz, /readyz, /metrics, /config_dump, /explain, /lanes, /spans and "
+    "/loglevel; 0 for none",
     port,
 )
 ADMIN_IP = Variable(
-    "ADMIN_IP", "", "the address of ADMIN_PORT; INSTANCE_IP if that is loopback, else 127.0.0.1", loopback
+    "ADMIN_IP",
+    "",
+    "the address of ADMIN_PORT; INSTANCE_IP if that is loopback, else 127.0.0.1. On another, such as "
+    "0.0.0.0, other machines are told /healthz, /readyz and /metrics",
+    address,
+)
+ADMIN_READABLE = Variable(
+    "ADMIN_READABLE",
+    "false",
+    "whether other machines are told the rest as well; nothing lets them change anything",
+    flag,
 )
 POD_NAME = Variable("POD_NAME", "", "the name of this instance; SERVICE-VERSION if not set", text)
 POD_NAMESPACE = Variable(
@@ -167,6 +186,16 @@ PROPAGATE_HEADERS = Variable(
     "PROPAGATE_HEADERS", "", "further headers to pass from hop to hop, separated by commas", headers
 )
 LANE_KEY = Variable("LANE_KEY", "env", "the member of `baggage` that names the lane", lane_key)
+LANES_LABELLED = Variable(
+    "LANES_LABELLED", "", "lanes that metrics always tell apart, separated by commas", lane_names
+)
+LANES_LABELLED_LIMIT = Variable(
+    "LANES_LABELLED_LIMIT",
+    "20",
+    "how many more lanes a service tells apart that holds no routes, and so cannot know which there are: "
+    "the first it sees",
+    few,
+)
 LOG_LEVEL = Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", log_level)
 DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "10", "seconds that calls in flight get on SIGTERM", seconds)
 
@@ -177,10 +206,13 @@ COMMON: tuple[Variable[object], ...] = (
     BIND_IP,
     ADMIN_PORT,
     ADMIN_IP,
+    ADMIN_READABLE,
     POD_NAME,
     POD_NAMESPACE,
     PROPAGATE_HEADERS,
     LANE_KEY,
+    LANES_LABELLED,
+    LANES_LABELLED_LIMIT,
     LOG_LEVEL,
     DRAIN_TIMEOUT,
 )  # type: ignore[assignment]  # a Variable is only read from
@@ -197,9 +229,11 @@ class Settings:
     admin_port: int
     """0 for none."""
     admin_ip: str
+    admin_readable: bool
     instance: str
     namespace: str
     forwarding: Forwarding
+    labelled: Labelled
     log_level: str
     drain_timeout: float
 
@@ -215,12 +249,22 @@ class Settings:
             bind_ip=BIND_IP.read(environ) or instance_ip or "0.0.0.0",
             admin_port=ADMIN_PORT.read(environ),
             admin_ip=ADMIN_IP.read(environ) or _own_loopback(instance_ip),
+            admin_readable=ADMIN_READABLE.read(environ),
             instance=POD_NAME.read(environ) or f"{service}-{number}",
             namespace=POD_NAMESPACE.read(environ),
             forwarding=Forwarding(LANE_KEY.read(environ)).also(PROPAGATE_HEADERS.read(environ)),
+            labelled=Labelled(
+                frozenset(LANES_LABELLED.read(environ)),
+                LANES_LABELLED_LIMIT.read(environ),
+                lambda name: lane_name_fault(name) is None,
+            ),
             log_level=LOG_LEVEL.read(environ),
             drain_timeout=DRAIN_TIMEOUT.read(environ),
         )
+
+    def known_lanes(self) -> KnownLanes:
+        """The lanes that metrics tell apart, for a process that holds no routes as yet."""
+        return KnownLanes(self.forwarding.key, labelled=self.labelled)
 
 
 def _own_loopback(instance_ip: str) -> str:

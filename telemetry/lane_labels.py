@@ -1,8 +1,9 @@
-"""Lanes as labels of metrics: as many as the routes know, however many a caller makes up."""
+"""Lanes as labels of metrics: as many as the routes know, or a few, however many a caller makes up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from proxyless.members import member_of, values_of
@@ -34,12 +35,33 @@ def lanes_named(route: Route, key: str) -> Iterator[str]:
             yield member.value
 
 
-class KnownLanes:
-    """The lanes in the routing tables of one client, read anew where a table is another one."""
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Lanes that are labels whatever routes say: those `named` always, and the first `most` that come by.
 
-    def __init__(self, key: str, routes: Routes = tuple) -> None:
+    The latter are for who holds no routes and can tell none from what a caller made up; who comes later is
+    `other`, so that what is named is what an attacker cannot displace.
+    """
+
+    named: frozenset[str] = frozenset()
+    most: int = 0
+    valid: Callable[[str], bool] = lambda lane: True
+
+
+_UNTOLD = Labelled()
+
+
+class KnownLanes:
+    """The lanes in the routing tables of one client, read anew where a table is another one.
+
+    `routes` None is a process that holds none.
+    """
+
+    def __init__(self, key: str, routes: Routes | None = None, labelled: Labelled = _UNTOLD) -> None:
         self.key = key
         self.routes = routes
+        self._labelled = labelled
+        self._seen: set[str] = set()
         self._read: dict[str, tuple[RouteConfig, frozenset[str]]] = {}
         self._all: frozenset[str] = frozenset()
         self._stale = True
@@ -59,12 +81,22 @@ class KnownLanes:
             return BASE
         if self._stale:
             self._refresh()
-        return lane if lane in self._all else OTHER
+        if lane in self._all or lane in self._labelled.named or self._is_early(lane):
+            return lane
+        return OTHER
+
+    def _is_early(self, lane: str) -> bool:
+        """Whether it is one of the first that came by, where no routes say which there are."""
+        if self.routes is not None:
+            return False
+        if lane not in self._seen and len(self._seen) < self._labelled.most and self._labelled.valid(lane):
+            self._seen.add(lane)
+        return lane in self._seen
 
     def _refresh(self) -> None:
         self._stale = False
         read: dict[str, tuple[RouteConfig, frozenset[str]]] = {}
-        for config in self.routes():
+        for config in self.routes() if self.routes is not None else ():
             known = self._read.get(config.name)
             if known is None or known[0] is not config:
                 known = (config, lanes_of(config, self.key))

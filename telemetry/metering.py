@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opentelemetry.exporter.otlp.json.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import DropAggregation, View
 from opentelemetry.sdk.resources import Resource
@@ -35,7 +35,14 @@ class Metrics:
         ]
         if exported:
             readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
-        self.provider = MeterProvider(readers, resource, shutdown_on_exit=False, views=_DROPPED)
+        self.provider = MeterProvider(
+            readers,
+            resource,
+            # Exemplars, which each measurement within a sampled span offers, are not on Prometheus's page.
+            exemplar_filter=None if exported else AlwaysOffExemplarFilter(),
+            shutdown_on_exit=False,
+            views=_DROPPED,
+        )
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """The page for Prometheus and its content type, in the format that an Accept header asks for."""

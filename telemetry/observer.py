@@ -45,4 +45,4 @@ class XdsTelemetry(XdsMetrics):
 
     def call_retried(self, attempt: Attempt, code: str) -> None:
         """Put it on the span."""
-        xds_spans.retried(attempt, code)
+        xds_spans.retried(attempt, code, self._asked())

@@ -15,6 +15,7 @@ from telemetry.grpc_spans import TRACED
 from telemetry.xds_metrics import LANE, LATENCIES
 
 Lane = Callable[[], str]
+Ended = Callable[[str, str, float], None]
 
 _FIELDS = {
     (False, False): "unary_unary",
@@ -25,10 +26,14 @@ _FIELDS = {
 
 
 class GrpcServerMetrics(grpc.aio.ServerInterceptor):
-    """Records `grpc.server.call.duration` of each call that has a handler; `label` is asked in the call."""
+    """Records `grpc.server.call.duration` of each call that has a handler; `label` is asked in the call.
 
-    def __init__(self, label: Lane) -> None:
+    `ended` is told there, too, of method, status and seconds.
+    """
+
+    def __init__(self, label: Lane, ended: Ended = lambda method, status, seconds: None) -> None:
         self._label = label
+        self._ended = ended
         self._durations = metrics.get_meter("proxyless-bookinfo").create_histogram(
             "grpc.server.call.duration",
             "s",
@@ -75,8 +80,9 @@ class GrpcServerMetrics(grpc.aio.ServerInterceptor):
         return timed
 
     def _record(self, method: str, context: Any, failed: bool, started: float) -> None:
-        attributes = {"grpc.method": method, "grpc.status": _status(context, failed), LANE: self._label()}
-        self._durations.record(time.perf_counter() - started, attributes)
+        status, seconds = _status(context, failed), time.perf_counter() - started
+        self._durations.record(seconds, {"grpc.method": method, "grpc.status": status, LANE: self._label()})
+        self._ended(method, status, seconds)
 
 
 def _status(context: Any, failed: bool) -> str:

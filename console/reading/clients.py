@@ -83,9 +83,11 @@ class Changes:
 
     def __init__(self) -> None:
         self._held: dict[str, dict[tuple[str, str], tuple[Resource, float | None]]] = {}
+        self._begun: dict[str, float] = {}
 
     def look(self, dump: Dump, now: float) -> None:
         """Compare with the last dump of the same client; of a first one nothing is known."""
+        self._begun.setdefault(dump.name, now)
         before = self._held.get(dump.name)
         after: dict[tuple[str, str], tuple[Resource, float | None]] = {}
         for resource in dump.resources:
@@ -105,10 +107,15 @@ class Changes:
         found = self._held.get(client, {}).get((kind, name))
         return found[1] if found is not None else None
 
+    def known_at(self, client: str, moment: float) -> bool:
+        """Whether the client was looked at by then already."""
+        return self._begun.get(client, float("inf")) <= moment
+
     def forget(self, clients: Iterable[str]) -> None:
         """Keep these clients only."""
         kept = set(clients)
         self._held = {name: held for name, held in self._held.items() if name in kept}
+        self._begun = {name: begun for name, begun in self._begun.items() if name in kept}
 
 
 def _same(one: Resource, other: Resource) -> bool:

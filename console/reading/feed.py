@@ -14,6 +14,9 @@ _LIMIT = 64
 
 Section = dict[str, Any]
 
+PING = b"event: ping\ndata: {}\n\n"
+"""Says that all is well: an event, as a browser's script is not told of comments."""
+
 
 class Subscriber:
     """One who watches; iterating gives events as bytes until it is too slow, or all is over."""
@@ -39,12 +42,12 @@ class Subscriber:
         self._events.put_nowait(None)
 
     async def events(self, quiet: float) -> AsyncIterator[bytes]:
-        """Each event as it comes; a comment after so many seconds without one."""
+        """Each event as it comes; PING after so many seconds without one."""
         while True:
             try:
                 event = await asyncio.wait_for(self._events.get(), quiet)
             except TimeoutError:
-                event = b": ping\n\n"
+                event = PING
             if event is None:
                 return
             yield event

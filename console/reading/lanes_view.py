@@ -25,10 +25,13 @@ def lanes_view(seen: Seen, door: str, requests: Mapping[str, int]) -> dict[str, 
 
 
 def lanes_view_of(
-    lanes: Iterable[Lane], key: str, members: Sequence[Member], requests: Mapping[str, int]
+    lanes: Iterable[Lane], key: str, members: Sequence[Member], requests: Mapping[str, int], door: str
 ) -> dict[str, Any]:
-    """The same where all that is known are lanes in the rules of clients, and workloads."""
-    services = sorted({member.service for member in members})
+    """The same where all that is known are lanes in the rules of clients, and workloads.
+
+    `door` is the service that is called from outside, where no lane routes.
+    """
+    services = sorted({member.service for member in members} - {door})
     found = []
     for lane in lanes:
         own = [m for m in members if lane.versions.get(m.service) == m.version]

@@ -11,6 +11,8 @@ from lanes.store import Member
 from mesh.inventory import CONTROL_PLANE, SERVICES
 from mesh.status import ALIVE, MeshStatus, ProcessStatus
 
+_BLIND = "no instance has an admin port of its own, so neither requests nor what clients hold can be shown"
+
 
 def base_weights(landscape: Landscape, service: Known) -> tuple[dict[str, int] | None, str]:
     """How calls of no lane are split among versions, in percent; None and why where it is not as simple."""
@@ -27,7 +29,7 @@ def machine_view(status: MeshStatus, landscape: Landscape, members: Sequence[Mem
         "page": f"{status.url}/productpage",
         "control_plane": {"phase": plane.phase if plane else "stopped", "address": status.xds_address},
         "services": _services(status.processes, landscape, members),
-        "limits": list(status.limits),
+        "limits": [*status.limits, *([] if any(p.admin for p in status.processes) else [_BLIND])],
     }
 
 

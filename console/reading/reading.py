@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -25,6 +26,7 @@ from console.reading.traces import Request, Traces, Versions
 from lanes.own import lanes_in
 from lanes.store import Member
 
+_log = logging.getLogger(__name__)
 INTERVAL = 1.0
 """Seconds between two looks while somebody watches."""
 DOOR = "productpage"
@@ -52,6 +54,7 @@ class Reading:
         self.scene = Scene()
         self._source = source
         self._why_not = why_not
+        self._door = door
         self._clock = clock
         self._interval = interval
         self._traces = Traces(door)
@@ -77,7 +80,10 @@ class Reading:
         """Look at the mesh every second for as long as somebody watches, until cancelled."""
         while True:
             await self.feed.until_watched()
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 - the next look may do better; this one is in the log
+                _log.exception("looking at the mesh", extra={"event": "look_failed"})
             await asyncio.sleep(self._interval)
 
     async def snapshot(self) -> dict[str, dict[str, Any]]:
@@ -240,7 +246,7 @@ class Reading:
             return lanes_view(self.scene.seen, self.scene.door, requests)
         dumps = self._dumps()
         key = dumps[0][1] if dumps else _KEY
-        return lanes_view_of(lanes_of(dumps), key, members, requests)
+        return lanes_view_of(lanes_of(dumps), key, members, requests, self._door)
 
     def _tell_requests(self) -> None:
         changed, self._traces.changed = self._traces.changed, set()

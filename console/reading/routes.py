@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,10 @@ from console.reading.why import Question, changed_since, question, same, then_of
 if TYPE_CHECKING:
     from console.reading.reading import Reading
 
-PING = 15.0
-"""Seconds of silence after which a comment says that all is well."""
+QUIET = 10.0
+"""Seconds of silence after which a ping says that all is well; the page's script waits for twice as long."""
+STUCK = 15.0
+"""Seconds after which a browser that takes nothing in is let go: it would count as one who watches."""
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _STREAM = {**_HEADERS, "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
 
@@ -47,8 +50,13 @@ class _Routes:
         response = web.StreamResponse(headers=_STREAM)
         with suppress(ConnectionResetError), self._reading.feed.subscribed() as subscriber:
             await response.prepare(request)
-            async for event in subscriber.events(PING):
-                await response.write(event)
+            async for event in subscriber.events(QUIET):
+                try:
+                    async with asyncio.timeout(STUCK):
+                        await response.write(event)
+                except TimeoutError:
+                    _abort(request)
+                    break
         return response
 
     async def request(self, request: web.Request) -> web.StreamResponse:
@@ -60,6 +68,8 @@ class _Routes:
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """Why one of its calls went where it went."""
+        # Those rules are told of by which the client decides now, not those of a second ago.
+        await self._reading.look()
         found = await self._found(request)
         row = found.row(request.match_info["span_id"])
         if row is None:
@@ -90,7 +100,9 @@ class _Routes:
         rules = rules_of(table.body, client.lane_key) if table is not None else []
         changed = changed_since(client.dump, changes, decision, then, row.span.start)
         alike = same(then, decision)
+        then_known = changes.known_at(client.dump.name, row.span.start)
         directory = self._reading.directory()
+        since = changed if changed or then_known else None
         return {
             "client": client.dump.name,
             "target": query.target,
@@ -100,7 +112,7 @@ class _Routes:
             "now": decision,
             "same": alike,
             "changed_since": changed,
-            "says": says(row.call, then, decision, rules, directory, same=alike, changed=changed),
+            "says": says(row.call, then, decision, rules, directory, same=alike, changed=since),
         }
 
     async def rule(self, request: web.Request) -> web.StreamResponse:
@@ -131,6 +143,12 @@ class _Routes:
         service = row.call.callee.service
         asked = question(row.span, service, request.user, client.lane_key, client.dump.targets)
         return (client, asked) if asked is not None else None
+
+
+def _abort(request: web.Request) -> None:
+    """End a connection without a word more, which would wait as well."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _answer(body: dict[str, Any]) -> web.Response:

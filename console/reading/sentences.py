@@ -27,9 +27,12 @@ def says(
     directory: Directory,
     *,
     same: bool,
-    changed: bool,
+    changed: bool | None,
 ) -> list[str]:
-    """What happened, why, and whether it would happen now; `rules` are those of the call's table."""
+    """What happened, why, and whether it would happen now; `rules` are those of the call's table.
+
+    `changed` says whether what decides has changed since; None where nobody looked then.
+    """
     lane, span = call.span.lane, call.span
     of = "no lane" if lane == BASE else f"lane {lane}"
     asked = span.name if span.name.startswith("/") else f"{span.text('http.method')} {span.text('http.url')}"
@@ -43,14 +46,14 @@ def says(
     said += list(_steps(decision, lane, rules))
     said += list(_taken(decision, lane, service, rules))
     if same:
-        said += list(_drawn(decision, "" if changed else then.cluster))
+        said += list(_drawn(decision, "" if changed is not False else then.cluster))
         said += list(_sent(span.attempts, decision, directory))
     else:
         said += list(_drawn(decision, ""))
         said += list(_would(decision, directory))
     taken_by = next((rule for rule in rules if rule.name == route_of(decision)), None)
     if taken_by is None or not taken_by.strict:
-        said += list(_fault(decision))
+        said += list(_fault(decision, ended=same and not then.cluster))
     if span.failed:
         said.append(f"The call failed: {span.error}.")
     unknown = sorted({name for rule in rules for name in rule.headers} - {*_KNOWN})
@@ -59,6 +62,8 @@ def says(
             f"The rules also look at {', '.join(unknown)}; spans do not tell what the call had there, "
             "so it counts as absent."
         )
+    if changed is None:
+        said.append("What was in force then is not known: its client was first looked at later.")
     if same:
         said.append("The same call would go by the same rule now.")
     return said
@@ -89,8 +94,8 @@ def _steps(decision: Mapping[str, Any], lane: str, rules: Sequence[Rule]) -> Ite
             continue
         name = found["name"] or found["place"]
         rule = by_name.get(name)
-        if rule is not None and rule.lane and rule.lane != lane:
-            others.setdefault(rule.lane)
+        if rule is not None and rule.wants and rule.wants != lane:
+            others.setdefault(rule.wants)
             continue
         yield from _of_others(others)
         others.clear()
@@ -121,8 +126,10 @@ def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence
         )
     elif rule is not None and rule.lane:
         yield f"Rule {name} takes it: it sends lane {rule.lane} to its own {versions}."
+    elif rule is not None and rule.wants:
+        yield f"Rule {name} takes it: it is for lane {rule.wants}, but leads to what base has, {versions}."
     elif lane == BASE:
-        yield f"Rule {name} takes it: the request is of no lane, so base serves it, {versions}."
+        yield f"Rule {name} takes it: the request is of no lane, so base is to serve it, {versions}."
     elif any(each.lane == lane for each in rules):
         yield f"Rule {name} takes it: lane {lane}'s own rule did not, so base stands in, {versions}."
     else:
@@ -164,7 +171,7 @@ def _would(decision: Mapping[str, Any], directory: Directory) -> Iterator[str]:
         yield f"It would fail: {decision['error']}."
 
 
-def _fault(decision: Mapping[str, Any]) -> Iterator[str]:
+def _fault(decision: Mapping[str, Any], ended: bool) -> Iterator[str]:
     fault = decision.get("fault") or {}
     if delay := fault.get("delay"):
         long = "for as long as its headers ask" if delay["seconds"] is None else f"by {delay['seconds']:g} s"
@@ -172,7 +179,8 @@ def _fault(decision: Mapping[str, Any]) -> Iterator[str]:
     if abort := fault.get("abort"):
         http, grpc = abort.get("http_status"), abort.get("grpc_status")
         status = f"HTTP {http}" if http else grpc_code(grpc) if isinstance(grpc, int) else "what they ask for"
-        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}."
+        this = "; this call was one of them" if ended else ""
+        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}{this}."
 
 
 def _versions(decision: Mapping[str, Any]) -> str:

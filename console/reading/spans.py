@@ -170,14 +170,17 @@ def _span(data: Mapping[str, Any], place: Place, instance: str) -> Span:
         failed=failed,
         error=str(status.get("description") or (code if failed else "")),
         attributes=attributes,
-        attempts=_attempts(data.get("events"), code if failed else ""),
+        attempts=_attempts(data.get("events"), attributes, code if failed else ""),
         place=place,
         instance=instance,
     )
 
 
-def _attempts(events: object, code: str) -> tuple[Attempt, ...]:
-    """The attempts that events tell; one tried again failed as its event says, the last as the call did."""
+def _attempts(events: object, attributes: Mapping[str, Any], code: str) -> tuple[Attempt, ...]:
+    """The attempts that events tell; one tried again failed as its event says, the last as the call did.
+
+    Of one that started with the span and was the only one the span's own attributes tell.
+    """
     told: list[Attempt] = []
     failed: dict[int, str] = {}
     for event in events if isinstance(events, list) else ():
@@ -186,18 +189,23 @@ def _attempts(events: object, code: str) -> tuple[Attempt, ...]:
         if not isinstance(number, int):
             continue
         if event.get("name") == "xds.attempt":
-            route, cluster, endpoint = (
-                str(said.get(f"xds.{key}", "")) for key in ("route", "cluster", "endpoint")
-            )
-            told.append(Attempt(number, route, cluster, endpoint, _seconds(event, "after_ms")))
+            told.append(_attempt(number, said, _seconds(event, "after_ms")))
         elif event.get("name") == "xds.retry":
             status = said.get("grpc.status") or said.get("http.response.status_code")
             failed[number] = str(status or said.get("error.type") or "failed")
+    only = attributes.get("xds.attempt")
+    if not told and isinstance(only, int):
+        told.append(_attempt(only, attributes, 0.0))
     if told:
         failed.setdefault(told[-1].number, code)
     return tuple(
         Attempt(a.number, a.route, a.cluster, a.endpoint, a.after_ms, failed.get(a.number, "")) for a in told
     )
+
+
+def _attempt(number: int, said: Mapping[str, Any], after_ms: float) -> Attempt:
+    route, cluster, endpoint = (str(said.get(f"xds.{key}", "")) for key in ("route", "cluster", "endpoint"))
+    return Attempt(number, route, cluster, endpoint, after_ms)
 
 
 def grpc_code(number: int) -> str:

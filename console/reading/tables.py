@@ -14,12 +14,18 @@ from lanes.own import PREFIX, STRICT
 from lanes.render import lane_regex
 from lanes.spec import Lane, Mode, lane_name_fault
 
+_ANY = "\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A route of a table; `lane` is whose it is, `strict` whether it is the one that makes a lane strict."""
+    """A route of a table: `wants` is the lane it asks for, whoever wrote it; `lane` is whose own it is.
+
+    `strict` is whether it is the one that makes its lane strict.
+    """
 
     name: str
+    wants: str
     lane: str
     strict: bool
     clusters: tuple[str, ...]
@@ -38,9 +44,11 @@ def _rule(route: Mapping[str, Any], key: str) -> Rule:
     action = route.get("action")
     clusters = maps(action.get("clusters")) if isinstance(action, dict) else []
     name = str(route.get("name") or f"#{route.get('index')}")
-    lane, strict = _owner(name, headers, key)
+    wants = _wanted(headers, key)
+    lane, strict = _owner(name, wants)
     return Rule(
         name,
+        wants,
         lane,
         strict,
         tuple(str(cluster.get("name")) for cluster in clusters),
@@ -48,16 +56,24 @@ def _rule(route: Mapping[str, Any], key: str) -> Rule:
     )
 
 
-def _owner(name: str, headers: Iterable[Mapping[str, Any]], key: str) -> tuple[str, bool]:
-    """Whose rule it is by its name and what it wants of the baggage, as `lanes.own` tells of a route."""
-    tests = [header.get("test") for header in headers if header.get("name") == HEADER]
-    wanted = {test.get("value") for test in tests if isinstance(test, dict)}
-    rest = name.removeprefix(PREFIX)
-    for lane, strict in ((rest, False), (rest.removesuffix(STRICT), True)):
-        if rest == name or (strict and lane == rest) or lane_name_fault(lane) is not None:
+def _wanted(headers: Iterable[Mapping[str, Any]], key: str) -> str:
+    """The lane that matchers of the baggage ask for, as lanes write them; empty for none."""
+    before, after = lane_regex(key, _ANY).split(_ANY)
+    for header in headers:
+        test = header.get("test")
+        if header.get("name") != HEADER or header.get("invert") or not isinstance(test, dict):
             continue
-        if lane_regex(key, lane) in wanted:
-            return lane, strict
+        regex = str(test.get("value"))
+        lane = regex.removeprefix(before).removesuffix(after)
+        if f"{before}{lane}{after}" == regex and lane_name_fault(lane) is None:
+            return lane
+    return ""
+
+
+def _owner(name: str, wants: str) -> tuple[str, bool]:
+    """Whose rule it is by its name and what it wants of the baggage, as `lanes.own` tells of a route."""
+    if wants and name in (f"{PREFIX}{wants}", f"{PREFIX}{wants}{STRICT}"):
+        return wants, name != f"{PREFIX}{wants}"
     return "", False
 
 

@@ -52,7 +52,7 @@ class Request:
         hops = [_hop(call, versions) for call in self._calls()]
         error = self.root.error
         if self.root.failed and self.root.error in ("", self.root.code):
-            error = next((hop["error"] for hop in hops if hop["error"]), self.root.error)
+            error = next((hop["error"] for hop in hops[1:] if hop["error"]), self.root.error)
         return {
             "trace_id": self.root.trace_id,
             "start": self.root.start,

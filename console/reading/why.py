@@ -114,10 +114,11 @@ def route_of(decision: Mapping[str, Any]) -> str:
 
 def same(then: Then, decision: Mapping[str, Any]) -> bool:
     """Whether the call could go the same way now: the same rule, and a draw that can come out the same."""
-    if route_of(decision) != then.route and (then.route or decision.get("error") is None):
+    fails = decision.get("error") is not None or "abort" in (decision.get("fault") or {})
+    if route_of(decision) != then.route and (then.route or not fails):
         return False
     if not then.cluster:
-        return decision.get("error") is not None
+        return fails
     clusters = decision.get("clusters") or {}
     if not clusters.get(then.cluster) and then.cluster != decision.get("serving"):
         return False

@@ -12,6 +12,7 @@ from lanes.cli.carrying import carry_out_and_show, now
 from lanes.cli.options import (
     dry_run_option,
     lane_argument,
+    lanes_argument,
     output_option,
     service_option,
     target_options,
@@ -150,24 +151,29 @@ def remove(lane: str, services: Sequence[str], dry_run: bool, output: str, targe
 
 
 @click.command()
-@lane_argument
+@lanes_argument
 @dry_run_option
 @output_option
 @target_options
-def delete(lane: str, dry_run: bool, output: str, target: Target) -> None:
-    """Delete a lane, and end what was started for it; what was there before is left as it was.
+def delete(lanes: Sequence[str], dry_run: bool, output: str, target: Target) -> None:
+    """Delete lanes, and end what was started for them; what was there before is left as it was.
 
     \b
     lanes delete dev
+    lanes delete dev qa                               all of them, or none if there is no such lane
     """
 
     def plan(seen: Seen, _: Sequence[Revision], __: str) -> Plan:
-        left = [(m.service, m.version) for m in seen.members if m.command and m.version == lane]
-        if left and all(there.name != lane for there in lanes_in(seen.landscape)):
-            # Somebody has replaced the rules, but what was started for the lane still runs.
-            return Plan(stop=left)
-        lane_named(seen.landscape, lane)
-        return Plan(edits.delete(lane))
+        there = {lane.name for lane in lanes_in(seen.landscape)}
+        stop: list[tuple[str, str]] = []
+        for lane in lanes:
+            left = [(m.service, m.version) for m in seen.members if m.command and m.version == lane]
+            if left and lane not in there:
+                # Somebody has replaced the rules, but what was started for the lane still runs.
+                stop += left
+            else:
+                lane_named(seen.landscape, lane)
+        return Plan(edits.delete(*lanes), stop=stop)
 
     carry_out_and_show(target, plan, output, dry_run)
 

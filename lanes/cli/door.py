@@ -44,6 +44,18 @@ def door(context: click.Context, output: str, target: Target) -> None:
     if context.invoked_subcommand is not None:
         context.obj = target
         return
+    _list(output, target)
+
+
+@door.command("list")
+@output_option
+@target_options
+def list_(output: str, target: Target) -> None:
+    """List the rules, as `lanes door` alone does."""
+    _list(output, target)
+
+
+def _list(output: str, target: Target) -> None:
     rules = _read(target.run(lambda store: store.door()))
     rows = [[str(number), rule.describe()] for number, rule in enumerate(rules, 1)]
 

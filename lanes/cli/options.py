@@ -131,7 +131,12 @@ def lane_name(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
+def _lane_names(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> Sequence[str]:
+    return list(dict.fromkeys(lane_name(context, parameter, value) for value in values))
+
+
 lane_argument = click.argument("lane", callback=lane_name, metavar="LANE")
+lanes_argument = click.argument("lanes", callback=_lane_names, metavar="LANE...", nargs=-1, required=True)
 
 
 def services_given(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, str]:

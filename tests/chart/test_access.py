@@ -22,11 +22,17 @@ def lets_out(policy: Object) -> set[str]:
 
 def lets_in(policy: Object) -> set[str] | None:
     """The services that may call a policy's Pods; None for anybody."""
-    rules = policy["spec"].get("ingress", [])
-    assert all(rule["ports"] == [_PORT] for rule in rules)
+    rules = [rule for rule in policy["spec"].get("ingress", []) if rule["ports"] == [_PORT]]
     if any("from" not in rule for rule in rules):
         return None
     return {app for rule in rules for app in apps(rule["from"])}
+
+
+def lets_ask(policy: Object, port: int) -> list[Object]:
+    """Who may reach the admin port of a policy's Pods; there is no third port."""
+    rules = [rule for rule in policy["spec"].get("ingress", []) if rule["ports"] != [_PORT]]
+    assert all(rule["ports"] == [{"port": port}] and rule["from"] for rule in rules)
+    return [peer for rule in rules for peer in rule["from"]]
 
 
 def ports_out(rendering: Rendering, service: str) -> set[int]:
@@ -44,6 +50,22 @@ def test_every_service_is_let_through_to_those_it_calls_and_to_no_other() -> Non
         assert lets_out(policy) == CALLS[name]
         callers = {caller for caller, called in CALLS.items() if name in called}
         assert lets_in(policy) == (None if name == "productpage" else callers)
+        assert lets_ask(policy, 15000) == []
+
+
+def test_those_of_the_values_reach_every_admin_port() -> None:
+    peers = rendered("monitoring").values["admin"]["from"]
+    policies = rendered("monitoring").of("NetworkPolicy")
+    assert [lets_ask(policy, 15021) for policy in policies] == [peers] * 4
+    for policy in policies:
+        name = policy["metadata"]["name"]
+        assert lets_in(policy) == lets_in(rendered("default").named("NetworkPolicy", name))
+    closed = render({"admin": {"enabled": False, "from": peers}})
+    assert closed.of("NetworkPolicy") == rendered("default").of("NetworkPolicy")
+    # Who is called by nobody is asked nevertheless.
+    alone = {"services": {"shop": {"protocol": "grpc", "calls": [], "versions": {"v1": {}}}}}
+    shop = render({**alone, "admin": {"from": peers[:1]}}).named("NetworkPolicy", "shop")
+    assert (lets_in(shop), lets_ask(shop, 15000)) == (set(), peers[:1])
 
 
 def test_every_service_reaches_dns_the_control_plane_and_the_collector() -> None:

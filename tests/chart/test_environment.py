@@ -145,7 +145,10 @@ def test_the_name_in_the_control_planes_certificate() -> None:
 def test_port_forward_reaches_what_listens(name: str) -> None:
     # It connects to the loopback address inside the Pod, where a server on the Pod's address alone is not.
     for service, _, variables, _ in deployments(name):
-        assert Settings.read(service, variables).bind_ip in {"0.0.0.0", "::"}
+        settings = Settings.read(service, variables)
+        assert settings.bind_ip in {"0.0.0.0", "::"}
+        # And the kubelet and Prometheus to the Pod's own, where one on loopback alone is not.
+        assert settings.admin_ip == (settings.bind_ip if settings.admin_port else "127.0.0.1")
 
 
 @every_rendering
@@ -157,6 +160,11 @@ def test_settings_are_those_of_the_values(name: str) -> None:
         assert settings.log_level == values["logLevel"]
         assert settings.drain_timeout == values["drain"]["timeoutSeconds"]
         assert {header.lower() for header in values["propagateHeaders"]} <= settings.forwarding.headers
+        assert settings.labelled.named == frozenset(values["laneLabels"]["named"])
+        assert settings.labelled.most == values["laneLabels"]["limit"]
+        admin = values["admin"]
+        assert settings.admin_port == (admin["port"] if admin["enabled"] else 0)
+        assert settings.admin_readable is admin["readable"]
         assert variables.get(otel.OTEL_EXPORTER_OTLP_ENDPOINT, "") == values["otlp"]["endpoint"]
 
 

@@ -14,6 +14,7 @@ from controlplane.loader import load_texts
 from tests.chart.rendering import KUBERNETES, VALUES, Object, every_rendering, rendered
 
 ISTIO = "networking.istio.io/v1"
+OPERATORS = {"monitoring.coreos.com/v1"}
 GATEWAY_API = {"gateway.networking.k8s.io/v1": {"Gateway", "HTTPRoute"}}
 
 
@@ -31,7 +32,7 @@ def of_kubernetes() -> list[Object]:
         json.dumps(each, sort_keys=True): each
         for name in VALUES
         for each in rendered(name).objects
-        if each["apiVersion"] not in {ISTIO, *GATEWAY_API}
+        if each["apiVersion"] not in {ISTIO, *GATEWAY_API, *OPERATORS}
     }
     return list(found.values())
 

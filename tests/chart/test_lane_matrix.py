@@ -126,10 +126,12 @@ async def test_helm_test_says_when_nobody_answers() -> None:
 
 async def test_every_probe_is_answered(mesh: Mesh) -> None:
     status = await mesh.status()
+    probed = set()
     for deployment in CHART.of("Deployment"):
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         labels = deployment["metadata"]["labels"]
-        address = status.process(f"{labels['app']}/{labels['version']}").address
+        instance = f"{labels['app']}/{labels['version']}"
+        address, admin = status.process(instance).address, status.process(instance).admin
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             probe = container[kind]
             if "grpc" in probe:
@@ -137,7 +139,11 @@ async def test_every_probe_is_answered(mesh: Mesh) -> None:
                     request = health_pb2.HealthCheckRequest(service=probe["grpc"].get("service", ""))
                     answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
                 assert answer.status == health_pb2.HealthCheckResponse.SERVING
+                probed.add("grpc")
             else:
-                url = f"http://{address}{probe['httpGet']['path']}"
+                at = admin if probe["httpGet"]["port"] == "admin" else address
+                url = f"http://{at}{probe['httpGet']['path']}"
                 async with aiohttp.ClientSession() as session, session.get(url) as response:
                     assert response.status == 200
+                probed.add(probe["httpGet"]["path"])
+    assert probed == {"grpc", "/health", "/readyz"}

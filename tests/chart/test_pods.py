@@ -6,7 +6,7 @@ import pytest
 
 from bookinfo_pb.v1 import details_pb2, ratings_pb2, reviews_pb2
 from serving.settings import PORT
-from tests.chart.rendering import Object, every_rendering, render, rendered
+from tests.chart.rendering import Object, Rendering, every_rendering, render, rendered
 
 _CONTRACTS = (details_pb2, ratings_pb2, reviews_pb2)
 _GRPC_SERVICES = {each.full_name for m in _CONTRACTS for each in m.DESCRIPTOR.services_by_name.values()}
@@ -131,12 +131,14 @@ def test_resources_are_those_of_the_version_or_of_all() -> None:
 @every_rendering
 def test_probes_ask_the_port_that_is_served_for_a_service_that_is_served(name: str) -> None:
     for deployment, container in containers(name):
-        [port] = container["ports"]
+        port = container["ports"][0]
         assert str(port["containerPort"]) == PORT.default
         assert "PORT" not in {variable["name"] for variable in container["env"]}
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             probe = container[kind]
-            if "httpGet" in probe:
+            if kind == "readinessProbe" and rendered(name).values["admin"]["enabled"]:
+                assert probe["httpGet"] == {"path": "/readyz", "port": "admin"}
+            elif "httpGet" in probe:
                 assert deployment["metadata"]["labels"]["app"] == "productpage"
                 assert probe["httpGet"] == {"path": "/health", "port": port["name"]}
             else:
@@ -149,7 +151,7 @@ def test_probes_ask_the_port_that_is_served_for_a_service_that_is_served(name: s
 @every_rendering
 def test_a_service_leads_to_the_port_of_its_pods(name: str) -> None:
     rendering = rendered(name)
-    for service in rendering.of("Service"):
+    for service in called(rendering):
         app = service["metadata"]["name"]
         [port] = service["spec"]["ports"]
         protocol = "http" if app == "productpage" else "grpc"
@@ -161,8 +163,13 @@ def test_a_service_leads_to_the_port_of_its_pods(name: str) -> None:
         }
         pods = [c for d, c in containers(name) if d["metadata"]["labels"]["app"] == app]
         assert pods
-        assert all(c["ports"] == [{"name": protocol, "containerPort": 9080}] for c in pods)
+        assert all(c["ports"][0] == {"name": protocol, "containerPort": 9080} for c in pods)
         assert service["spec"]["selector"] == {"app": app}
+
+
+def called(rendering: Rendering) -> list[Object]:
+    """The Services by which services are called, without those that find their Pods."""
+    return [each for each in rendering.of("Service") if each["spec"].get("clusterIP") != "None"]
 
 
 # -- how it ends

@@ -26,14 +26,16 @@ def options(command: list[str], name: str) -> list[str]:
 
 
 def test_there_is_something_to_hold_to() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     assert len([command for command in COMMANDS if command[0] == "helm"]) >= 4
     assert len(TABLE) >= 12
 
 
 @pytest.mark.parametrize("values", EXAMPLES, ids=str)
-def test_an_example_has_an_effect_on_the_rules(values: dict[str, Any]) -> None:
-    assert render(values).of("VirtualService") != rendered("default").of("VirtualService")
+def test_an_example_has_an_effect(values: dict[str, Any]) -> None:
+    """Those under Lanes on the rules, that under Metrics on who scrapes."""
+    kind = "PodMonitor" if "admin" in values else "VirtualService"
+    assert render(values).of(kind) != rendered("default").of(kind)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c[0] == "helm"], ids=shlex.join)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
+import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
@@ -343,6 +344,13 @@ async def test_on_one_address_ports_differ_and_the_limits_are_named(tmp_path: Pa
         joining = await other.environment("mine")
         assert f"{joining['INSTANCE_IP']}:{joining['PORT']}" not in {p.address for p in status.processes}
         assert joining["PORT"] != "9080"
+        admins = {process.name: process.admin for process in status.processes if process.admin}
+        assert len(set(admins.values())) == 3
+        async with aiohttp.ClientSession() as session:
+            for name, address in admins.items():
+                async with session.get(f"http://{address}/") as answer:
+                    who = await answer.json()
+                assert f"{who['service']}/{who['version']}" == name
 
 
 async def test_a_configuration_of_ones_own_is_what_the_mesh_starts_with(tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ async def test_a_call_that_ends_while_it_is_written_to_is_counted_out_once(
         (subchannel,) = mesh.pool._active.values()
         ended = channel.unary_unary(METHOD)(b"", timeout=20)
         ended.cancel()
-        mesh.pool.finished(subchannel, ended)
+        ended._first_ended(ended._call)
         assert len(subchannel.in_flight) == 1
         control_plane.set(build.endpoints("c"))
         await news.until(lambda: subchannel.draining)

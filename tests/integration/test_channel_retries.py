@@ -110,7 +110,7 @@ async def test_retries_at_once_are_limited_in_the_whole_process(
         assert len(backend.calls) == 3  # it was not tried again
         go.set()
         assert await held == b"v1"
-        assert RETRIES.count(("c", "c")) == 0
+        assert RETRIES.of(("c", "c")).value == 0
         with pytest.raises(aio.AioRpcError, match="as told"):
             await two(b"", timeout=20)
         assert len(backend.calls) == 5  # there is room again
@@ -134,10 +134,10 @@ async def test_a_call_that_ends_in_its_backoff_leaves_its_place(
         await call._attempt.result().code()
         with pytest.raises(aio.AioRpcError, match="as told"):
             await other.channel(TARGET).unary_unary(METHOD)(b"")  # or it would wait for a minute
-        assert RETRIES.count(("c", "c")) == 1
+        assert RETRIES.of(("c", "c")).value == 1
         assert call.cancel()
         await asyncio.wait([call._task])
-        assert RETRIES.count(("c", "c")) == 0
+        assert RETRIES.of(("c", "c")).value == 0
 
 
 async def test_a_status_that_meets_a_write_is_retried_for_what_it_is(

@@ -102,11 +102,6 @@ async def test_the_admin_port(service: str) -> None:
         assert f"/config_dump: 404 Not Found: {service} v2 calls nobody through the mesh" in err
 
 
-async def test_the_admin_port_is_for_this_machine_only() -> None:
-    said = "details: ADMIN_IP='0.0.0.0' is not a loopback address.\n"
-    assert await ended("details", **(LOCAL | {"ADMIN_IP": "0.0.0.0"})) == (2, "", said)
-
-
 async def test_two_grpc_servers_do_not_share_a_port() -> None:
     async with running("ratings") as (_, address):
         port = address.rpartition(":")[2]

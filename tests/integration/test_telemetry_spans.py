@@ -48,8 +48,10 @@ async def test_the_client_span_says_where_the_call_went(
     v1: Backend,
     kind: str,
     at_once: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # At once: everything is known and connected. Otherwise the call waits for its configuration.
+    monkeypatch.setattr("telemetry.xds_spans._AT_ONCE", 20_000_000_000 if at_once else 0)
     resources = build.service(NAME, {"v1": [v1.address]}, [named(build.route("v1"), "base")])
     channel = traced(mesh, seen)
     tracer = seen.tracers.get_tracer("test")
@@ -74,14 +76,23 @@ async def test_the_client_span_says_where_the_call_went(
     where = {"xds.route": "base", "xds.cluster": "v1", "xds.endpoint": v1.address, "xds.attempt": 1}
     where["xds.lane"] = "dev"
     assert span.attributes is not None and where.items() <= span.attributes.items()
-    assert [(event.name, dict(event.attributes or {})) for event in span.events] == [("xds.attempt", where)]
+    # Of one attempt the span says it all, but for when it was where it had to wait.
+    assert [(event.name, dict(event.attributes or {})) for event in span.events] == (
+        [] if at_once else [("xds.attempt", where)]
+    )
     (around,) = [each for each in seen.spans.get_finished_spans() if each.name == "around"]
     assert not around.events and not around.attributes
 
 
+@pytest.mark.parametrize("soon", [0, 20_000_000_000])
 async def test_every_attempt_is_an_event_and_the_last_one_counts(
-    control_plane: FakeControlPlane, mesh: proxyless.Client, seen: Seen
+    control_plane: FakeControlPlane,
+    mesh: proxyless.Client,
+    seen: Seen,
+    soon: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("telemetry.xds_spans._AT_ONCE", soon)
     async with Backend("v1", unavailable_first(1)) as backend:
         route = named(build.route("v"), "base")
         route["route"]["retry_policy"] = RETRY
@@ -96,6 +107,11 @@ async def test_every_attempt_is_an_event_and_the_last_one_counts(
         ("xds.attempt", 2, backend.address, None),
     ]
     assert span.attributes is not None and span.attributes["xds.attempt"] == 2
+    first, failed, second = span.events
+    assert span.start_time is not None
+    # Where the first is told late, it is with the time at which it was.
+    assert span.start_time < first.timestamp < failed.timestamp <= second.timestamp
+    assert first.attributes is not None and first.attributes["xds.cluster"] == "v"
 
 
 @pytest.mark.parametrize("at_once", [True, False])

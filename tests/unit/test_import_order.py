@@ -17,11 +17,11 @@ ORDER = (
     "errors",
     "names resources members substitution observer",
     "parse|match|balance",
-    "held protocol depgraph retry endings fault edits rewrites routing drafts wanted",
+    "held protocol depgraph retry endings fault edits rewrites routing drafts wanted ways",
     "identity bootstrap transport pools subchannels breaker dns",
     "reports clusters targets decision explain admin status",
     "client",
-    "deciding mirror news replay tap around attempts dispatch calls interceptors",
+    "deciding mirror news replay tap around attempts dispatch watched express calls interceptors",
     "channel|http",
     "entry",
     "__init__",
@@ -56,6 +56,7 @@ SANS_IO = {
     "routing",
     "drafts",
     "wanted",
+    "ways",
 }
 IMPURE = {"asyncio", "concurrent", "datetime", "grpc", "os", "random", "secrets", "select", "socket"} | {
     "subprocess",

@@ -17,6 +17,8 @@ from .replay import Replay
 from .resources import RetryPolicy
 from .retry import may_retry, pushback
 
+CANCELLED = "Locally cancelled by application!"
+"""How grpc.aio words what its caller did; a server's own CANCELLED has other words."""
 _WRITE_FAILED = "Internal error from Core"
 """What grpc.aio makes of a status that comes while a request is being written: before it, or over it."""
 
@@ -100,6 +102,21 @@ async def ended(call: Any, replay: Replay | None, limit: float | None, asked: as
 
 async def _first_of(call: Any) -> Any:
     return await call.read()
+
+
+def succeeded(call: Any) -> bool:
+    """Whether a call that has just ended did so well. This is asked of every call, so it asks for no more."""
+    try:
+        call.code().send(None)
+    except StopIteration as told:
+        return told.value is grpc.StatusCode.OK
+    raise AssertionError("a call that has ended knows how")
+
+
+def failure_told(call: Any) -> aio.AioRpcError | None:
+    """How a call failed that has just ended; None for one that its caller cancelled."""
+    failure = _as_told(call)
+    return None if failure.details() == CANCELLED else failure
 
 
 async def _failure_of(call: Any) -> aio.AioRpcError | None:

@@ -4,49 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from threading import Lock
+from weakref import WeakValueDictionary
 
 
-class CallCounter:
-    """Counts the calls in flight by key; the clients of one process share one."""
+class Count:
+    """Counts what goes on now; threads may share one."""
 
-    def __init__(self) -> None:
-        self._counts: dict[Hashable, int] = {}
-        self._lock = Lock()
-
-    def enter(self, key: Hashable, limit: int) -> bool:
-        """Count one more call, unless `limit` are in flight already."""
-        with self._lock:
-            count = self._counts.get(key, 0)
-            if count >= limit:
-                return False
-            self._counts[key] = count + 1
-            return True
-
-    def leave(self, key: Hashable) -> None:
-        """Count one call less."""
-        with self._lock:
-            left = self._counts[key] - 1
-            if left:
-                self._counts[key] = left
-            else:
-                del self._counts[key]
-
-    def count(self, key: Hashable) -> int:
-        """Return the number of calls in flight."""
-        return self._counts.get(key, 0)
-
-
-class Gauge:
-    """Counts what goes on now."""
+    __slots__ = ("__weakref__", "_lock", "value")
 
     def __init__(self) -> None:
         self.value = 0
         self._lock = Lock()
 
-    def enter(self) -> None:
-        """One more."""
+    def enter(self, limit: int | None = None) -> bool:
+        """One more, unless there are `limit` already."""
         with self._lock:
+            if limit is not None and self.value >= limit:
+                return False
             self.value += 1
+            return True
 
     def leave(self) -> None:
         """One less."""
@@ -54,11 +30,27 @@ class Gauge:
             self.value -= 1
 
 
-IN_FLIGHT = CallCounter()
+class Counts:
+    """Counts by key; the clients of one process share them, and each lives as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        self._counts: WeakValueDictionary[Hashable, Count] = WeakValueDictionary()
+        self._lock = Lock()
+
+    def of(self, key: Hashable) -> Count:
+        """The count of a key."""
+        with self._lock:
+            found = self._counts.get(key)
+            if found is None:
+                found = self._counts[key] = Count()
+            return found
+
+
+IN_FLIGHT = Counts()
 """The calls in flight, by cluster and EDS name."""
 
-RETRIES = CallCounter()
+RETRIES = Counts()
 """The calls that are being retried, by the same."""
 
-ACTIVE_FAULTS = Gauge()
+ACTIVE_FAULTS = Count()
 """The calls that are being delayed or aborted by a fault."""

@@ -14,10 +14,10 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from .attempts import CANCELLED
 from .replay import WriteQueue
 
 # As grpc.aio words it.
-_CANCELLED = "Locally cancelled by application!"
 _FINISHED = "RPC already finished."
 _HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
 _MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
@@ -76,7 +76,17 @@ class DeferredCall(aio.Call):
     async def _settled(self) -> None:
         """Wait until there is an inner call or an error; being cancelled meanwhile leaves the call alone."""
         if not self._task.done():
-            await asyncio.wait([self._task])
+            waiter = self._loop.create_future()
+
+            def wake(_: object) -> None:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+            self._task.add_done_callback(wake)
+            try:
+                await waiter
+            finally:
+                self._task.remove_done_callback(wake)
         self._settle(self._task)
 
     async def _call(self) -> Any:
@@ -98,7 +108,7 @@ class DeferredCall(aio.Call):
         error = self._error
         if isinstance(error, asyncio.CancelledError):
             code = grpc.StatusCode.CANCELLED
-            error = aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), _CANCELLED, _CANCELLED)
+            error = aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), CANCELLED, CANCELLED)
         if not isinstance(error, aio.AioRpcError):
             assert error is not None
             raise error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +12,9 @@ from grpc import aio
 
 from .calls import DEFERRED, DeferredCall
 from .client import AdsClient
-from .dispatch import CallSpec, Dispatcher, Method
+from .dispatch import Begun, CallSpec, Dispatcher, Method
 from .errors import ClosedError
+from .express import Drawn, Express
 from .interceptors import by_kind, run_chain
 from .replay import WriteQueue
 
@@ -46,7 +46,8 @@ class Channel(aio.Channel):
         self._secure = credentials is not None
         self._released = released
         self._dispatcher = Dispatcher(client, self._active)
-        self._calls: weakref.WeakSet[aio.Call] = weakref.WeakSet()
+        self._calls: set[aio.Call] = set()
+        self._express = Express(self._active, self._dispatcher, self._resume, self._calls.discard)
         client.adopt(self._calls)
         self._closed = False
 
@@ -179,37 +180,54 @@ class Channel(aio.Channel):
         if self._closed or self._client.closed:
             raise self._closed_error()
         self._client.check_usable()
-        now = asyncio.get_running_loop().time()
-        spec = CallSpec(
-            method,
-            request,
-            None if timeout is None else now + timeout,
-            tuple(metadata or ()),
-            credentials,
-            wait_for_ready,
-            compression or self._compression,
-        )
+        metadata, compression = tuple(metadata or ()), compression or self._compression
         steps = self._interceptors[method.kind]
-        if not steps:
-            return self._start(spec)
-        writes = _own_writes(spec)
-        return self._track(spec, run_chain(steps, spec, self._start), writes)
+        for add in steps.additions:
+            metadata = add(metadata)
+        drawn: Drawn | None = None
+        if not steps.chain and credentials is None and not wait_for_ready:
+            call, drawn = self._express.start(method, request, timeout, metadata, compression)
+            if call is not None:
+                self._calls.add(call)
+                return call
+        now = asyncio.get_running_loop().time()
+        deadline = None if timeout is None else now + timeout
+        spec = CallSpec(method, request, deadline, metadata, credentials, wait_for_ready, compression)
+        if not steps.chain:
+            return self._defer(spec, drawn)
+        return self._track(spec, run_chain(steps.chain, spec, self._start), _own_writes(spec))
 
     def _start(self, spec: CallSpec) -> aio.Call:
-        inner = self._dispatcher.start_now(spec)
-        if inner is not None:
-            self._calls.add(inner)
-            self._dispatcher.news.made(inner, spec.method.path, lambda: spec.attempts)
-            return inner
+        """Make a call as the interceptors want it."""
+        drawn: Drawn | None = None
+        if spec.credentials is None and not spec.wait_for_ready:
+            timeout = None if spec.deadline is None else spec.deadline - spec.started
+            call, drawn = self._express.start(
+                spec.method, spec.request, timeout, spec.metadata, spec.compression
+            )
+            if call is not None:
+                self._calls.add(call)
+                return call
+        return self._defer(spec, drawn)
+
+    def _defer(self, spec: CallSpec, drawn: Drawn | None) -> aio.Call:
+        """Make a call that has to wait, or to be seen to."""
         if spec.credentials is not None and not self._secure:
             # As the connection to the endpoint would say, once there is one.
             raise aio.UsageError("Call credentials are only valid on secure channels")
         writes = _own_writes(spec)
         if spec.method.streams_requests:
             spec.attempt = asyncio.get_running_loop().create_future()
-        call = self._track(spec, self._dispatcher.run(spec), writes, spec.answered, spec.asked)
+        if drawn is not None:
+            spec.course = self._express.course(spec, drawn)
+        bring = self._dispatcher.run(spec)
+        call = self._track(spec, bring, writes, spec.answered, spec.asked)
         self._dispatcher.news.made(call, spec.method.path, lambda: spec.attempts)
         return call
+
+    def _resume(self, spec: CallSpec, begun: Begun) -> aio.Call:
+        """Go on with a call after its first attempt."""
+        return DEFERRED[spec.method.kind](self._dispatcher.run(spec, begun), spec.deadline)
 
     def _track(
         self,
@@ -221,6 +239,7 @@ class Channel(aio.Channel):
     ) -> DeferredCall:
         call = DEFERRED[spec.method.kind](bring, spec.deadline, writes, spec.attempt, answered, asked)
         self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
         return call
 
 

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import os
 import random
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -69,7 +68,7 @@ class AdsClient:
                 "a proxyless.Client needs a running event loop: make it in a coroutine"
             ) from None
         self._born = _generation
-        self._calls: list[weakref.WeakSet[Any]] = []
+        self._calls: list[Collection[Any]] = []
         """The calls of each channel that has not been closed, whether the channel itself is still there."""
         self.bootstrap = bootstrap
         self.fallback: Fallback = fallback
@@ -135,11 +134,11 @@ class AdsClient:
         """Whether `close` was called."""
         return self._closed
 
-    def adopt(self, calls: weakref.WeakSet[Any]) -> None:
+    def adopt(self, calls: Collection[Any]) -> None:
         """Cancel these calls, too, when it is closed; until `release`."""
         self._calls.append(calls)
 
-    def release(self, calls: weakref.WeakSet[Any]) -> None:
+    def release(self, calls: Collection[Any]) -> None:
         """Leave these calls to whoever closes their channel."""
         self._calls = [each for each in self._calls if each is not calls]
 

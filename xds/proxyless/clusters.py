@@ -10,9 +10,9 @@ from typing import Any
 
 import grpc
 
-from .balance import Ask, OutlierDetector, Picker, Readiness, Status, draw_drop, make_picker
+from .balance import Ask, OutlierDetector, Picker, Policy, Readiness, Status, draw_drop, make_picker
 from .balance.priorities import addresses, usable_by_priority
-from .breaker import IN_FLIGHT, RETRIES
+from .breaker import IN_FLIGHT, RETRIES, Count
 from .depgraph import ClusterConfig, Failed, LeafOutcome, Pending
 from .dns import NameWatch, look_up
 from .match import Draw
@@ -54,6 +54,11 @@ class ActiveCluster:
         self._outliers: OutlierDetector | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._judging: set[asyncio.Task[None]] = set()
+        self._ask = Ask(draw, load=self._load)
+        """What a call asks that may go anywhere."""
+        self._in_flight, self._retries = Count(), Count()
+        self._limit = 0
+        self._sole: Policy | None = None
         self.outcome: LeafOutcome = Pending("its first configuration")
         self.picker = Picker(Status.WAITING, "its first configuration")
 
@@ -103,6 +108,9 @@ class ActiveCluster:
             return
         before, self.outcome = self.cluster, outcome
         cluster = self.cluster
+        if cluster is not None:
+            self._limit, key = cluster.max_requests, _breaker_key(cluster)
+            self._in_flight, self._retries = IN_FLIGHT.of(key), RETRIES.of(key)
         if cluster is None or before is None or cluster.discovery != before.discovery:
             self._stop_resolving()
         if cluster is None or before is None or cluster.outlier_detection != before.outlier_detection:
@@ -167,6 +175,8 @@ class ActiveCluster:
             self.picker = Picker(Status.UNUSABLE, self._names.answer)
         else:
             self.picker = Picker(Status.WAITING, "waiting for its host name to be resolved")
+        drops = endpoints is not None and bool(endpoints.drops)
+        self._sole = None if drops else self.picker.sole
 
     # --- calls --------------------------------------------------------------------------------------------
 
@@ -184,6 +194,17 @@ class ActiveCluster:
                 return subchannel
         return Status.UNUSABLE
 
+    def take(self) -> Link | None:
+        """The subchannel for a call that may go to any, counted in; None where there is more to decide.
+
+        `started` takes the count over.
+        """
+        policy = self._sole
+        if policy is None:
+            return None
+        link = self._subchannels.get(policy.pick(self._ask))  # type: ignore[arg-type] # None is no address
+        return link if link is not None and link.connected() and self._in_flight.enter(self._limit) else None
+
     def refusal(self) -> str | None:
         """Why the next call is dropped, where it is: by category (drop_overloads), drawn anew for each."""
         endpoints = self.endpoints
@@ -194,38 +215,41 @@ class ActiveCluster:
 
     def enter(self) -> str | None:
         """Count one more call in flight, or say why there must not be one; `started` takes the count over."""
-        cluster = self.cluster
-        assert cluster is not None
-        if IN_FLIGHT.enter(_breaker_key(cluster), cluster.max_requests):
+        if self._in_flight.enter(self._limit):
             return None
-        return f"circuit breaker: {cluster.max_requests} calls are in flight already"
+        return f"circuit breaker: {self._limit} calls are in flight already"
 
     def enter_retry(self) -> Callable[[], None] | None:
         """Count one more call that is being retried; returns what counts it off, None where it may not be."""
         cluster = self.cluster
         if cluster is None or cluster.max_retries is None:
             return _nothing
-        key = _breaker_key(cluster)
-        return partial(RETRIES.leave, key) if RETRIES.enter(key, cluster.max_retries) else None
+        return self._retries.leave if self._retries.enter(cluster.max_retries) else None
 
     def leave(self) -> None:
         """Take back an `enter` that led to no call."""
-        assert self.cluster is not None
-        IN_FLIGHT.leave(_breaker_key(self.cluster))
+        self._in_flight.leave()
 
-    def started(self, subchannel: Link, call: Any) -> None:
+    def started(self, link: Link, call: Any) -> None:
         """Take note of a call in flight, until it ends."""
-        assert self.cluster is not None
-        self._connections.pool.started(subchannel, call)
-        call.add_done_callback(partial(self._ended, subchannel, _breaker_key(self.cluster)))
+        call.add_done_callback(partial(self.ended, link, self.begun(link, call)))
 
-    def _ended(self, subchannel: Link, breaker: tuple[str, str], call: Any) -> None:
-        if not self._connections.pool.finished(subchannel, call):
+    def begun(self, link: Link, call: Any) -> Count:
+        """Take note of a call in flight; `ended` has to be told with what this returns."""
+        link.in_flight.add(id(call))
+        return self._in_flight
+
+    def ended(self, link: Link, count: Count, call: Any) -> None:
+        """Take note of its end, of which one may be told twice."""
+        if id(call) not in link.in_flight:
             return
-        IN_FLIGHT.leave(breaker)
+        link.in_flight.remove(id(call))
+        count.leave()
+        if link.draining:
+            self._connections.pool.drained(link)
         if self._outliers is not None:
             task = asyncio.get_running_loop().create_task(
-                self._judge_call(subchannel.key.address, call, self._outliers)
+                self._judge_call(link.key.address, call, self._outliers)
             )
             self._judging.add(task)
             task.add_done_callback(self._judging.discard)

@@ -25,9 +25,9 @@ from .mirror import Mirrors
 from .news import CallNews
 from .observer import Attempt
 from .replay import Replay
-from .resources import MessageEdits
+from .resources import MessageEdits, RetryPolicy
 from .retry import backoff
-from .routing import Chosen, Course, describe
+from .routing import Chosen, Course, describe, name_of
 from .subchannels import Subchannel
 from .tap import Tap
 from .targets import ActiveTarget
@@ -45,6 +45,16 @@ class Method:
     path: str
     serialize: Any
     deserialize: Any
+    inner: dict[Subchannel, Any] = field(default_factory=dict, init=False, repr=False)
+    """Its inner multicallables on the subchannels it has been called on."""
+
+    def on(self, subchannel: Subchannel) -> Any:
+        """The inner multicallable on a subchannel, made once."""
+        for gone in [each for each in self.inner if not each.users]:
+            del self.inner[gone]
+        make = getattr(subchannel.channel, self.kind)
+        found = self.inner[subchannel] = make(self.path, self.serialize, self.deserialize)
+        return found
 
     def renamed(self, path: str) -> Method:
         """The same kind of method under another path, as an interceptor may ask for."""
@@ -103,6 +113,16 @@ class CallSpec:
         return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A first attempt that was made elsewhere and has failed; `deadline` is the whole call's."""
+
+    ended: Ended
+    attempt: Attempt
+    policy: RetryPolicy | None
+    deadline: float | None
+
+
 class Dispatcher(Decider):
     """Sends the calls of one channel."""
 
@@ -116,67 +136,56 @@ class Dispatcher(Decider):
         super().close()
         self._mirrors.close()
 
-    def start_now(self, spec: CallSpec) -> aio.Call | None:
-        """Start the call at once where nothing is waited for and nobody needs to see how it ends."""
-        config = self._active.outcome
-        if not isinstance(config, Config):
-            return None
-        choice = self._choose(config, spec)
-        if not isinstance(choice, Chosen) or choice.fault or choice.status is not Status.USABLE:
-            return None
-        if spec.wait_for_ready or config.retry(choice.action) is not None:
-            return None
-        if choice.action.mirrors and spec.method.streams_requests:
-            return None  # somebody has to see what goes by
-        assert choice.cluster is not None  # only an abort has none
-        if any(level.response for level in config.edits(choice.route, choice.cluster)):
-            return None  # somebody has to edit what comes back
-        started = self._start(spec, choice, self._deadline(config, choice, spec))
-        return started[0] if isinstance(started, tuple) else None
-
-    async def run(self, spec: CallSpec) -> aio.Call:
+    async def run(self, spec: CallSpec, begun: Begun | None = None) -> aio.Call:
         """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
         replay: Replay | None = None
         tried: list[str] = []
         call: aio.Call | None = None
         last: Ended | None = None
         attempts = backoffs = 0
+        seen_to = False
+        """Whether an attempt that never left is made anew, also where nothing else is."""
         retrying = Retrying()
         try:
             while True:
-                config, choice = await self._decide(spec, retrying=last is not None)
-                if choice is None:
-                    assert last is not None
-                    return last.settled()
-                policy = config.retry(choice.action)
-                watched = policy is not None or spec.wait_for_ready
-                if choice.action.mirrors and spec.tap is None and spec.method.streams_requests:
-                    spec.tap_requests()
-                if watched and replay is None and spec.method.streams_requests:
-                    replay = Replay(spec.request, spec.method.serialize)
-                deadline = self._deadline(config, choice, spec)
-                until = deadline
-                if policy is not None and policy.per_try_timeout is not None:
-                    until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
-                # An attempt with a stream of responses has no limit of its own any more once it is answered.
-                streams = spec.method.streams_responses
-                started = self._start(spec, choice, deadline if streams else until, tried, replay)
-                if isinstance(started, str):
-                    await self._wait(deadline, started)
-                    continue
-                if started is None:
-                    if spec.dropped is not None:
-                        raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
-                    continue
-                call, attempt = started
-                tried.append(attempt.endpoint)
-                if spec.attempt is not None and not spec.attempt.done():
-                    spec.attempt.set_result(call)
-                if not watched:
-                    return call
-                limit = until if until != deadline else None
-                last = await ended(call, replay, limit, spec.asked if streams else None)
-                retrying.end()
+                if begun is not None:
+                    policy, deadline = begun.policy, begun.deadline
+                    attempt, last, begun = begun.attempt, begun.ended, None
+                    call, seen_to = last.call, True
+                    tried.append(attempt.endpoint)
+                else:
+                    config, choice = await self._decide(spec, retrying=last is not None)
+                    if choice is None:
+                        assert last is not None
+                        return last.settled()
+                    policy = config.retry(choice.action)
+                    watched = seen_to or policy is not None or spec.wait_for_ready
+                    if choice.action.mirrors and spec.tap is None and spec.method.streams_requests:
+                        spec.tap_requests()
+                    if watched and replay is None and spec.method.streams_requests:
+                        replay = Replay(spec.request, spec.method.serialize)
+                    deadline = until = self._deadline(config, choice, spec)
+                    if policy is not None and policy.per_try_timeout is not None:
+                        until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
+                    # An attempt with a stream of responses has no limit of its own once it is answered.
+                    streams = spec.method.streams_responses
+                    started = self._start(spec, choice, deadline if streams else until, tried, replay)
+                    if isinstance(started, str):
+                        await self._wait(deadline, started)
+                        continue
+                    if started is None:
+                        if spec.dropped is not None:
+                            raise self._error(grpc.StatusCode.UNAVAILABLE, spec.dropped)
+                        continue
+                    call, attempt = started
+                    tried.append(attempt.endpoint)
+                    if spec.attempt is not None and not spec.attempt.done():
+                        spec.attempt.set_result(call)
+                    if not watched:
+                        return call
+                    limit = until if until != deadline else None
+                    last = await ended(call, replay, limit, spec.asked if streams else None)
+                    retrying.end()
                 if last.unsent(replay):
                     last = (
                         None  # as if it had not been made: its endpoint went before it could leave (gRFC A6)
@@ -266,7 +275,7 @@ class Dispatcher(Decider):
         if choice.action.mirrors and not tried:
             self._mirror(spec, choice, deadline, metadata)
         spec.attempts += 1
-        route, place = choice.route.name or f"#{choice.route.index}", cluster.locality(address)
+        route, place = name_of(choice.route), cluster.locality(address)
         attempt = Attempt(self._active.target.uri, method.path, route, name, address, place, spec.attempts)
         self.news.routed(attempt, call)
         return call, attempt

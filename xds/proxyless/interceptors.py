@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
@@ -24,18 +26,37 @@ _KINDS: dict[CallKind, tuple[type[Any], str]] = {
 }
 
 
-def by_kind(interceptors: Sequence[aio.ClientInterceptor]) -> dict[CallKind, tuple[Any, ...]]:
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The interceptors of one kind of call, in order: first those that need no task, then the rest."""
+
+    additions: tuple[Callable[[Metadata], Metadata], ...] = ()
+    chain: tuple[Any, ...] = ()
+
+
+def by_kind(interceptors: Sequence[aio.ClientInterceptor]) -> dict[CallKind, Steps]:
     """Sort interceptors by the call kinds they handle; one that handles several counts for each.
 
-    Raises ValueError for an object that handles none.
+    An interceptor that only adds metadata may say so with a method `add_metadata(metadata)`, which returns
+    all of it: while those come first they are asked at once, and no task is run for them. Raises ValueError
+    for an object that handles no kind.
     """
     for each in interceptors:
         if not any(isinstance(each, base) for base, _ in _KINDS.values()):
             raise ValueError(f"{each!r} is not a grpc.aio client interceptor of any of the four kinds")
     return {
-        kind: tuple(getattr(each, name) for each in interceptors if isinstance(each, base))
+        kind: _steps([each for each in interceptors if isinstance(each, base)], name)
         for kind, (base, name) in _KINDS.items()
     }
+
+
+def _steps(interceptors: Sequence[Any], name: str) -> Steps:
+    first = list(takewhile(lambda each: hasattr(each, "add_metadata"), interceptors))
+    chain = tuple(getattr(each, name) for each in interceptors[len(first) :])
+    return Steps(tuple(each.add_metadata for each in first), chain)
 
 
 async def run_chain(

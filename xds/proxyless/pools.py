@@ -93,18 +93,10 @@ class Pool(ABC, Generic[L]):
             if not link.in_flight:
                 self._close(link)
 
-    def started(self, link: L, call: Any) -> None:
-        """Take note of a call in flight."""
-        link.in_flight.add(id(call))
-
-    def finished(self, link: L, call: Any) -> bool:
-        """Take note of its end; False where that is known already."""
-        if id(call) not in link.in_flight:
-            return False
-        link.in_flight.remove(id(call))
-        if link.draining and not link.in_flight:
+    def drained(self, link: L) -> None:
+        """A call has ended on a link that is to go: with the last one it does."""
+        if not link.in_flight:
             self._close(link)
-        return True
 
     def _close(self, link: L) -> None:
         loop = link.loop

@@ -103,6 +103,10 @@ class Course:
             self._clusters[route.index] = drawn
         return drawn
 
+    def draw_as(self, route: Route, cluster: WeightedCluster) -> None:
+        """Take what has been drawn already."""
+        self._clusters[route.index] = cluster
+
     def fault(self, config: Config, route: Route, cluster: WeightedCluster) -> Fault:
         """The fault the route injects into the call now, until `suffered`."""
         drawn = self._faults.get(route.index)
@@ -189,6 +193,11 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
     if last is not None:
         return last
     return Refused(f"no route of virtual host {config.table.virtual_host.name!r} matches {course.call.path}")
+
+
+def name_of(route: Route) -> str:
+    """A route's name, `#INDEX` where it has none."""
+    return route.name or f"#{route.index}"
 
 
 def describe(route: Route) -> str:

@@ -100,8 +100,9 @@ class ActiveTarget:
 
         Asking makes it connect.
         """
-        assert isinstance(self.outcome, Config)
-        outcome = self.outcome.clusters[cluster]
+        config = self.dependencies.outcome
+        assert isinstance(config, Config)
+        outcome = config.clusters[cluster]
         names = outcome.leaves if isinstance(outcome, AggregateConfig) else (cluster,)
         for name in names:
             active = self.clusters[name]

@@ -2,6 +2,7 @@
 
 import { act } from "./api.js";
 import { el, put, set } from "./dom.js";
+import { watch } from "./store.js";
 import { ms } from "./words.js";
 
 /** Where the outcome of an action is told, to be put beside its control. */
@@ -36,7 +37,17 @@ export function told(action, lines = true) {
   const took = action.milliseconds === null ? "" : el("b", { class: "took" }, ms(action.milliseconds));
   const words = el("p", {}, action.ok ? `Done: ${action.title} ` : `Not all of it came about: ${action.title} `, took);
   const more = lines && action.lines.length ? el("ul", { class: "quiet" }, ...action.lines.map((line) => el("li", {}, line))) : null;
-  return el("div", { class: action.ok ? "done" : "failed" }, words, more, undo(action));
+  return el("div", { class: action.ok ? "done" : "failed", "data-action": action.id }, words, more, undo(action));
+}
+
+/** What is told of actions beside their controls gives way once they are undone. */
+export function start() {
+  watch("actions", ({ actions }) => {
+    for (const node of document.querySelectorAll(".outcome [data-action]")) {
+      const action = actions.find((each) => each.id === node.dataset.action);
+      if (action?.undone && !node.querySelector("[aria-disabled]")) put(node.parentElement, el("p", { class: "quiet" }, `Undone: ${action.title}`));
+    }
+  });
 }
 
 /** Undo, where that can be done. */
@@ -46,7 +57,12 @@ export function undo(action) {
   const button = el("button", { type: "button", class: "small", "aria-label": `Undo: ${action.title}`,
     onclick: async () => {
       const answer = await doing(button, out, "undo", { id: action.id });
-      if (answer) button.remove();
+      const before = button.closest("[data-action]");
+      if (!answer || !before?.isConnected) return;
+      const after = told(answer.action);
+      const focused = before.contains(document.activeElement);
+      before.replaceWith(after);
+      if (focused) after.querySelector("button")?.focus();
     } }, "Undo");
   return el("div", { class: "undo" }, button, out);
 }

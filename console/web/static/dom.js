@@ -41,8 +41,11 @@ export function show(node, visible) {
   return node;
 }
 
-/** Make the children of `parent` those of `items`, by key, keeping what is there already: focus, hover, scroll. */
-export function reconcile(parent, items, key, make, update) {
+/** Make the children of `parent` those of `items`, by key, keeping what is there already: focus, hover, scroll.
+ *
+ * What is moved loses the focus; where the order does not show, `sorted` is false and nothing is moved.
+ */
+export function reconcile(parent, items, key, make, update, sorted = true) {
   const known = parent.kept || (parent.kept = new Map());
   const wanted = new Set(items.map((item) => String(key(item))));
   for (const [name, node] of known) {
@@ -50,9 +53,8 @@ export function reconcile(parent, items, key, make, update) {
     node.remove();
     known.delete(name);
   }
-  let place = parent.firstChild;
   for (const child of [...parent.childNodes]) if (!isKept(known, child)) child.remove();
-  place = parent.firstChild;
+  let place = sorted ? parent.firstChild : null;
   for (const item of items) {
     const name = String(key(item));
     let node = known.get(name);
@@ -61,6 +63,7 @@ export function reconcile(parent, items, key, make, update) {
       known.set(name, node);
     }
     if (update) update(node, item);
+    if (!sorted && node.parentNode === parent) continue;
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }

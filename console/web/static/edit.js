@@ -15,11 +15,12 @@ let timer = 0;
 /** Offer it, where there is something to read. */
 export function start() {
   watch("mesh", () => {
-    if (parts && parts.writable === writable()) return;
+    if (!writable()) return put(place, el("p", { class: "quiet" }, "What can only be looked at here is read with mesh get -o yaml, in a cluster with kubectl."));
+    if (parts) return;
     make();
     load();
   });
-  watch("actions", () => parts && load());
+  watch("actions", () => parts && writable() && load());
 }
 
 const titleOf = (object) => `${object.kind} ${object.namespace}/${object.name}`;
@@ -34,12 +35,11 @@ function make() {
   const apply = el("button", { type: "button", class: "main", onclick: applied }, "Apply");
   const back = el("button", { type: "button", onclick: () => choose() }, "Put back what is in force");
   const remove = el("button", { type: "button", onclick: deleted }, "Delete the object");
-  parts = { writable: writable(), area, gutter, verdict, out, select, apply, back, remove, known: "" };
-  area.readOnly = !writable();
+  parts = { area, gutter, verdict, out, select, apply, back, remove, known: "" };
   area.addEventListener("input", typed);
   area.addEventListener("scroll", () => (gutter.scrollTop = area.scrollTop));
-  put(place, el("label", { for: "yaml-object" }, "Object", select), el("label", { for: "yaml", class: "unseen" }, "YAML"),
-    el("div", { class: "sheet" }, gutter, area), verdict, writable() ? el("div", { class: "tools" }, apply, back, remove) : null, out);
+  put(place, el("div", { class: "row" }, el("label", { for: "yaml-object" }, "Object"), select), el("label", { for: "yaml", class: "unseen" }, "YAML"),
+    el("div", { class: "sheet" }, gutter, area), verdict, el("div", { class: "tools" }, apply, back, remove), out);
 }
 
 async function load() {
@@ -58,7 +58,7 @@ async function load() {
     groups.get(name).append(el("option", { value: titleOf(object) }, titleOf(object)));
   }
   const order = [...groups].sort(([one], [other]) => one.startsWith("Kept") - other.startsWith("Kept"));
-  parts.select.replaceChildren(...order.map(([, group]) => group), writable() ? el("option", { value: "" }, "a new one") : "");
+  parts.select.replaceChildren(...order.map(([, group]) => group), el("option", { value: "" }, "a new one"));
   if (before && objects.some((object) => titleOf(object) === before)) parts.select.value = before;
   else if (before === "" && parts.known === "" && parts.area.value) parts.select.value = "";
   const current = object();
@@ -73,7 +73,7 @@ function choose() {
   const chosen = object();
   parts.known = chosen?.yaml || "";
   parts.area.value = parts.known;
-  const fixed = !writable() || Boolean(chosen?.managed);
+  const fixed = Boolean(chosen?.managed);
   parts.area.readOnly = fixed;
   for (const button of [parts.apply, parts.back, parts.remove]) show(button, !fixed);
   if (!chosen) show(parts.remove, false);
@@ -83,6 +83,7 @@ function choose() {
 
 function typed() {
   number([]);
+  put(parts.out);
   turn++;
   clearTimeout(timer);
   put(parts.verdict, clean() ? null : el("p", { class: "quiet" }, "Not applied yet."));
@@ -118,8 +119,8 @@ function verdict(ok, details) {
 export const linesOf = (details) => new Set(details.map((each) => Number(/^[^\s:]*:(\d+)/.exec(each)?.[1] || /\bline (\d+)/.exec(each)?.[1])).filter(Boolean));
 
 function number(details) {
-  const wrong = linesOf(details);
   const lines = parts.area.value.split("\n").length;
+  const wrong = new Set([...linesOf(details)].map((line) => Math.min(line, lines))); // an end that came too early is behind the last
   put(parts.gutter, ...Array.from({ length: lines }, (_, index) => el("span", { class: wrong.has(index + 1) ? "wrong" : "" }, wrong.has(index + 1) ? `✕ ${index + 1}` : String(index + 1))));
   parts.gutter.scrollTop = parts.area.scrollTop;
 }

@@ -5,6 +5,8 @@ import { take } from "./store.js";
 
 const NAMES = ["mesh", "topology", "lanes", "requests", "rules", "actions"];
 const RETRY = 2000;
+const SILENCE = 25000; // the console says that it is there every 10 s: a connection may hang without breaking
+let heard = 0;
 let source = null;
 let lost = null;
 let alive = false;
@@ -12,11 +14,11 @@ let alive = false;
 /** Listen, for as long as the page is open. */
 export function listen() {
   source = new EventSource("/mesh/events");
+  heard = Date.now();
   source.addEventListener("open", found);
+  source.addEventListener("ping", found);
   source.addEventListener("error", () => {
-    if (alive || lost === null) lost = Date.now();
-    alive = false;
-    say();
+    gone();
     if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
     source.close();
     setTimeout(listen, RETRY);
@@ -29,7 +31,23 @@ export function listen() {
   }
 }
 
+function gone() {
+  if (alive || lost === null) lost = Date.now();
+  alive = false;
+  say();
+}
+
+function watch() {
+  if (alive && Date.now() - heard > SILENCE) {
+    source.close();
+    gone();
+    listen();
+  }
+  age();
+}
+
 function found() {
+  heard = Date.now();
   if (alive) return;
   alive = true;
   lost = null;
@@ -49,4 +67,4 @@ function age() {
   text(byId("age"), alive || seconds < 2 ? "" : `What is shown is ${seconds} s old.`);
 }
 
-setInterval(age, 1000);
+setInterval(watch, 1000);

@@ -3,6 +3,7 @@
 import { choose, chosen } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
 import { byId, el, put, reconcile, set, show, svg, text } from "./dom.js";
+import { send } from "./sending.js";
 import { watch, writable } from "./store.js";
 import { count, hue, list, percent } from "./words.js";
 
@@ -59,20 +60,17 @@ function updateCard(card, lane) {
 function standIns(lane) {
   const missing = Object.entries(lane.versions).filter(([service]) => !lane.members.some((member) => member.service === service));
   const none = missing.length ? `Nobody runs ${list(missing.map(([service, version]) => `${service} ${version}`))}. ` : "";
-  if (!lane.fallback.length) return `${none}Every service has its own version here.`;
-  return lane.mode === "strict" ? `${none}Strict: a call to ${list(lane.fallback)} fails.` : `${none}Base stands in for ${list(lane.fallback)}.`;
+  if (lane.mode === "strict") return `${none}Strict: where it has nobody, ${lane.fallback.length ? `as for ${list(lane.fallback)}, ` : ""}a call fails.`;
+  return lane.fallback.length ? `${none}Base stands in for ${list(lane.fallback)}.` : `${none}Every service has its own version here.`;
 }
 
 function tools(card, lane) {
   const { tools: place, out } = card.parts;
-  const send = el("button", { type: "button", class: "small", onclick: async () => {
-    await doing(send, out, "send", { lane: lane.name, user: "", count: 1 });
-    choose(lane.name, false);
-  } }, "Send a request");
+  const button = el("button", { type: "button", class: "small", onclick: () => send(button, out, { lane: lane.name }) }, "Send a request");
   const remove = el("button", { type: "button", class: "small", onclick: () => doing(remove, byId("lanes-said"), "lane-delete", { name: lane.name }) }, "Delete");
-  set(send, { "aria-label": `Send a request in lane ${lane.name}` });
+  set(button, { "aria-label": `Send a request in lane ${lane.name}` });
   set(remove, { "aria-label": `Delete lane ${lane.name}` });
-  put(place, send, remove);
+  put(place, button, remove);
 }
 
 function mark() {

@@ -3,7 +3,7 @@
 const STATION = { width: 92, least: 34, slot: 21, pad: 9 };
 const GAP = { version: 12, service: 40, title: 20, margin: 10, top: 6 };
 const VISITOR = "";
-const NARROWEST = 234;
+const NARROWEST = { silent: 136, busy: 234 }; // between two columns, for what stands on the lines
 
 const idOf = (service, version) => `${service}\n${version}`;
 
@@ -89,8 +89,8 @@ function columnsOf(stations, depth) {
   return Array.from(columns, (column) => [...(column || new Map())]);
 }
 
-function stand(columns, width) {
-  const spread = Math.max(width, STATION.width + 2 * GAP.margin + (columns.length - 1) * NARROWEST);
+function stand(columns, width, narrowest) {
+  const spread = Math.max(width, STATION.width + 2 * GAP.margin + (columns.length - 1) * narrowest);
   const step = (spread - STATION.width - 2 * GAP.margin) / Math.max(columns.length - 1, 1);
   const heights = columns.map((groups) =>
     groups.reduce((sum, [, group]) => sum + GAP.title + tall(group), 0) + GAP.service * Math.max(groups.length - 1, 0));
@@ -153,8 +153,8 @@ export function mapOf(topology, pairs, width, order = []) {
   }
   const lines = linesOf(topology, stations);
   const sorted = new Map([...stations].sort(([, one], [, two]) =>
-    services.indexOf(one.service) - services.indexOf(two.service) || (one.version < two.version ? -1 : 1)));
-  const map = stand(columnsOf(sorted, depth), width);
+    services.indexOf(one.service) - services.indexOf(two.service) || (one.version === "") - (two.version === "") || (one.version < two.version ? -1 : 1)));
+  const map = stand(columnsOf(sorted, depth), width, lines.length ? NARROWEST.busy : NARROWEST.silent);
   let detours = 0;
   for (const station of stations.values()) {
     slots(station, station.ins, "y1", "from");
@@ -177,8 +177,8 @@ function tracksOf(pairs, called, stations) {
   for (const [caller, callee] of pairs) {
     const key = `${caller}\n${callee}`;
     if (used.has(key) || tracks.has(key)) continue;
-    const from = [...stations.values()].find((station) => station.service === caller);
-    const to = [...stations.values()].find((station) => station.service === callee);
+    const [from, to] = [caller, callee].map((name) => [...stations.values()].find((station) =>
+      station.service === name && (station.version || name === VISITOR)));
     if (!from || !to || to.column !== from.column + 1) continue;
     const [x0, y0, x1, y1] = [from.x + STATION.width, middle(from), to.x, middle(to)];
     const half = (x0 + x1) / 2;

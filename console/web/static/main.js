@@ -1,5 +1,6 @@
 // The lane console, live: every section draws itself from what the console tells.
 
+import * as doing from "./doing.js";
 import * as edit from "./edit.js";
 import * as journal from "./journal.js";
 import * as lanes from "./lanes.js";
@@ -14,5 +15,5 @@ import * as waterfall from "./waterfall.js";
 import { listen } from "./events.js";
 
 document.body.classList.add("scripted");
-for (const section of [mesh, topology, lanes, newlane, requests, waterfall, services, rules, edit, journal, traffic]) section.start();
+for (const section of [doing, mesh, topology, lanes, newlane, requests, waterfall, services, rules, edit, journal, traffic]) section.start();
 listen();

@@ -3,6 +3,12 @@
 import { byId, el, put, show, text } from "./dom.js";
 import { watch, writable } from "./store.js";
 
+/** Whether an answer could be expected: not of a process that is known to have ended. */
+function expected(mesh, name) {
+  const instance = mesh.services.flatMap((service) => service.instances).find((each) => each.name === name);
+  return !instance || instance.phase === "ready";
+}
+
 /** Show it, and what changes of it. */
 export function start() {
   byId("map-as-table").open = false;
@@ -11,7 +17,7 @@ export function start() {
     document.body.classList.toggle("writable", mesh.writable);
     const notes = [
       mesh.writable ? null : el("p", { class: "note" }, `This page only shows: ${mesh.why_not || "nothing can be changed here."}`),
-      ...mesh.unreachable.map((one) => el("p", { class: "failed" }, `${one.name} cannot be asked what it knows: ${one.error}`)),
+      ...mesh.unreachable.filter((one) => expected(mesh, one.name)).map((one) => el("p", { class: "failed" }, `${one.name} cannot be asked what it knows: ${one.error}`)),
       ...(mesh.limits || []).map((limit) => el("p", { class: "note" }, limit)),
     ].filter(Boolean);
     const shape = notes.map((note) => note.textContent).join("\n");

@@ -3,6 +3,7 @@
 import { choose } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
 import { byId, el, put } from "./dom.js";
+import { send } from "./sending.js";
 import { get, watch, writable } from "./store.js";
 
 const place = byId("new-lane");
@@ -80,7 +81,7 @@ function picked(form, services) {
 function next(action, made) {
   const took = action.milliseconds === null ? "" : ` after ${action.milliseconds.toFixed(0)} ms`;
   const out = outcome();
-  const send = el("button", { type: "button", class: "main", onclick: () => doing(send, out, "send", { lane: made, user: "", count: 1 }) },
+  const button = el("button", { type: "button", class: "main", onclick: () => send(button, out, { lane: made }) },
     `Send a request in ${made}`);
-  return el("div", { class: "done" }, el("p", {}, `Lane ${made} is in force${took}.`), send, out);
+  return el("div", { class: "done" }, el("p", {}, `Lane ${made} is in force${took}.`), button, out);
 }

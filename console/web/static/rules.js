@@ -52,7 +52,7 @@ function updateRow(node, row, client, resource) {
   const state = el("td", { class: bad(resource) ? "bad" : "" }, words[resource.state] || resource.state,
     resource.error ? el("p", {}, resource.error) : null,
     resource.unsupported?.length ? el("p", { class: "quiet" }, `without effect: ${resource.unsupported.join(", ")}`) : null);
-  put(row, el("td", {}, resource.type), el("td", {}, open), state, el("td", { class: "version" }, resource.version || "–"),
+  put(row, el("td", {}, resource.type), el("td", { class: "resource-name" }, open), state, el("td", { class: "version", title: resource.version }, (resource.version || "–").slice(0, 8)),
     el("td", { "data-changed": resource.changed }, ago(resource.changed)));
 }
 
@@ -63,7 +63,7 @@ async function show(node, client, resource) {
   put(node.resource, el("div", { class: "headline" }, title, close));
   try {
     const found = await read(path("rules", client.name, resource.type, resource.name));
-    node.resource.append(el("pre", { tabindex: 0, role: "region", "aria-label": name }, JSON.stringify(found, null, 2)));
+    node.resource.append(el("pre", { tabindex: 0, role: "region", "aria-label": name }, JSON.stringify(found.resource ?? found, null, 2)));
   } catch (error) {
     node.resource.append(refusal(error));
   }

@@ -123,12 +123,13 @@ function makeInstance(instance) {
 }
 
 function updateInstance(node, instance) {
-  const up = ["ready", "starting", "waiting", "running"].includes(instance.phase);
+  const up = ["ready", "starting", "draining"].includes(instance.phase);
+  const never = instance.phase === "stopped";
   const ready = instance.phase === "ready";
-  set(node, { class: ready ? "ready" : "down" });
-  text(node.children[0], ready ? "✓" : "✕");
+  set(node, { class: ready ? "ready" : never ? "off" : "down" });
+  text(node.children[0], ready ? "✓" : never ? "○" : "✕");
   text(node.children[1], instance.name);
-  text(node.children[2], instance.state && instance.state !== instance.phase ? `${instance.phase}: ${instance.state}` : instance.phase || "unknown");
+  text(node.children[2], instance.state || instance.phase || "unknown");
   set(node.children[2], { title: instance.address || null });
   if (!node.button) return;
   node.verb = up ? "kill" : "start";

@@ -7,11 +7,12 @@ const wanting = new Map();
 /** The last of a section; undefined before the first. */
 export const get = (name) => held[name];
 
-/** Call `told` with a section now, if there is one, and whenever it changes. */
+/** Call `told` with a section now, if there is one, and whenever it changes, until what is returned is called. */
 export function watch(name, told) {
-  if (!wanting.has(name)) wanting.set(name, []);
-  wanting.get(name).push(told);
+  if (!wanting.has(name)) wanting.set(name, new Set());
+  wanting.get(name).add(told);
   if (held[name] !== undefined) told(held[name]);
+  return () => wanting.get(name).delete(told);
 }
 
 /** Take in an event. */

@@ -25,11 +25,12 @@ export function start() {
   canvas.addEventListener("keydown", walk);
   canvas.addEventListener("pointerover", (event) => tell(event.target.closest("[data-key]")));
   canvas.addEventListener("pointerleave", () => tell(here));
-  canvas.addEventListener("focusin", (event) => {
+  // An SVG that listens for the focus can have it itself; what is around it listens instead.
+  room.addEventListener("focusin", (event) => {
     here = event.target.closest("[data-key]");
     tell(here);
   });
-  canvas.addEventListener("focusout", () => tell((here = null)));
+  room.addEventListener("focusout", () => tell((here = null)));
   canvas.addEventListener("click", (event) => press(event.target.closest("[data-key]")));
 }
 
@@ -43,12 +44,12 @@ function draw() {
   show(canvas, true);
   reconcile(groups.tracks, drawn.tracks, (track) => track.key, () => svg("path", { class: "track" }), (node, track) =>
     set(node, { d: track.path }));
-  reconcile(groups.lines, drawn.lines, (line) => line.key, makeLine, updateLine);
+  reconcile(groups.lines, drawn.lines, (line) => line.key, makeLine, updateLine, false);
   reconcile(groups.titles, drawn.titles, (title) => title.service, () => svg("text", { class: "title" }), (node, title) => {
     set(node, { x: title.x, y: title.y });
     text(node, short(title.service || "visitors", 16));
   });
-  reconcile(groups.stations, drawn.stations, (station) => station.id, makeStation, updateStation);
+  reconcile(groups.stations, drawn.stations, (station) => station.id, makeStation, updateStation, false);
   roam();
   mark();
   table(topology);
@@ -141,8 +142,13 @@ function press(node) {
   else if (datum.service) byId(`service-${datum.service}`)?.scrollIntoView({ block: "center" });
 }
 
-// One stop for the Tab key; the arrow keys lead on from there.
-const stops = () => [...canvas.querySelectorAll("[data-key]")];
+// One stop for the Tab key; the arrow keys lead on from there, as people read: column by column.
+const placeOf = ({ x, y, to, y1 }) => (to ? [to.x - 1, y1] : [x, y]);
+
+const stops = () => [...canvas.querySelectorAll("[data-key]")].sort((one, other) => {
+  const [[x0, y0], [x1, y1]] = [placeOf(one.datum), placeOf(other.datum)];
+  return x0 - x1 || y0 - y1;
+});
 
 function roam() {
   const all = stops();

@@ -1,12 +1,12 @@
 // Sending requests, one by one or steadily.
 
-import { chosen, choose } from "./chosen.js";
+import { chosen } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
 import { byId, el, put, show, text } from "./dom.js";
 import { laneOptions } from "./faults.js";
 import { get, watch, writable } from "./store.js";
-import { ended, rate } from "./words.js";
-import { open } from "./opened.js";
+import { list, rate } from "./words.js";
+import { send } from "./sending.js";
 
 const place = byId("traffic");
 const out = outcome();
@@ -17,6 +17,7 @@ export function start() {
   watch("mesh", draw);
   watch("lanes", (section) => {
     if (controls && laneOptions(controls.lane, section, "") && chosen()) controls.lane.value = chosen();
+    if (get("mesh")) draw(get("mesh"));
   });
   watch("topology", quiet);
   watch("requests", quiet);
@@ -38,9 +39,11 @@ function draw(mesh) {
   }
   if (!controls) make();
   const running = mesh.traffic?.rate || 0;
-  text(controls.state, running ? `steady traffic: ${rate(running)}` : "");
+  const lanes = Object.keys(mesh.traffic?.lanes || {});
+  const without = (get("lanes")?.lanes || []).filter((lane) => !lanes.includes(lane.name));
+  text(controls.state, running ? `steady traffic: ${rate(running)} in ${list(lanes)}` : "");
   show(controls.stop, running > 0);
-  text(controls.steady, running ? "Change" : "Steady traffic");
+  text(controls.steady, !running ? "Steady traffic" : without.length ? `Into ${list(without.map((lane) => lane.name))} as well` : "Change");
 }
 
 function make() {
@@ -54,7 +57,7 @@ function make() {
   const sending = el("form", { class: "row", novalidate: true, "aria-label": "Send requests" }, el("label", {}, "Lane", lane), el("label", {}, "User", user), el("label", {}, "How many", number), button);
   sending.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(button);
+    sent(button);
   });
   const keep = el("button", {}, "Steady traffic");
   const stop = el("button", { type: "button", onclick: () => steady(stop, 0) }, "Stop");
@@ -69,26 +72,9 @@ function make() {
 }
 
 /** Send what the form says. */
-async function send(button) {
-  const lane = controls.lane.value || "base";
-  const answer = await doing(button, out, "send", { lane, user: controls.user.value.trim(), count: Number(controls.number.value) || 1 });
-  if (!answer?.sent) return;
-  const [first] = answer.sent;
-  const words = answer.sent.length === 1 ? `Sent in ${lane}: ${ended(first)}.` : `Sent ${answer.sent.length} in ${lane}: ${tally(answer.sent)}.`;
-  const look = first?.trace_id
-    ? el("button", { type: "button", class: "small", onclick: () => {
-      choose("", false);
-      open(first.trace_id, true);
-    } }, "See where it went")
-    : null;
-  put(out, el("div", { class: "done" }, el("p", {}, words), look));
-}
-
-function tally(sent) {
-  const times = new Map();
-  for (const each of sent) times.set(ended(each), (times.get(ended(each)) || 0) + 1);
-  return [...times].map(([status, number]) => `${number} × ${status}`).join(", ");
-}
+const sent = (button) => send(button, out, {
+  lane: controls.lane.value || "base", user: controls.user.value.trim(), count: Number(controls.number.value) || 1,
+});
 
 /** Traffic of base, and a part in each lane. */
 function steady(button, wanted) {

@@ -4,10 +4,12 @@ import { path, read } from "./api.js";
 import { refusal } from "./doing.js";
 import { byId, el, put, set, svg } from "./dom.js";
 import { opened, open } from "./opened.js";
+import { watch } from "./store.js";
 import { whyOf } from "./why.js";
 import { count, ended, failed, hue, ms } from "./words.js";
 
 const place = byId("opened");
+const PATIENCE = 4000;
 let turn = 0;
 
 /** Show what is open, and what is opened. */
@@ -22,7 +24,9 @@ async function draw(go) {
   if (!trace) return put(place, el("p", { class: "quiet" }, "Choose a request to see how it went and why."));
   set(place, { "aria-busy": "true" });
   try {
-    const found = await patiently(trace, () => mine === turn);
+    await told(trace);
+    if (mine !== turn) return;
+    const found = await read(path("requests", trace));
     if (mine !== turn) return;
     put(place, ...whole(found));
   } catch (error) {
@@ -33,16 +37,14 @@ async function draw(go) {
   if (go && mine === turn) place.querySelector("h3")?.focus();
 }
 
-/** The last spans of a request that has just been answered arrive a moment later. */
-async function patiently(trace, wanted) {
-  for (let left = 5; ; left--) {
-    try {
-      return await read(path("requests", trace));
-    } catch (error) {
-      if (error.status !== 404 || !left || !wanted()) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
+/** A request that has just been answered is told of a moment later, and then all of its spans are there. */
+function told(trace) {
+  let forget;
+  const seen = new Promise((resolve) => {
+    setTimeout(resolve, PATIENCE);
+    forget = watch("requests", (requests) => requests.some((request) => request.trace_id === trace) && resolve());
+  });
+  return seen.finally(forget);
 }
 
 const heading = (words) => el("h3", { tabindex: -1 }, words);
@@ -82,7 +84,7 @@ function row(request, spans, span, total) {
     el("div", { class: "span" },
       el("span", { class: "who", title: span.instance }, el("b", {}, words), el("span", { class: "quiet" }, ` ${calls ? "calls " : ""}${leaf(span.name)}`)),
       bar(span, total), el("span", { class: "took" }, ms(span.duration_ms)), ask),
-    span.error ? el("p", { class: "bad" }, `${span.code ? `${span.code}: ` : ""}${span.error}`) : null,
+    span.error ? el("p", { class: "bad" }, span.error.includes(span.code) ? span.error : `${span.code}: ${span.error}`) : null,
     attempts(span), why);
 }
 

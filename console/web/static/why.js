@@ -19,17 +19,16 @@ function steps(now) {
 
 function compared(why, now) {
   const then = why.then || {};
-  const route = now.route ? now.route.name || `number ${now.route.index + 1}` : now.error || "none";
+  const route = now.route ? now.route.name || `#${now.route.index}` : now.error || "none";
   const rows = [
     ["rule", then.route || "–", route],
     ["cluster", then.cluster || "–", drawn(now)],
     ["endpoint", then.endpoint || "–", (now.endpoints || []).join(", ") || "none that can be used"],
   ];
-  const verdict = why.same ? "The rules of now send such a call the same way." : "The rules of now send such a call another way.";
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...["What", "as it went", "as it would go now"].map((head) => el("th", { scope: "col" }, head)))),
     el("tbody", {}, ...rows.map(([name, was, is]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, was), el("td", {}, is)))));
-  const changed = why.changed_since ? " They have changed since." : "";
-  return el("div", { class: why.same ? "" : "differs" }, el("p", {}, verdict + changed), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Then and now" }, table));
+  const heading = why.same ? "As it went, and as it would go now" : "It would go another way now";
+  return el("details", { class: why.same ? "" : "differs", open: !why.same }, el("summary", {}, heading), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Then and now" }, table));
 }
 
 function drawn(now) {

@@ -17,7 +17,7 @@ export const count = (number, one, many = `${one}s`) => `${number} ${number === 
 
 /** How long ago, of seconds since 1970. */
 export function ago(then, now = Date.now() / 1000) {
-  if (then === null || then === undefined) return "before this console looked";
+  if (then === null || then === undefined) return "earlier";
   const seconds = Math.max(0, Math.round(now - then));
   if (seconds < 2) return "just now";
   if (seconds < 120) return `${seconds} s ago`;

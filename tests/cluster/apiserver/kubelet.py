@@ -2,7 +2,7 @@
 
 It binds Pods to a Node of its own, mounts their tokens and ConfigMaps, starts the command of their one
 container, tells the API server how they do, forwards their ports, and ends them when they are deleted.
-Processes share this machine's network, so each binds its own address (BIND_IP) and not all of them. Images
+Processes share this machine's network, so each binds its own address (BIND_IP, ADMIN_IP) and not all. Images
 are not pulled: one whose repository is known is this repository's code, any other cannot be found.
 """
 
@@ -181,7 +181,7 @@ class Kubelet:
         environment = environment_of(there.pod, there.ip, there.mounts)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         # There is one network for all, so nobody may take an address for granted.
-        own = {"BIND_IP": there.ip}
+        own = {"BIND_IP": there.ip, "ADMIN_IP": there.ip}
         if "/var/run/secrets/tokens" in there.mounts:
             own["XDS_TOKEN"] = f"{there.mounts['/var/run/secrets/tokens']}/istio-token"
         command = [

@@ -197,6 +197,24 @@ async def test_creates_at_once_lose_nothing(lanes: Lanes, mesh: Mesh) -> None:
     assert numbers == [*range(len(numbers))]
 
 
+async def test_several_lanes_are_deleted_in_one_change_or_none_is(lanes: Lanes, mesh: Mesh) -> None:
+    for name in ("one", "two", "three"):
+        await lanes.ok("create", name, "-s", "reviews=v2")
+    answer = await lanes("delete", "one", "four", "two")
+    assert answer.code == 1 and "four" in answer.err
+    assert len(await lanes.json("list")) == 3
+    await lanes.ok("delete", "one", "two", "one")
+    assert [lane["name"] for lane in await lanes.json("list")] == ["three"]
+    await lanes.ok("rollback", "3")
+    assert len(await lanes.json("list")) == 3
+
+
+async def test_the_doors_rules_are_listed_either_way(lanes: Lanes, mesh: Mesh) -> None:
+    await lanes.ok("door", "add", "--user", "jason", "--lane", "dev")
+    assert "jason" in await lanes.ok("door", "list")
+    assert await lanes.ok("door", "list") == await lanes.ok("door")
+
+
 async def test_a_change_by_hand_in_between_is_not_overwritten(lanes: Lanes, mesh: Mesh) -> None:
     (item,) = [i for i in await mesh.objects() if (i.ref.kind, i.ref.name) == ("VirtualService", "reviews")]
     edited = {**item.document, "spec": {**item.document["spec"], "exportTo": ["."]}}

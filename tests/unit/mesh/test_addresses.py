@@ -38,10 +38,9 @@ def test_each_instance_has_an_ip_of_its_own_and_the_door_is_on_loopback() -> Non
 def test_each_instance_has_an_admin_port_on_an_address_of_its_own() -> None:
     with closing(plan()) as book:
         found = [book.admin(book[instance]) for instance in INSTANCES] + [book.admin(book.guest())]
-        assert None not in found
-        assert len({each.ip for each in found if each}) == len(found)
-        assert {each.ip.rpartition(".")[0] for each in found if each} == block_of(book)
-        assert len({each.port for each in found if each}) == 1
+        assert len({each.ip for each in found}) == len(found)
+        assert {each.ip.rpartition(".")[0] for each in found} == block_of(book)
+        assert len({each.port for each in found}) == 1
 
 
 def test_two_meshes_take_two_blocks_and_a_closed_one_is_free_again() -> None:
@@ -81,7 +80,14 @@ def test_where_there_is_only_loopback_ports_differ_and_the_limits_are_named(
         assert ips(book) == {LOOPBACK}
         assert len({book[instance].port for instance in INSTANCES}) == len(INSTANCES)
         assert any("127.0.0.1" in limit for limit in book.limits)
-        assert {book.admin(book[instance]) for instance in INSTANCES} == {None}
+        theirs = [book[instance] for instance in INSTANCES]
+        for _ in range(3):
+            admins = [book.admin(address) for address in theirs]
+            theirs.append(book.guest())
+        assert {address.ip for address in admins} == {LOOPBACK}
+        ports = [address.port for address in (*theirs, *admins)]
+        assert len(set(ports)) == len(ports)
+        assert [book.admin(address) for address in theirs][: len(admins)] == admins
 
 
 def test_own_addresses_have_no_limits() -> None:

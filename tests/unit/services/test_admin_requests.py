@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from multidict import MultiDict
 
-from serving.admin_requests import BadRequestError, Explain, Spans, foreign, level
+from serving.admin_requests import Asker, BadRequestError, Explain, Spans, level, refused
 
 CALL = [("target", "xds:///reviews:9080"), ("method", "/bookinfo.v1.Reviews/GetReviews")]
 
@@ -41,6 +41,17 @@ def test_a_call_that_cannot_be_explained(query: list[tuple[str, str]], said: str
     with pytest.raises(BadRequestError) as refused:
         Explain.read(MultiDict(query))
     assert str(refused.value).startswith(said)
+
+
+def test_a_request_over_http_that_can_be_explained() -> None:
+    read = Explain.read(MultiDict([("target", "http://delivery:9080/delivery/0?x=1"), ("method", "GET")]))
+    assert (read.target, read.method) == ("http://delivery:9080/delivery/0?x=1", "GET")
+
+
+@pytest.mark.parametrize("method", ["get", "/a.B/C", "GET /", ""])
+def test_a_request_over_http_has_a_method_of_its_own(method: str) -> None:
+    with pytest.raises(BadRequestError, match="method"):
+        Explain.read(MultiDict([("target", "http://delivery:9080/"), ("method", method)]))
 
 
 @pytest.mark.parametrize(
@@ -88,5 +99,46 @@ def test_no_log_level(body: str) -> None:
         ("GET", {}, False),
     ],
 )
-def test_whose_requests_are_answered(method: str, headers: dict[str, str], allowed: bool) -> None:
-    assert (foreign(method, headers) is None) == allowed
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.77.1.11", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("path", ["/lanes", "/loglevel", "/metrics"])
+def test_what_this_machine_is_answered(
+    path: str, peer: str, readable: bool, method: str, headers: dict[str, str], allowed: bool
+) -> None:
+    fault = refused(Asker(method, path, peer, headers), readable=readable)
+    assert (fault is None) == allowed
+
+
+NEVER, OPENED, ALWAYS = range(3)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "host", "when"),
+    [
+        ("GET", "/metrics", "10.0.0.7:15000", ALWAYS),
+        ("HEAD", "/healthz", "10.0.0.7:15000", ALWAYS),
+        ("GET", "/readyz", "reviews-admin.bookinfo:15000", ALWAYS),
+        ("GET", "/config_dump", "10.0.0.7:15000", OPENED),
+        ("GET", "/explain", "[fd00::7]:15000", OPENED),
+        ("GET", "/loglevel", "10.0.0.7:15000", OPENED),
+        ("GET", "/spans", "127.0.0.1:15000", OPENED),
+        ("GET", "/", "10.0.0.7:15000", OPENED),
+        ("GET", "/metrics/", "10.0.0.7:15000", OPENED),
+        ("GET", "/spans", "rebound.example.com", NEVER),
+        ("GET", "/spans", "localhost", OPENED),
+        ("PUT", "/loglevel", "10.0.0.7:15000", NEVER),
+        ("POST", "/loglevel", "127.0.0.1:15000", NEVER),
+        ("POST", "/metrics", "10.0.0.7:15000", NEVER),
+        ("OPTIONS", "/lanes", "10.0.0.7:15000", NEVER),
+    ],
+)
+@pytest.mark.parametrize(
+    "peer",
+    ["10.0.0.9", "fd00::9", "::ffff:10.0.0.9", "fe80::9%eth0", "127.0.0.6", "::ffff:127.0.0.6", "", None],
+)
+def test_what_other_machines_are_answered(
+    peer: str | None, method: str, path: str, host: str, when: int
+) -> None:
+    asker = Asker(method, path, peer, {"Host": host})
+    assert (refused(asker, readable=False) is None) == (when is ALWAYS)
+    assert (refused(asker, readable=True) is None) == (when is not NEVER)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from proxyless.resources import (
@@ -12,6 +15,7 @@ from proxyless.resources import (
     FaultPolicy,
     Fraction,
     HeaderMatch,
+    Kind,
     PathMatch,
     Route,
     RouteConfig,
@@ -24,7 +28,8 @@ from proxyless.resources import (
 from lanes.own import lane_subset
 from lanes.render import lane_regex
 from productpage.menu import MOST_BUTTONS, menu_of
-from serving.lanes import HeldLane, lanes_in
+from serving.lanes import HeldLane, LanesHeld, lanes_in
+from telemetry.lane_labels import lanes_named
 
 ABORT = FaultFilter("fault", FaultPolicy(abort=FaultAbort(14, Fraction(100))))
 
@@ -87,6 +92,77 @@ def test_a_lane_that_a_rule_names_exactly() -> None:
 )
 def test_what_names_no_lane(other: Route) -> None:
     assert lanes_in([config(other)], "env") == ()
+
+
+class Mesh:
+    """A client as far as LanesHeld asks it."""
+
+    def __init__(self, *configs: RouteConfig) -> None:
+        self.configs = list(configs)
+
+    def held(self, kind: Kind) -> dict[str, Any]:
+        found = self.configs if kind is Kind.ROUTE_CONFIG else []
+        return {str(number): SimpleNamespace(resource=each) for number, each in enumerate(found)}
+
+
+def tables(number: int) -> list[RouteConfig]:
+    lanes = [f"lane{each:05}" for each in range(number)]
+    return [
+        config(*(route(cluster(service, "v2"), "regex", lane_regex("env", lane)) for lane in lanes))
+        for service in ("details", "ratings", "reviews")
+    ]
+
+
+async def test_thousands_of_lanes_are_read_while_others_have_their_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.lanes._TURN", 0.0)  # as fast as a machine may be, or as slow
+    held = LanesHeld(cast(Any, Mesh(*tables(1000))), "env")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    found = await held.lanes()
+    task.cancel()
+    assert turns > 3 * 1000
+    assert len(found) == 1000
+    assert found[7] == HeldLane("lane00007", {"details": "v2", "ratings": "v2", "reviews": "v2"})
+
+
+async def test_a_table_is_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.lanes._TURN", 0.0)
+    read: list[Route] = []
+
+    def noted(each: Route, key: str) -> Iterator[str]:
+        read.append(each)
+        return lanes_named(each, key)
+
+    monkeypatch.setattr("serving.lanes.lanes_named", noted)
+    mesh = Mesh(*tables(3))
+    held = LanesHeld(cast(Any, mesh), "env")
+    first, second = await asyncio.gather(held.lanes(), held.lanes())
+    assert first is second
+    assert len(read) == 9
+    mesh.configs[1] = config(route(cluster("ratings", "v3"), "regex", lane_regex("env", "lane00001")))
+    changed = await held.lanes()
+    assert len(read) == 10
+    assert changed[1].members == {"details": "v2", "ratings": "v3", "reviews": "v2"}
+    assert changed[0].members == {"details": "v2", "reviews": "v2"}
+    del mesh.configs[:2]
+    assert [lane.members for lane in await held.lanes()] == [{"reviews": "v2"}] * 3
+    mesh.configs.clear()
+    assert await held.lanes() == ()
+    assert len(read) == 10
+
+
+async def test_without_a_mesh_there_are_none() -> None:
+    held = LanesHeld(None, "env")
+    assert (held.meshed, await held.lanes()) == (False, ())
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,10 @@ def test_everything_set() -> None:
         ({"INSTANCE_IP": "10.0.0.7"}, "127.0.0.1"),
         ({"INSTANCE_IP": "127.77.0.11"}, "127.77.0.11"),
         ({"INSTANCE_IP": "127.77.0.11", "ADMIN_IP": "::1"}, "::1"),
+        ({"INSTANCE_IP": "10.0.0.7", "ADMIN_IP": "0.0.0.0"}, "0.0.0.0"),
     ],
 )
-def test_the_admin_port_is_off_and_on_loopback_only(environ: dict[str, str], at: str) -> None:
+def test_the_admin_port_is_off_and_on_loopback_by_default(environ: dict[str, str], at: str) -> None:
     settings = Settings.read("reviews", environ)
     assert (settings.admin_ip, settings.admin_port) == (at, 0)
     assert Settings.read("reviews", environ | {"ADMIN_PORT": "15000"}).admin_port == 15000
@@ -72,7 +73,12 @@ def test_where_to_listen_may_differ_from_who_one_is() -> None:
         ("SERVICE_VERSION", "v 2", "letters, digits"),
         ("PORT", "abc", "is not a port"),
         ("ADMIN_PORT", "x", "is not a port"),
-        ("ADMIN_IP", "10.0.0.7", "is not a loopback address"),
+        ("ADMIN_IP", "reviews", "is not an IP address"),
+        ("LANES_LABELLED", "dev, Not One", "names a lane 'Not One', which is not made of"),
+        ("LANES_LABELLED", "base", "names a lane 'base', which is the name of the base lane"),
+        ("LANES_LABELLED_LIMIT", "1001", "is not a number (0 to 1000)"),
+        ("LANES_LABELLED_LIMIT", "-1", "is not a number (0 to 1000)"),
+        ("ADMIN_READABLE", "perhaps", "is neither on nor off"),
         ("PORT", "-1", "is not a port"),
         ("PORT", "65536", "is not a port"),
         ("PORT", "²", "is not a port"),

@@ -31,6 +31,10 @@ def test_the_last_ones_are_kept_and_can_be_followed() -> None:
     assert store.ended == 4
 
 
+def test_each_start_is_another_run() -> None:
+    assert SpanStore().run != SpanStore().run
+
+
 def test_what_is_not_sampled_is_not_kept() -> None:
     store = SpanStore()
     provider = TracerProvider(sampler=ParentBased(ALWAYS_OFF))

@@ -1,6 +1,6 @@
 """Which endpoint gets a call: priorities, localities, policies, limits. Pure, randomness passed in."""
 
-from .ask import Ask, Readiness
+from .ask import Ask, Policy, Readiness
 from .hashing import call_hash, set_cookie
 from .outlier import OutlierDetector
 from .overload import draw_drop
@@ -11,6 +11,7 @@ __all__ = [
     "Ask",
     "OutlierDetector",
     "Picker",
+    "Policy",
     "Readiness",
     "Status",
     "call_hash",

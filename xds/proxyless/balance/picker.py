@@ -51,6 +51,12 @@ class Picker:
     reason: str = ""
     _tiers: list[_Tier] = field(default_factory=list)
 
+    @property
+    def sole(self) -> Policy | None:
+        """The one policy that picks for every call, where priorities and localities leave no choice."""
+        alone = len(self._tiers) == 1 and len(self._tiers[0].members) == 1
+        return self._tiers[0].members[0] if self.status is Status.USABLE and alone else None
+
     def pick(self, ask: Ask) -> str | None:
         """Return the address for a call; None where the one that must serve it is still connecting."""
         tiers = self._tiers

@@ -89,12 +89,14 @@ def found(call: CallHeaders, name: str) -> str:
 class RouteTable:
     """A virtual host's routes, ready to be asked."""
 
-    __slots__ = ("_index", "rules", "virtual_host")
+    __slots__ = ("_index", "names", "rules", "virtual_host")
 
     def __init__(self, virtual_host: VirtualHost) -> None:
         self.virtual_host = virtual_host
         self.rules = tuple(Rule.of(route) for route in virtual_host.routes)
         self._index = RouteIndex([route.match for route in virtual_host.routes])
+        self.names = frozenset(header.name for route in virtual_host.routes for header in route.match.headers)
+        """The headers that any route looks at: calls alike in these and in their path match alike."""
 
     def matches(self, call: CallHeaders, draw: Draw) -> Iterator[Route]:
         """Yield the routes that match, in order: the first is the one, the rest are for fallback."""
@@ -102,6 +104,14 @@ class RouteTable:
             rule = self.rules[place]
             if rule.matches(call, draw):
                 yield rule.route
+
+    def sure(self, call: CallHeaders) -> Route | None:
+        """The first route that matches, where all calls alike take it: None where a draw has a say, too."""
+        for place in self._index.candidates(call):
+            rule = self.rules[place]
+            if rule.fits(call):
+                return rule.route if rule.fraction is None else None
+        return None
 
     def explain(self, call: CallHeaders, draw: Draw) -> Iterator[Step]:
         """Yield every route in order, with why it does or does not match."""

@@ -50,6 +50,12 @@
   value: {{ .Values.bindAddress | quote }}
 - name: LANE_KEY
   value: {{ include "bookinfo.literal" .Values.laneKey | quote }}
+{{- with .Values.laneLabels.named }}
+- name: LANES_LABELLED
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: LANES_LABELLED_LIMIT
+  value: {{ .Values.laneLabels.limit | int | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.logLevel }}
 - name: DRAIN_TIMEOUT
@@ -57,6 +63,14 @@
 {{- with .Values.propagateHeaders }}
 - name: PROPAGATE_HEADERS
   value: {{ join "," . | quote }}
+{{- end }}
+{{- if .Values.admin.enabled }}
+- name: ADMIN_PORT
+  value: {{ .Values.admin.port | int | quote }}
+- name: ADMIN_IP
+  value: {{ .Values.bindAddress | quote }}
+- name: ADMIN_READABLE
+  value: {{ .Values.admin.readable | quote }}
 {{- end }}
 {{- with .Values.otlp.endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT

@@ -1,0 +1,136 @@
+"""The call object of a unary call whose first attempt is under way; another may have to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias
+
+from grpc import aio
+
+from .attempts import succeeded
+from .clusters import ActiveCluster
+from .dispatch import CallSpec
+from .subchannels import Subchannel
+
+Again: TypeAlias = Callable[[Any, ActiveCluster, Subchannel, Any], tuple[aio.Call, CallSpec] | None]
+
+
+class WatchedCall(aio.UnaryUnaryCall):  # type: ignore[type-arg]
+    """Everything is the first attempt's, until that has failed and `again` has a call to take its place.
+
+    `again` is asked at the end of a first attempt that failed, with the `start` it was made from, whether
+    anybody awaits the call or not; it returns None where that attempt counts. `over` is told the end.
+    """
+
+    spec: CallSpec | None = None
+    """Of the attempts that follow the first."""
+
+    def __init__(
+        self,
+        again: Again,
+        over: Callable[[Any], None],
+        cluster: ActiveCluster,
+        link: Subchannel,
+        first: Any,
+        start: Any,
+    ) -> None:
+        self._again: Again | None = again
+        self._over = over
+        self._cluster = cluster
+        self._link = link
+        self._call = first
+        self._start = start
+        self._count = cluster.begun(link, first)
+        self._callbacks: list[Callable[[Any], None]] | None = None
+        first.add_done_callback(self._first_ended)
+
+    def _first_ended(self, first: Any) -> None:
+        self._cluster.ended(self._link, self._count, first)
+        again, self._again = self._again, None
+        if again is None:
+            return  # grpc.aio may say it twice
+        following = None if succeeded(first) else again(first, self._cluster, self._link, self._start)
+        self._start = None
+        if following is None:
+            self._over(self)
+        else:
+            self._call, self.spec = following
+            self._call.add_done_callback(lambda _: self._over(self))
+        if self._callbacks is not None:
+            for callback in self._callbacks:
+                self.add_done_callback(callback)
+
+    def attempts(self) -> int:
+        """How many there have been."""
+        return 1 if self.spec is None else self.spec.attempts
+
+    async def _told(self, what: str) -> Any:
+        """Ask the call that counts; what a first attempt says that another follows is not an answer."""
+        while True:
+            asked = self._call
+            answer = await getattr(asked, what)()
+            if asked is self._call:
+                return answer
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        first = self._call
+        try:
+            return (yield from first.__await__())
+        except aio.AioRpcError:
+            if self._call is first:
+                raise
+        return (yield from self._call.__await__())
+
+    # --- grpc.aio.RpcContext ------------------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        return bool(self._call.cancel())
+
+    def cancelled(self) -> bool:
+        return bool(self._call.cancelled())
+
+    def done(self) -> bool:
+        return bool(self._call.done())
+
+    def time_remaining(self) -> float | None:
+        remaining: float | None = self._call.time_remaining()
+        return remaining
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        if self._again is None:
+            self._call.add_done_callback(lambda _: callback(self))
+        elif self._callbacks is None:
+            self._callbacks = [callback]
+        else:
+            self._callbacks.append(callback)
+
+    # --- grpc.aio.Call ------------------------------------------------------------------------------------
+
+    async def initial_metadata(self) -> aio.Metadata:
+        metadata: aio.Metadata = await self._told("initial_metadata")
+        return metadata
+
+    async def trailing_metadata(self) -> aio.Metadata:
+        metadata: aio.Metadata = await self._told("trailing_metadata")
+        return metadata
+
+    async def code(self) -> Any:
+        return await self._told("code")
+
+    async def details(self) -> str:
+        details: str = await self._told("details")
+        return details
+
+    async def debug_error_string(self) -> str:
+        """Return the debug string of the attempt that counts."""
+        text: str = await self._told("debug_error_string")
+        return text
+
+    async def wait_for_connection(self) -> None:
+        first = self._call
+        try:
+            await first.wait_for_connection()
+        except aio.AioRpcError:
+            if self._call is first:
+                raise
+            await self._call.wait_for_connection()
