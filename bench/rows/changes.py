@@ -55,7 +55,7 @@ def among_lanes(stage: Stage) -> list[Figure]:
         "lanes",
         {"count": count, "last": "v2"},
         {each: ("only_lanes", {"count": count, "last": each}) for each in ("v2", "v3")},
-        changes=stage.scale.of(20, 6),
+        changes=stage.scale.of(12, 6),
         warm_up=1,
         header=("baggage", f"user=7,env={lane(count - 1)}"),
     )

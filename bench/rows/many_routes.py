@@ -25,8 +25,8 @@ def latency(
     headers: dict[str, tuple[str, str]],
     reach: float | None = None,
     *,
-    calls: int = 40,
-    turns: int = 25,
+    calls: int = 30,
+    turns: int = 20,
 ) -> list[Figure]:
     """p50 over plain; once for each of `headers`, which are templates of what the calls say."""
     count = stage.scale.of(10_000, 1_000)
