@@ -57,9 +57,14 @@ def main(context: click.Context, quick: bool, only: tuple[str, ...], out: Path, 
     seed = secrets.randbelow(2**32) if seed is None else seed
     rows = [row for row in ROWS if (row.name in only if only else row.is_quick or not quick)]
     click.echo(f"seed {seed}", err=True)
-    outcome = run(rows, quick=quick, seed=seed, tell=lambda line: click.echo(line, err=True))
     out.mkdir(parents=True, exist_ok=True)
-    outcome.write(out / FILE)
+    outcome = run(
+        rows,
+        quick=quick,
+        seed=seed,
+        tell=lambda line: click.echo(line, err=True),
+        keep=lambda outcome: outcome.write(out / FILE),
+    )
     show(outcome, Console(width=None if sys.stdout.isatty() else 160))
     figures = [figure for row in outcome.rows for figure in row.figures]
     written = [str(out / FILE)]

@@ -17,10 +17,14 @@ from bench.rows.row import Row
 from bench.stage import Scale, Stage
 
 Tell = Callable[[str], None]
+Keep = Callable[[Outcome], None]
 
 
-def run(rows: Sequence[Row], *, quick: bool, seed: int, tell: Tell) -> Outcome:
-    """Measure these rows; one that fails does not keep the others from being measured."""
+def run(rows: Sequence[Row], *, quick: bool, seed: int, tell: Tell, keep: Keep) -> Outcome:
+    """Measure these rows; one that fails does not keep the others from being measured.
+
+    `keep` is given what there is after each row, so that a run that is ended has not been for nothing.
+    """
     about: dict[str, Any] = {
         "commit": commit(),
         "machine": machine(),
@@ -37,8 +41,11 @@ def run(rows: Sequence[Row], *, quick: bool, seed: int, tell: Tell) -> Outcome:
             closing(Processes(folder)) as processes,
             Stage(processes, folder, Scale(quick), seed) as stage,
         ):
-            measured = list(_measured(rows, stage, tell))
-    about |= {"seconds": round(time.monotonic() - began, 1), "load_after": load()}
+            measured: list[Measured] = []
+            for each in _measured(rows, stage, tell):
+                measured.append(each)
+                about |= {"seconds": round(time.monotonic() - began, 1), "load_after": load()}
+                keep(Outcome(about, measured))
     return Outcome(about, measured)
 
 
