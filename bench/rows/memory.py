@@ -21,7 +21,7 @@ def used(stage: Stage, peers: tuple[str, ...], scene: str, params: Mapping[str, 
     """Bytes by peer, a process each time, in turns."""
     world = stage.world(scene, **params)
     found: dict[str, list[float]] = {peer: [] for peer in peers}
-    for _ in range(stage.scale.of(7, 1)):
+    for _ in range(stage.scale.of(3, 1)):
         for peer in peers:
             whole = {**world.spec, "calls": CALLS, **spec, "peer": peer, "node": NODES.get(peer, "")}
             found[peer].append(stage.processes.result("bench.clients.footprint", whole, env=world.env))
