@@ -6,6 +6,7 @@ import asyncio
 import errno
 from contextlib import AsyncExitStack
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,16 +14,23 @@ from aiohttp.typedefs import Handler
 from console.acting.acting import Acting
 from console.acting.guard import names_loopback
 from console.page import Page
-from console.reading.peers import Cluster, Machine, Source
+from console.reading.peers import Cluster, Machine, Objects, Source
 from console.reading.reading import Reading
+from console.reading.routes import objects_of
 from console.settings import SettingError, Settings
+from lanes.store import LaneStore
 from mesh.lane_store import MeshStore
 from mesh.remote import Remote
 from mesh.state import StateFolder
 from serving import browser
 from serving.http_errors import plain_errors, refusal
 
+if TYPE_CHECKING:
+    from lanes.cluster.api import Api
+
 LOOPBACK = "127.0.0.1"
+# For so long it is waited for what lanes started in a cluster; the console starts nothing there.
+_DRAIN = 30.0
 # Whoever looks has a stream of events open, which ends by itself.
 _GRACE = 2.0
 
@@ -45,10 +53,13 @@ class ConsoleServer:
 
     async def __aenter__(self) -> ConsoleServer:
         async with AsyncExitStack() as stack:
+            api = await self._api(stack)
+            why_not = self._settings.why_read_only
+            source = self._source(api)
             reading = await stack.enter_async_context(
-                Reading(_source(self._settings), why_not=self._settings.why_read_only)
+                Reading(source, why_not=why_not, processes=not why_not and api is None)
             )
-            acting = None if self._settings.why_read_only else await self._acting(reading, stack)
+            acting = None if why_not else await self._acting(reading, api, stack)
             runner = web.AppRunner(application(reading, acting), access_log=None, shutdown_timeout=_GRACE)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -63,16 +74,56 @@ class ConsoleServer:
     ) -> None:
         await self._stack.aclose()
 
-    async def _acting(self, reading: Reading, stack: AsyncExitStack) -> Acting:
-        state = StateFolder(self._settings.state)
-        remote = await stack.enter_async_context(Remote(state))
-        store = await stack.enter_async_context(MeshStore(state))
+    async def _api(self, stack: AsyncExitStack) -> Api | None:
+        """The namespace whose objects are read, where it is one of a cluster."""
+        place = self._settings.cluster
+        if place is None:
+            return None
+        from lanes.cluster.connect import connected  # noqa: PLC0415 - a third of a second, and 14 MiB
+
+        return await stack.enter_async_context(connected(place.context, place.namespace, place.kubeconfig))
+
+    def _source(self, api: Api | None) -> Source:
+        settings = self._settings
+        if not settings.peers:
+            return Machine(StateFolder(settings.state), settings.lane_key)
+        name = settings.name or (api.namespace if api is not None else "")
+        processes = Cluster([(peer.host, peer.port) for peer in settings.peers], name)
+        return processes if api is None else Objects(processes, self._store(api))
+
+    def _store(self, api: Api) -> LaneStore:
+        from lanes.cluster.store import ClusterStore  # noqa: PLC0415 - as above
+
+        return ClusterStore(api, self._settings.lane_key, _DRAIN, lambda _: None)
+
+    async def _acting(self, reading: Reading, api: Api | None, stack: AsyncExitStack) -> Acting:
+        settings = self._settings
 
         def publish(actions: dict[str, object]) -> None:
             reading.feed.publish("actions", actions)
             reading.tell_traffic(acting.traffic)
 
-        acting = Acting(remote, store, publish, lambda: reading.feed.watchers > 0)
+        def watching() -> bool:
+            return reading.feed.watchers > 0
+
+        if api is None:
+            state = StateFolder(settings.state)
+            remote = await stack.enter_async_context(Remote(state))
+            store = await stack.enter_async_context(MeshStore(state, settings.lane_key))
+            acting = Acting(remote, store, publish, watching, processes=remote, lane_key=settings.lane_key)
+        else:
+            from console.acting.cluster import ClusterRules  # noqa: PLC0415 - as above
+
+            acting = Acting(
+                ClusterRules(api),
+                self._store(api),  # not the one that looks: each remembers what it has read last
+                publish,
+                watching,
+                processes=None,
+                namespace=api.namespace,
+                door=settings.door,
+                lane_key=settings.lane_key,
+            )
         stack.push_async_callback(acting.close)
         return acting
 
@@ -89,7 +140,8 @@ def application(reading: Reading, acting: Acting | None) -> web.Application:
     """The rooms of the console behind one door; without `acting` nothing can be changed."""
     page = Page(reading, acting.token if acting is not None else "")
     app = web.Application(middlewares=[plain_errors("the console"), _same_machine])
-    app.add_routes([*page.routes(), *reading.routes(), *(acting.routes() if acting is not None else ())])
+    objects = acting.routes() if acting is not None else objects_of(reading)
+    app.add_routes([*page.routes(), *reading.routes(), *objects])
     app.on_response_prepare.append(browser.secure)
 
     async def end_events(_: web.Application) -> None:
@@ -97,12 +149,6 @@ def application(reading: Reading, acting: Acting | None) -> web.Application:
 
     app.on_shutdown.append(end_events)
     return app
-
-
-def _source(settings: Settings) -> Source:
-    if settings.peers:
-        return Cluster([(peer.host, peer.port) for peer in settings.peers])
-    return Machine(StateFolder(settings.state))
 
 
 @web.middleware

@@ -101,11 +101,11 @@ def kind_named(text: str, others: Iterable[str] = ()) -> str:
     raise MeshError(f"The mesh does not know the kind {text!r}; it knows {known}.")
 
 
-def parse_objects(text: str, label: str) -> list[MeshObject]:
+def parse_objects(text: str, label: str, namespace: str = NAMESPACE) -> list[MeshObject]:
     """Every object in a YAML text of one or many documents; Kubernetes' `List` is opened.
 
-    Raises MeshError naming `label` and the place. Only identity is looked at here: whether the rules are
-    sound is the control plane's to say.
+    What names no namespace is of this one. Raises MeshError naming `label` and the place. Only identity is
+    looked at here: whether the rules are sound is the control plane's to say.
     """
     try:
         documents = yamltext.load_all(text)
@@ -116,11 +116,11 @@ def parse_objects(text: str, label: str) -> list[MeshObject]:
         if document is None:
             continue
         where = label if len(documents) == 1 else f"{label}, document {number}"
-        found.extend(_objects_in(document, where))
+        found.extend(_objects_in(document, where, namespace))
     return found
 
 
-def _objects_in(document: object, where: str, depth: int = 0) -> Iterable[MeshObject]:
+def _objects_in(document: object, where: str, namespace: str, depth: int = 0) -> Iterable[MeshObject]:
     if not isinstance(document, dict):
         raise MeshError(
             f"{where} is not an Istio object: a mapping with apiVersion, kind and metadata is needed."
@@ -129,12 +129,12 @@ def _objects_in(document: object, where: str, depth: int = 0) -> Iterable[MeshOb
         if depth:
             raise MeshError(f"{where} is a List, which a List cannot hold.")
         for index, item in enumerate(document["items"]):
-            yield from _objects_in(item, f"{where}, item {index}", depth + 1)
+            yield from _objects_in(item, f"{where}, item {index}", namespace, depth + 1)
         return
-    yield read_object(document, where)
+    yield read_object(document, where, namespace)
 
 
-def read_object(document: Document, where: str) -> MeshObject:
+def read_object(document: Document, where: str, default: str = NAMESPACE) -> MeshObject:
     """One document as an object; the default namespace is written into it where it names none."""
     kind, metadata = document.get("kind"), document.get("metadata")
     if not isinstance(kind, str) or not kind:
@@ -143,7 +143,7 @@ def read_object(document: Document, where: str) -> MeshObject:
         raise MeshError(f"{where} has no apiVersion.")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         raise MeshError(f"{where} has no metadata.name.")
-    namespace = metadata.get("namespace") or NAMESPACE
+    namespace = metadata.get("namespace") or default
     for field, value in (("name", metadata["name"]), ("namespace", namespace)):
         if not isinstance(value, str) or not _NAME.fullmatch(value):
             raise MeshError(f"{where} has the metadata.{field} {value!r}; only a-z, 0-9, '-' and '.' fit.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from mesh.errors import MeshError
+from mesh.inventory import NAMESPACE
 from mesh.objects import MeshObject, has_list, parse_objects
 
 BASE_RULES = Path(__file__).parent / "config"
@@ -63,9 +64,9 @@ def as_files(sources: Iterable[str | Path]) -> dict[str, str]:
     return texts
 
 
-def objects_in(files: Files) -> list[MeshObject]:
+def objects_in(files: Files, namespace: str = NAMESPACE) -> list[MeshObject]:
     """Every object in these texts, in their order; none at all is an error."""
-    found = [item for label, text in files.items() for item in parse_objects(text, label)]
+    found = [item for label, text in files.items() for item in parse_objects(text, label, namespace)]
     if not found:
         raise MeshError(f"There is no object in {', '.join(files) or 'nothing'}.")
     return found

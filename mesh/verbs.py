@@ -13,8 +13,8 @@ from mesh.sources import Files
 from mesh.status import MeshStatus, ProcessStatus
 
 
-class Verbs(Protocol):
-    """`Mesh` does these; `Remote` asks the mesh of another process to do them."""
+class RuleVerbs(Protocol):
+    """What can be asked of the rules alone, of a mesh on this machine or in a cluster."""
 
     async def apply_files(
         self, files: Files, timeout: float, expected: Sequence[Expected] | None = None
@@ -31,6 +31,10 @@ class Verbs(Protocol):
 
     async def objects(self) -> list[MeshObject]:
         """Every object in force."""
+
+
+class Verbs(RuleVerbs, Protocol):
+    """`Mesh` does these; `Remote` asks the mesh of another process to do them."""
 
     async def kill(self, name: str, number: signal.Signals) -> ProcessStatus:
         """Send a process a signal."""

@@ -24,26 +24,32 @@ from console.acting.undo import Process, Rules, crossed
 from lanes.context import BASE
 from lanes.landscape import Landscape, LaneError, key_of
 from lanes.store import LaneStore
-from mesh.errors import Changed
+from mesh.errors import Changed, MeshError
+from mesh.inventory import NAMESPACE
 from mesh.objects import Ref
-from mesh.verbs import Verbs
+from mesh.verbs import RuleVerbs, Verbs
 
 _log = logging.getLogger(__name__)
 
 
 class Acting:
-    """What can be done to a one-machine mesh through its console.
+    """What can be done to a mesh through its console.
 
     `publish` is told the event `actions` whenever it changes, `watching` says whether somebody looks.
+    `processes` is None where the mesh's processes are not for it to kill and start. `door` is the URL of the
+    front door, empty where it is not known; with None the store says.
     """
 
     def __init__(
         self,
-        mesh: Verbs,
+        mesh: RuleVerbs,
         store: LaneStore,
         publish: Callable[[dict[str, Any]], None],
         watching: Callable[[], bool],
         *,
+        processes: Verbs | None,
+        namespace: str = NAMESPACE,
+        door: str | None = None,
         lane_key: str = "env",
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -53,10 +59,10 @@ class Acting:
         self._mesh = mesh
         self._store = store
         self._actions = Actions(publish, now)
-        self._rules = RuleTexts(mesh, store)
+        self._rules = RuleTexts(mesh, store, namespace)
         self._lanes = LaneChanges(store, now)
-        self._instances = Instances(mesh, clock)
-        self._sender = Sender(store, lane_key)
+        self._instances = Instances(processes, clock) if processes is not None else None
+        self._sender = Sender(store, lane_key, door)
         self._traffic = Traffic(self._sender.one, watching, ended=self._load_ended)
         self._one_at_a_time = asyncio.Lock()
         self._under_way: set[asyncio.Task[dict[str, Any]]] = set()
@@ -125,7 +131,13 @@ class Acting:
     async def _to_named(self, name: str, verb: str) -> Done:
         if verb == "lane-delete":
             return await self._lanes.delete(name)
-        return await (self._instances.kill(name) if verb == "kill" else self._instances.start(name))
+        instances = self._own()
+        return await (instances.kill(name) if verb == "kill" else instances.start(name))
+
+    def _own(self) -> Instances:
+        if self._instances is None:
+            raise MeshError("Pods are the cluster's to end and to start: kubectl delete pod, kubectl scale.")
+        return self._instances
 
     # -- the verbs
 
@@ -186,7 +198,7 @@ class Acting:
             )
         title = f"Undo: {action.done.title}"
         back = await (
-            self._instances.put_back(inverse)
+            self._own().put_back(inverse)
             if isinstance(inverse, Process)
             else self._put_back(action, inverse, title)
         )

@@ -12,7 +12,7 @@ from mesh.errors import Changed, MeshError
 from mesh.objects import Ref
 from mesh.report import ClientOutcome, Report
 from mesh.rulebook import Expected
-from mesh.verbs import Verbs
+from mesh.verbs import RuleVerbs
 
 TIMEOUT = 10.0
 _TRIES = 20
@@ -20,7 +20,7 @@ _WORST = ("refused", "pending", "acknowledged")
 
 
 async def edit(
-    mesh: Verbs, store: LaneStore, change: Callable[[Landscape], Landscape]
+    mesh: RuleVerbs, store: LaneStore, change: Callable[[Landscape], Landscape]
 ) -> tuple[Report, tuple[Change, ...]]:
     """Change the rules as they are; anew when somebody else was faster."""
     async with store.exclusive():
@@ -35,7 +35,7 @@ async def edit(
     raise AssertionError  # the last try returns or raises
 
 
-async def rewrite(mesh: Verbs, changed: Sequence[Change]) -> Report:
+async def rewrite(mesh: RuleVerbs, changed: Sequence[Change]) -> Report:
     """Put each object in force as it is after; Changed where one is not as it was before."""
     now: dict[Key, Document | None] = {change.key: change.before for change in changed}
     reports: list[Report] = []
@@ -58,7 +58,7 @@ async def rewrite(mesh: Verbs, changed: Sequence[Change]) -> Report:
 
 
 async def _take_back(
-    mesh: Verbs, changed: Sequence[Change], now: dict[Key, Document | None], why: MeshError
+    mesh: RuleVerbs, changed: Sequence[Change], now: dict[Key, Document | None], why: MeshError
 ) -> None:
     """Put back what the first steps wrote; what somebody has changed since stays as that one wants it."""
     differ = (each for each in changed if now[each.key] != each.before)

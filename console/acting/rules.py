@@ -15,7 +15,7 @@ from mesh.objects import MeshObject, Ref
 from mesh.report import Report
 from mesh.rulebook import Expected
 from mesh.sources import objects_in
-from mesh.verbs import Verbs
+from mesh.verbs import RuleVerbs
 from mesh.workloads import MANAGED_BY
 
 _LABEL = "YAML"
@@ -29,10 +29,11 @@ def is_managed(item: MeshObject) -> bool:
 
 
 class RuleTexts:
-    """The objects of a mesh as texts."""
+    """The objects of a mesh as texts; what says no namespace is of `namespace`."""
 
-    def __init__(self, mesh: Verbs, store: LaneStore) -> None:
+    def __init__(self, mesh: RuleVerbs, store: LaneStore, namespace: str) -> None:
         self._mesh = mesh
+        self._namespace = namespace
         self._store = store
 
     async def listed(self) -> dict[str, Any]:
@@ -46,7 +47,7 @@ class RuleTexts:
     async def validate(self, text: str) -> Done:
         """What the control plane would say; nothing is changed."""
         try:
-            _objects_in(text)
+            self._objects_in(text)
         except Refused as refused:
             return _checked(False, refused.details)
         verdict = await self._mesh.validate_files({_LABEL: text})
@@ -54,7 +55,7 @@ class RuleTexts:
 
     async def apply(self, text: str) -> Done:
         """Put every object of a text in force, or none."""
-        objects = {item.ref: item for item in _objects_in(text)}
+        objects = {item.ref: item for item in self._objects_in(text)}
         async with self._store.exclusive():
             for left in reversed(range(_TRIES)):
                 there = {item.ref: item for item in await self._mesh.objects()}
@@ -80,6 +81,12 @@ class RuleTexts:
             report = await self._mesh.delete_refs([ref], TIMEOUT, expected)
         return done(f"Delete {_named([ref])}", report, [Change(_key(ref), item.document, None)])
 
+    def _objects_in(self, text: str) -> list[MeshObject]:
+        try:
+            return objects_in({_LABEL: text}, self._namespace)
+        except MeshError as error:
+            raise Refused("Refused; nothing was changed.", [error.message, *error.details]) from None
+
 
 def done(title: str, report: Report, changed: list[Change] | tuple[Change, ...]) -> Done:
     """What came of rules that were written."""
@@ -91,13 +98,6 @@ def done(title: str, report: Report, changed: list[Change] | tuple[Change, ...])
 
 def _checked(ok: bool, lines: tuple[str, ...]) -> Done:
     return Done("Check YAML", ok, lines=lines, extra={"details": list(lines)})
-
-
-def _objects_in(text: str) -> list[MeshObject]:
-    try:
-        return objects_in({_LABEL: text})
-    except MeshError as error:
-        raise Refused("Refused; nothing was changed.", [error.message, *error.details]) from None
 
 
 def _keep_off(items: list[MeshObject]) -> None:

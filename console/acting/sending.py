@@ -21,12 +21,15 @@ _COOKIE = "session"
 
 
 class Sender:
-    """A visitor of the front door, who keeps no cookie longer than one `send`."""
+    """A visitor of the front door, who keeps no cookie longer than one `send`.
 
-    def __init__(self, store: LaneStore, lane_key: str) -> None:
+    The door is at `url`, empty for nowhere; where the store says, if that is None.
+    """
+
+    def __init__(self, store: LaneStore, lane_key: str, url: str | None = None) -> None:
         self._store = store
         self._lane_key = lane_key
-        self._url = ""
+        self._url = url
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
@@ -76,7 +79,9 @@ class Sender:
             raise MeshError("The front door does not answer; is productpage running?") from None
 
     async def _door(self) -> str:
-        if not self._url:  # it stays the same for as long as there is this mesh
+        if self._url == "":
+            raise MeshError("Where the front door is was not said; start the console with --door URL.")
+        if self._url is None:  # it stays the same for as long as there is this mesh
             async with self._store.front_door() as door:
                 self._url = door.url
         return self._url

@@ -12,6 +12,8 @@ from typing import Literal
 from lanes.change import Change
 from lanes.landscape import Document, Key, Landscape, replaced, without
 
+_NOTED = "creationTimestamp"
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -41,13 +43,31 @@ Inverse = Rules | Process
 
 def inverse_of(changes: Iterable[Change], *, of_lanes: bool = False) -> Rules | None:
     """What takes these changes back; None where nothing changed."""
-    back = tuple(Change(each.key, each.after, each.before) for each in changes if each.before != each.after)
+    back = tuple(
+        Change(each.key, each.after, each.before) for each in changes if not alike(each.before, each.after)
+    )
     return Rules(back, of_lanes) if back else None
 
 
 def crossed(rules: Rules, objects: Mapping[Key, Document]) -> Key | None:
     """The first object that is no more as the action left it."""
-    return next((each.key for each in rules.changes if objects.get(each.key) != each.before), None)
+    return next(
+        (each.key for each in rules.changes if not alike(objects.get(each.key), each.before)),
+        None,
+    )
+
+
+def alike(one: Document | None, other: Document | None) -> bool:
+    """Whether two objects say the same, whatever an API server notes down beside it."""
+    return one == other or (one is not None and other is not None and _said(one) == _said(other))
+
+
+def _said(document: Document) -> Document:
+    metadata = {
+        name: each for name, each in (document.get("metadata") or {}).items() if each and name != _NOTED
+    }
+    # Of an object written in one version an API server tells in another.
+    return {**document, "apiVersion": "", "metadata": metadata}
 
 
 def put_back(landscape: Landscape, rules: Rules) -> Landscape:

@@ -12,8 +12,10 @@ from typing import Any
 import aiohttp
 
 from console.reading.clients import Dump, read_dump
+from console.reading.mesh_view import OUT_OF_REACH
 from console.reading.peers import Peer
 from console.reading.spans import Span, Told, UnreadableError, mapping, read_spans, text
+from lanes.store import Member
 
 PATIENCE = 0.5
 """For so many seconds a round waits for its answers; what comes later counts in the next."""
@@ -22,6 +24,7 @@ TIMEOUT = 3.0
 _RULES_SHARE = 20
 """A dump is not asked for again before so many times as long as it took have passed."""
 _LARGEST = 64 << 20
+_NOT_READY = 503
 # The admin port answers to loopback's names only, against pages whose own name leads there; we are no page.
 _HEADERS = {"Host": "localhost"}
 
@@ -45,11 +48,22 @@ class Watched:
         self.dump: Dump | None = None
         self.lane_key = ""
         self.error = ""
+        self.lacking = ""
+        """Why it is not to be called, as far as it says so itself."""
         self.since = 0
         self.late = False
         """Whether it did not answer in time when last asked."""
         self.next_dump = 0.0
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def member(self) -> Member | None:
+        """The workload that it says it is; None as long as it has not said so."""
+        if self.told is None:
+            return None
+        place, ready = self.told.place, not self.error and not self.lacking
+        state = OUT_OF_REACH if self.error else self.lacking or "ready"
+        return Member(place.service, place.version, self.told.instance, self.peer.admin, ready, state)
 
 
 class Collector:
@@ -114,6 +128,7 @@ class Collector:
             async with asyncio.timeout(self._timeout):
                 await self._spans(watched)
                 await self._rules(watched)
+                await self._readiness(watched)
         except TimeoutError:
             watched.late = True
             watched.error = f"no answer from {watched.peer.admin} within {self._timeout:g} s"
@@ -154,6 +169,12 @@ class Collector:
         watched.dump, watched.next_dump = dump, begun + _RULES_SHARE * (clock() - begun)
         self._on_dump(dump)
 
+    async def _readiness(self, watched: Watched) -> None:
+        if watched.peer.service:  # whoever named it knows how it does
+            return
+        status, body = await self._fetch(watched, "/readyz", {})
+        watched.lacking = _lacking(body) if status == _NOT_READY else ""
+
     async def explain(self, watched: Watched, query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
         """What a peer says of a call; UnansweredError, UnreadableError, or TimeoutError."""
         async with asyncio.timeout(self._timeout):
@@ -163,6 +184,18 @@ class Collector:
         self, watched: Watched, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]]
     ) -> object:
         """The JSON at a path of a peer."""
+        status, body = await self._fetch(watched, path, query)
+        if status != 200:
+            raise UnansweredError(f"{path} answers {status}: {_reason(body)}", status)
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise UnreadableError(f"{path} is no JSON") from None
+
+    async def _fetch(
+        self, watched: Watched, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]]
+    ) -> tuple[int, bytes]:
+        """The status and the body of an answer."""
         if self._session is None:
             raise UnansweredError("the console is ending")
         url = f"http://{watched.peer.admin}{path}"
@@ -179,12 +212,7 @@ class Collector:
             raise UnansweredError(str(error) or type(error).__name__) from None
         if len(body) > _LARGEST:
             raise UnreadableError(f"{path} is longer than {_LARGEST >> 20} MB")
-        if response.status != 200:
-            raise UnansweredError(f"{path} answers {response.status}: {_reason(body)}", response.status)
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
-            raise UnreadableError(f"{path} is no JSON") from None
+        return response.status, body
 
     async def __aenter__(self) -> Collector:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
@@ -198,6 +226,15 @@ class Collector:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _lacking(body: bytes) -> str:
+    """What a `/readyz` says is lacking, in one line."""
+    try:
+        lacking = json.loads(body)["lacking"]
+        return "; ".join(str(why) if what == "service" else f"{what}: {why}" for what, why in lacking.items())
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "not ready"
 
 
 def _reason(body: bytes) -> str:

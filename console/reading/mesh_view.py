@@ -13,6 +13,14 @@ from mesh.status import ALIVE, MeshStatus, ProcessStatus
 
 _BLIND = "no instance has an admin port of its own, so neither requests nor what clients hold can be shown"
 
+_FROM_PROCESSES = (
+    "what is shown here is what the processes of this cluster say of themselves; its objects are not read, "
+    "so there is no YAML, and it is not known when a lane ends, whom the door leads to it, how base is "
+    "split, and which lanes no client was told of",
+)
+OUT_OF_REACH = "out of reach"
+"""The state of a workload that does not answer: whether it runs is not known."""
+
 
 def base_weights(landscape: Landscape, service: Known) -> tuple[dict[str, int] | None, str]:
     """How calls of no lane are split among versions, in percent; None and why where it is not as simple."""
@@ -51,15 +59,21 @@ def _services(
         if member.name not in shown:  # somebody else announced it
             instances.setdefault(member.service, []).append(member_json(member))
     known = {service.name: service for service in landscape.services}
-    return [_service(name, there, known.get(name), landscape) for name, there in instances.items() if there]
+    return [_split(name, there, known.get(name), landscape) for name, there in instances.items() if there]
 
 
-def _service(
+def _split(
     name: str, instances: list[dict[str, Any]], known: Known | None, landscape: Landscape
 ) -> dict[str, Any]:
     base, why_not = (None, "it was never started") if known is None else base_weights(landscape, known)
     if known is not None and known.door:
         base, why_not = None, "it is called from outside the mesh, where no rule splits calls"
+    return _service(name, instances, base, why_not)
+
+
+def _service(
+    name: str, instances: list[dict[str, Any]], base: dict[str, int] | None, why_not: str
+) -> dict[str, Any]:
     versions = sorted({instance["version"] for instance in instances})
     return {"name": name, "versions": versions, "base": base, "why_not": why_not, "instances": instances}
 
@@ -91,24 +105,31 @@ def member_json(member: Member, admin: str | None = None) -> dict[str, Any]:
     }
 
 
-def cluster_view(members: Iterable[Member], admins: Mapping[str, str], servers: set[str]) -> dict[str, Any]:
-    """What is shown of a cluster, of which only processes are known, by `admins`' addresses of theirs."""
+def cluster_view(
+    members: Iterable[Member],
+    admins: Mapping[str, str],
+    servers: set[str],
+    landscape: Landscape | None = None,
+) -> dict[str, Any]:
+    """What is shown of a cluster; `admins` are the addresses of processes that answer.
+
+    Without a landscape nothing is known of it but what these processes say.
+    """
     by_service: dict[str, list[dict[str, Any]]] = {}
     for member in members:
-        by_service.setdefault(member.service, []).append(member_json(member, admins.get(member.name)))
-    why_not = "the rules of a cluster are not read here"
+        there = member_json(member, admins.get(member.name))
+        if not member.ready:
+            there["phase"] = "unknown" if member.state == OUT_OF_REACH else "waiting"
+        by_service.setdefault(member.service, []).append(there)
+    known = {service.name: service for service in landscape.services} if landscape else {}
     return {
         "page": "",
         "control_plane": {"phase": "ready" if servers else "unknown", "address": ", ".join(sorted(servers))},
         "services": [
-            {
-                "name": name,
-                "versions": sorted({each["version"] for each in there}),
-                "base": None,
-                "why_not": why_not,
-                "instances": there,
-            }
+            _split(name, there, known.get(name), landscape)
+            if landscape
+            else _service(name, there, None, "how base is split stands in objects, which are not read here")
             for name, there in sorted(by_service.items())
         ],
-        "limits": [],
+        "limits": list(_FROM_PROCESSES) if landscape is None else [],
     }

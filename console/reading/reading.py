@@ -37,8 +37,9 @@ _SCENE_PATIENCE = 0.5
 class Reading:
     """The sections of the page out of a mesh; an async context manager.
 
-    `why_not` says why nothing can be changed, empty if it can. Whoever serves it adds `routes()`, runs
-    `run()` as a task, and calls `close()` when the server shuts down, so that streams of events end.
+    `why_not` says why nothing can be changed, empty if it can; `processes`, whether processes can be killed
+    and started as well. Whoever serves it adds `routes()`, runs `run()` as a task, and calls `close()` when
+    the server shuts down, so that streams of events end.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Reading:
         source: Source,
         *,
         why_not: str = "",
+        processes: bool = False,
         door: str = DOOR,
         clock: Callable[[], float] = time.time,
         interval: float = INTERVAL,
@@ -54,6 +56,7 @@ class Reading:
         self.scene = Scene()
         self._source = source
         self._why_not = why_not
+        self._processes = processes
         self._door = door
         self._clock = clock
         self._interval = interval
@@ -197,18 +200,7 @@ class Reading:
         """The workloads: as the mesh says, else those that answer for themselves."""
         if self.scene.seen is not None:
             return list(self.scene.seen.members)
-        return [
-            Member(
-                watched.told.place.service,
-                watched.told.place.version,
-                watched.told.instance,
-                watched.peer.admin,
-                not watched.error,
-                "out of reach" if watched.error else "ready",
-            )
-            for watched in self._collector.watched
-            if watched.told is not None
-        ]
+        return [each for watched in self._collector.watched if (each := watched.member) is not None]
 
     # -- telling
 
@@ -229,12 +221,14 @@ class Reading:
             view = machine_view(scene.status, scene.seen.landscape, members)
         else:
             admins = {w.told.instance: w.peer.admin for w in self._collector.watched if w.told}
-            view = cluster_view(members, admins, {dump.server for dump, _ in self._dumps()})
+            servers = {dump.server for dump, _ in self._dumps()}
+            view = cluster_view(members, admins, servers, scene.seen.landscape if scene.seen else None)
         unreachable = [*scene.errors, *self._collector.unreachable()]
         return {
             "name": self._source.name,
             "writable": not self._why_not,
             "why_not": self._why_not,
+            "processes": self._processes,
             **view,
             "unreachable": [{"name": name, "error": error} for name, error in unreachable],
             "traffic": dict(self._traffic),

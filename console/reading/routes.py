@@ -16,6 +16,7 @@ from console.reading.spans import UnreadableError
 from console.reading.tables import rules_of
 from console.reading.traces import Request, Row, detail
 from console.reading.why import Question, changed_since, question, same, then_of
+from lanes.change import dump
 
 if TYPE_CHECKING:
     from console.reading.reading import Reading
@@ -38,6 +39,11 @@ def routes(reading: Reading) -> list[web.RouteDef]:
         web.get(f"{of_request}/hops/{{span_id}}/why", served.why),
         web.get("/mesh/api/rules/{client}/{type}/{name:.*}", served.rule),
     ]
+
+
+def objects_of(reading: Reading) -> list[web.RouteDef]:
+    """The objects, for a console that changes nothing; whoever changes them serves them itself."""
+    return [web.get("/mesh/api/objects", _Routes(reading).objects)]
 
 
 class _Routes:
@@ -125,6 +131,25 @@ class _Routes:
                 since = self._reading.changes.since(name, kind, resource)
                 return _answer({"client": name, **resource_json(found, since), "resource": found.body})
         raise _refusal(web.HTTPNotFound, "NOT_FOUND", f"{name} holds no {kind} resource {resource!r}")
+
+    async def objects(self, request: web.Request) -> web.StreamResponse:
+        """The rules as YAML, or why there are none."""
+        await self._reading.fresh()
+        seen = self._reading.scene.seen
+        if seen is None:
+            why = "The objects are not read here; kubectl get virtualservices,destinationrules -o yaml does."
+            return _answer({"objects": [], "why_not": why})
+        found = [
+            {
+                "kind": key.kind,
+                "namespace": key.namespace,
+                "name": key.name,
+                "yaml": dump(document),
+                "managed": False,
+            }
+            for key, document in sorted(seen.landscape.objects.items())
+        ]
+        return _answer({"objects": found, "why_not": ""})
 
     async def _found(self, request: web.Request) -> Request:
         await self._reading.fresh()

@@ -22,6 +22,7 @@ _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _DRY = ("dryRun", "All")
+_STRICT = ("fieldValidation", "Strict")
 _MANAGER = ("fieldManager", FIELD_MANAGER)
 _LIMIT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _PORT_FORWARD = "portforward"
@@ -57,9 +58,14 @@ class Api:
         except _NotThere:
             return None
 
-    async def create(self, resource: Resource, document: Document, *, dry: bool = False) -> Document:
-        """A new object; Conflict where there is one of this name."""
-        query = [_MANAGER, *([_DRY] if dry else [])]
+    async def create(
+        self, resource: Resource, document: Document, *, dry: bool = False, strict: bool = False
+    ) -> Document:
+        """A new object; Conflict where there is one of this name.
+
+        `strict` is for what a person wrote: a field that is not known is refused and not dropped.
+        """
+        query = _query(dry, strict)
         return await self._ask(self._asked("create", resource), "POST", query, document)
 
     async def apply(
@@ -73,12 +79,18 @@ class Api:
         return await self._patch(resource, document, resource_version, query, _APPLY)
 
     async def merge(
-        self, resource: Resource, name: str, patch: Document, resource_version: str, *, dry: bool = False
+        self,
+        resource: Resource,
+        name: str,
+        patch: Document,
+        resource_version: str,
+        *,
+        dry: bool = False,
+        strict: bool = False,
     ) -> Document:
-        """Change an object by a merge patch; Conflict as for `apply`."""
+        """Change an object by a merge patch; Conflict as for `apply`, `strict` as for `create`."""
         named = {**patch, "metadata": {**patch.get("metadata", {}), "name": name}}
-        query = [_MANAGER, *([_DRY] if dry else [])]
-        return await self._patch(resource, named, resource_version, query, _MERGE)
+        return await self._patch(resource, named, resource_version, _query(dry, strict), _MERGE)
 
     async def delete(
         self, resource: Resource, name: str, preconditions: Mapping[str, str], *, dry: bool = False
@@ -177,6 +189,10 @@ class Api:
 
 class _NotThere(NoMesh):
     """There is no object of this name."""
+
+
+def _query(dry: bool, strict: bool) -> Query:
+    return [_MANAGER, *([_DRY] if dry else []), *([_STRICT] if strict else [])]
 
 
 def _reason(error: BaseException) -> str:

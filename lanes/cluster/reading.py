@@ -104,10 +104,16 @@ def template_labels(deployment: Document) -> Mapping[str, str]:
 
 
 def members_of(listed: Listed) -> list[Member]:
-    """Every pod of a service that has a version and stays; and what lanes started that has no pod yet."""
+    """Every pod of a service that has a version and stays; and what lanes started that has no pod yet.
+
+    Of services that lanes may have versions of: another that selects the same pods finds them but once more.
+    """
     found: list[Member] = []
+    known = {each.name for each in services_known(listed.services)}
     for service in listed.services:
         name = str(service["metadata"]["name"])
+        if name not in known:
+            continue
         ours = {
             template_labels(each).get("version"): each
             for each in listed.deployments

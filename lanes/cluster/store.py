@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from lanes.change import Change, Step
@@ -40,7 +40,8 @@ class ClusterStore:
         self._workloads = Workloads(api, self._objects, timeout, tell)
         self._door = Doorkeeper(api, self._objects, timeout, tell)
         self._ledger: Document | None = None
-        self._attempts = 0
+        self._crossings = 0
+        self._crossed = False
 
     @classmethod
     @asynccontextmanager
@@ -89,25 +90,36 @@ class ClusterStore:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Keeps nobody out, and is entered a little later each time, by chance."""
-        if self._attempts:
-            await asyncio.sleep(random.uniform(0, min(_LONGEST, _SHORTEST * 2**self._attempts)))
-        self._attempts += 1
+        """Keeps nobody out; who was crossed by others enters a little later each time, by chance."""
+        self._crossings = self._crossings + 1 if self._crossed else 0
+        self._crossed = False
+        if self._crossings:
+            await asyncio.sleep(random.uniform(0, min(_LONGEST, _SHORTEST * 2**self._crossings)))
         yield
+
+    @contextmanager
+    def _heeding(self) -> Iterator[None]:
+        """Remember that others were faster."""
+        try:
+            yield
+        except Conflict:
+            self._crossed = True
+            raise
 
     async def carry_out(self, steps: Sequence[Step], seen: Seen) -> Outcome:
         """Write object by object; Conflict when one has changed since `seen`, with what is in force."""
         lines: list[str] = []
         objects = dict(seen.landscape.objects)
         try:
-            for step in steps:
-                for document in step.apply:
-                    lines.append(await self._objects.put(document))
-                    objects[key_of(document)] = document
-                for key in step.delete:
-                    lines += filter(None, [await self._objects.remove(key)])
-                    del objects[key]
-            lines += await self._workloads.date(_lanes(seen.landscape, objects))
+            with self._heeding():
+                for step in steps:
+                    for document in step.apply:
+                        lines.append(await self._objects.put(document))
+                        objects[key_of(document)] = document
+                    for key in step.delete:
+                        lines += filter(None, [await self._objects.remove(key)])
+                        del objects[key]
+                lines += await self._workloads.date(_lanes(seen.landscape, objects))
         except Conflict:
             raise Conflict(lines) from None
         except LaneError as error:
@@ -118,7 +130,8 @@ class ClusterStore:
 
     async def start(self, service: str, version: str, workload: Workload, seen: Seen) -> Sequence[str]:
         """Start a version of a service, in place of an earlier one; it is ready when this returns."""
-        return await self._workloads.start(service, version, workload, seen)
+        with self._heeding():
+            return await self._workloads.start(service, version, workload, seen)
 
     async def withdraw(self, service: str, version: str) -> None:
         """Take back what `start` did, also when that failed or was cancelled."""
@@ -139,13 +152,14 @@ class ClusterStore:
         """Add revisions at the end; Conflict when somebody else has added one since `history`."""
         there = self._ledger
         document = ledger_of([*revisions_in(there), *revisions], self._api.namespace)
-        if there is None:
-            self._ledger = await self._api.create(CONFIG_MAPS, document)
-        elif is_ours(there):
-            version = str(there["metadata"]["resourceVersion"])
-            self._ledger = await self._api.apply(CONFIG_MAPS, document, version)
-        else:
-            raise LaneError(f"The ConfigMap {NAME} is not the lanes' own.")
+        with self._heeding():
+            if there is None:
+                self._ledger = await self._api.create(CONFIG_MAPS, document)
+            elif is_ours(there):
+                version = str(there["metadata"]["resourceVersion"])
+                self._ledger = await self._api.apply(CONFIG_MAPS, document, version)
+            else:
+                raise LaneError(f"The ConfigMap {NAME} is not the lanes' own.")
 
     async def door(self) -> str:
         """The colouring rules as their ConfigMap has them, empty where there is none."""
@@ -155,7 +169,8 @@ class ClusterStore:
 
     async def set_door(self, text: str) -> Outcome:
         """Replace the colouring rules and wait until the door goes by them."""
-        return await self._door.replace(text)
+        with self._heeding():
+            return await self._door.replace(text)
 
     # -- as a client
 

@@ -41,6 +41,10 @@ class Rendering:
         """The objects of these kinds."""
         return [each for each in self.objects if each["kind"] in kinds]
 
+    def versions(self) -> list[Object]:
+        """The Deployments that are versions of services; the console's is none."""
+        return [each for each in self.of("Deployment") if each["metadata"]["labels"]["app"] != "console"]
+
     def named(self, kind: str, name: str) -> Object:
         """The one object of this kind and name."""
         [found] = [each for each in self.of(kind) if each["metadata"]["name"] == name]

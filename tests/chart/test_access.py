@@ -114,15 +114,20 @@ def test_the_gateway_api() -> None:
 # -- the command
 
 
-def test_lanes_may_do_what_it_does_and_no_more() -> None:
-    [role] = rendered("default").of("Role")
-    granted = {
+def rights(role: Object) -> set[tuple[str, str, str]]:
+    """What a Role gives: group, resource, verb."""
+    return {
         (group, resource, verb)
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def test_lanes_may_do_what_it_does_and_no_more() -> None:
+    [role] = rendered("default").of("Role")
+    granted = rights(role)
     writes = ("list", "create", "patch", "delete")
     istio = "networking.istio.io"
     assert granted == {

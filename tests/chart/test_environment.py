@@ -61,7 +61,7 @@ def expanded(text: str, known: dict[str, str]) -> str:
 
 def deployments(name: str) -> Iterator[tuple[str, str, dict[str, str], Object]]:
     """Service, version, environment and Pod of every Deployment."""
-    for each in rendered(name).of("Deployment"):
+    for each in rendered(name).versions():
         template = each["spec"]["template"]
         labels = template["metadata"]["labels"]
         variables = environment(template["metadata"], template["spec"], f"{each['metadata']['name']}-abc")

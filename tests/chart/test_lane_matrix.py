@@ -127,7 +127,7 @@ async def test_helm_test_says_when_nobody_answers() -> None:
 async def test_every_probe_is_answered(mesh: Mesh) -> None:
     status = await mesh.status()
     probed = set()
-    for deployment in CHART.of("Deployment"):
+    for deployment in CHART.versions():
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         labels = deployment["metadata"]["labels"]
         instance = f"{labels['app']}/{labels['version']}"

@@ -19,7 +19,7 @@ from tests.chart.test_environment import environment
 def listed(rendering: Rendering) -> Listed:
     """What the API server lists after `helm install`."""
     return Listed(
-        rendering.of("VirtualService", "DestinationRule"), rendering.of("Service"), rendering.of("Deployment")
+        rendering.of("VirtualService", "DestinationRule"), rendering.of("Service"), rendering.versions()
     )
 
 

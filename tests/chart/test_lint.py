@@ -28,8 +28,8 @@ def test_lint_finds_something_where_there_is_something() -> None:
     assert helm.lint(CHART, {"replicaz": 3}, strict=True)["errors"] != []
 
 
-def test_there_are_eleven_files_of_values_and_no_two_render_the_same() -> None:
-    assert len(VALUES) == 11
+def test_there_are_thirteen_files_of_values_and_no_two_render_the_same() -> None:
+    assert len(VALUES) == 13
     assert len({str(rendered(name).objects) for name in VALUES}) == len(VALUES)
 
 

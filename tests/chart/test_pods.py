@@ -13,9 +13,9 @@ _GRPC_SERVICES = {each.full_name for m in _CONTRACTS for each in m.DESCRIPTOR.se
 
 
 def containers(name: str) -> list[tuple[Object, Object]]:
-    """Every Deployment with its one container."""
+    """Every version of a service with its one container."""
     found = []
-    for deployment in rendered(name).of("Deployment"):
+    for deployment in rendered(name).versions():
         [container] = deployment["spec"]["template"]["spec"]["containers"]
         found.append((deployment, container))
     return found
@@ -57,8 +57,8 @@ def test_no_pod_gets_a_sidecar_or_services_in_its_environment(name: str) -> None
 @every_rendering
 def test_only_who_speaks_to_the_api_server_gets_a_token_for_it(name: str) -> None:
     for metadata, spec in rendered(name).pods():
-        prunes = "prune" in spec["containers"][0]["command"]
-        assert spec["automountServiceAccountToken"] is prunes, metadata
+        command = spec["containers"][0]["command"]
+        assert spec["automountServiceAccountToken"] is ("prune" in command or "--write" in command), metadata
     assert all(each["automountServiceAccountToken"] is False for each in rendered(name).of("ServiceAccount"))
 
 

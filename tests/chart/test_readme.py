@@ -26,15 +26,15 @@ def options(command: list[str], name: str) -> list[str]:
 
 
 def test_there_is_something_to_hold_to() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     assert len([command for command in COMMANDS if command[0] == "helm"]) >= 4
     assert len(TABLE) >= 12
 
 
 @pytest.mark.parametrize("values", EXAMPLES, ids=str)
 def test_an_example_has_an_effect(values: dict[str, Any]) -> None:
-    """Those under Lanes on the rules, that under Metrics on who scrapes."""
-    kind = "PodMonitor" if "admin" in values else "VirtualService"
+    """Those under Lanes on the rules, that under Metrics on who scrapes, that of the console on what runs."""
+    kind = "Deployment" if "console" in values else "PodMonitor" if "admin" in values else "VirtualService"
     assert render(values).of(kind) != rendered("default").of(kind)
 
 

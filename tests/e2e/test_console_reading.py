@@ -273,7 +273,7 @@ async def test_the_same_by_names_alone_as_in_a_cluster(mesh: Mesh) -> None:
         await console.until(lambda: set(console.hops(trace_id)) == chain("dev"))
         shown = console.sections["mesh"]
         assert (shown["name"], shown["writable"], shown["why_not"]) == ("cluster", False, "this is a cluster")
-        assert "cannot be resolved" in console.unreachable()["no-such-name.invalid"]
+        assert "has no address" in console.unreachable()["no-such-name.invalid"]
         names = {each["name"] for service in shown["services"] for each in service["instances"]}
         assert {"productpage-v1", "reviews-v2", "ratings-v1"} <= names
         assert console.lane("dev")["versions"] == {"reviews": "v2", "ratings": "v2"}

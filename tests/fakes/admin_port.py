@@ -12,10 +12,13 @@ from aiohttp import web
 
 
 class AdminPort:
-    """Serves spans and a config dump on a port of 127.0.0.1 as an async context manager."""
+    """Serves spans and a config dump on a port of a loopback address as an async context manager."""
 
-    def __init__(self, service: str = "reviews", version: str = "v1", dump: Any = None) -> None:
-        self.service, self.version = service, version
+    def __init__(
+        self, service: str = "reviews", version: str = "v1", dump: Any = None, ip: str = "127.0.0.1"
+    ) -> None:
+        self.service, self.version, self.ip = service, version, ip
+        self.lacking: dict[str, str] = {}
         self.spans: list[dict[str, Any]] = []
         self.dump = dump
         self.run = secrets.token_hex(4)
@@ -32,7 +35,7 @@ class AdminPort:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.ip}:{self.port}"
 
     def ended(self, *names: str) -> None:
         """Let spans of these names end."""
@@ -68,7 +71,7 @@ class AdminPort:
         app.add_routes([web.get("/{path:.*}", self._answer)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, self.ip, self.port).start()
         self.port = self._runner.addresses[0][1]
         return self
 
@@ -102,6 +105,9 @@ class AdminPort:
             return web.json_response(
                 {**who, "run": self.run, "next": len(self.spans), "spans": self.spans[since:]}
             )
+        if path == "/readyz":
+            ready = {"ready": not self.lacking, "lacking": self.lacking}
+            return web.json_response(ready, status=503 if self.lacking else 200)
         if self.dump is None:
             return web.Response(status=404, text="calls nobody")
         if path == "/lanes":

@@ -29,6 +29,7 @@ KINDS = {
     ("networking.istio.io", "virtualservices"): "VirtualService",
     ("networking.istio.io", "destinationrules"): "DestinationRule",
 }
+KINDS_OF = {plural: f"{kind}.{group}" for (group, plural), kind in KINDS.items()}
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -42,6 +43,8 @@ class ApiServer:
         self.unknown: set[str] = set()
         self.broken: set[str] = set()
         """Images that never become ready."""
+        self.refused: dict[str, str] = {}
+        """Names of objects that admission refuses, and what it says."""
         self.failing = 0
         """So many requests get a 503 first."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
@@ -168,6 +171,10 @@ class ApiServer:
                 self._delete(plural, there)
             return _status(200, "", "")
         assert request.query["fieldManager"] == "lanes"
+        if why := self.refused.get(body["metadata"]["name"]):
+            return _status(
+                422, "Invalid", f'{KINDS_OF[plural]} "{body["metadata"]["name"]}" is invalid: {why}'
+            )
         if verb == "create":
             if (plural, body["metadata"]["name"]) in self.objects:
                 return _status(409, "AlreadyExists", f"{plural} already exists")

@@ -43,12 +43,13 @@ function make() {
 }
 
 async function load() {
-  let found;
+  let found, whyNot;
   try {
-    found = (await read(path("objects"))).objects;
+    ({ objects: found, why_not: whyNot } = await read(path("objects")));
   } catch (error) {
     return put(parts.out, refusal(error));
   }
+  if (whyNot) return put(place, el("p", { class: "quiet" }, whyNot));
   const before = parts.select.value;
   objects = found;
   const groups = new Map();

@@ -4,7 +4,7 @@ import { doing, outcome } from "./doing.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { faultForm } from "./faults.js";
 import { mayCall } from "./layout.js";
-import { get, watch, writable } from "./store.js";
+import { get, mayKill, watch, writable } from "./store.js";
 import { full, rebalanced, same } from "./weights.js";
 
 const place = byId("services");
@@ -16,7 +16,7 @@ export function start() {
     const plane = mesh.control_plane || {};
     const control = { name: "control plane", versions: [], base: null, why_not: "", control: true,
       instances: [{ name: "controlplane", version: "", phase: plane.phase, state: plane.phase, address: plane.address, pid: null, startable: true }] };
-    reconcile(place, [...mesh.services, ...(plane.phase ? [control] : [])], (service) => `${writable()} ${service.name}`, makeCard, updateCard);
+    reconcile(place, [...mesh.services, ...(plane.phase ? [control] : [])], (service) => `${writable()} ${mayKill()} ${service.name}`, makeCard, updateCard);
     called();
   });
 }
@@ -113,7 +113,7 @@ function weightForm(service) {
 
 function makeInstance(instance) {
   const node = el("li", {}, el("span", { class: "mark" }), el("span", { class: "who" }), el("span", { class: "quiet" }));
-  if (writable()) {
+  if (mayKill()) {
     const out = outcome();
     const button = el("button", { type: "button", class: "small", onclick: () => doing(button, out, node.verb, { name: instance.name }) });
     node.button = button;

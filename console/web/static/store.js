@@ -31,3 +31,6 @@ export function merged(data, before = held.requests || [], most = MOST_REQUESTS)
 
 /** Whether the console may change the mesh. */
 export const writable = () => Boolean(held.mesh?.writable);
+
+/** Whether the console may kill and start processes, too. */
+export const mayKill = () => Boolean(held.mesh?.processes);

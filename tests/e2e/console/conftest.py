@@ -84,7 +84,9 @@ async def console(mesh: Mesh) -> AsyncIterator[Console]:
     session = aiohttp.ClientSession()
     async with session, Remote(mesh.state) as remote, MeshStore(mesh.state) as store:
         console = Console(session)
-        acting = console.acting = Acting(remote, store, console.publish, lambda: console.watched)
+        acting = console.acting = Acting(
+            remote, store, console.publish, lambda: console.watched, processes=remote
+        )
         app = web.Application(middlewares=[console.notes])
         app.add_routes(acting.routes())
         runner = web.AppRunner(app, handler_cancellation=True)
