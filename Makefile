@@ -31,6 +31,11 @@ $(STAMPS)/dev: $(STAMPS)/run requirements/dev.txt
 	@$(UV) pip install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(STAMPS)/bench: $(STAMPS)/dev requirements/bench.txt
+	@echo "==> installing what the benchmarks draw with"
+	@$(UV) pip install --require-hashes -r requirements/bench.txt
+	@touch $@
+
 .PHONY: setup
 setup: $(STAMPS)/run ## set up .venv
 
@@ -96,6 +101,14 @@ test-cluster: $(STAMPS)/dev ## lanes on the API server of KUBECONFIG=path, which
 	@test -f "$(KUBECONFIG)" || { echo "which API server? make $@ KUBECONFIG=path ISTIOD_HOST=address (docs/operations.md)" >&2; exit 2; }
 	@CLUSTER_KUBECONFIG="$(abspath $(KUBECONFIG))" CLUSTER_ISTIOD_HOST="$(ISTIOD_HOST)" $(BIN)/python -m pytest --numprocesses=0 tests/cluster/apiserver
 
+.PHONY: bench
+bench: $(STAMPS)/bench ## measure what it costs beside its peers: a table, .bench/bench.json and a plot (10 minutes)
+	@$(BIN)/python -m bench
+
+.PHONY: bench-quick
+bench-quick: $(STAMPS)/bench ## the same in a minute, smaller: to see that a change costs nothing, not for quoting
+	@$(BIN)/python -m bench --quick
+
 .PHONY: lint
 lint: $(STAMPS)/dev ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -125,6 +138,7 @@ lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 	@$(COMPILE) xds/pyproject.toml pyproject.toml requirements/build.in --no-emit-package proxyless-xds -o requirements/run.txt
 	@$(COMPILE) --group dev -c requirements/run.txt -o requirements/dev.txt
 	@$(COMPILE) --group audit -o requirements/audit.txt
+	@$(COMPILE) --group bench -c requirements/run.txt -c requirements/dev.txt -o requirements/bench.txt
 
 # An environment of its own, so that what looks at the pins does not change what the tests run with.
 AUDIT := $(VENV)/audit
@@ -142,4 +156,4 @@ audit: $(AUDIT)/.stamp ## known vulnerabilities of all that is pinned (asks pypi
 
 .PHONY: clean
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .mesh .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .mesh .bench .fuzz .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,37 @@
+"""`python -m bench.clients.cold SPEC`: nothing but a first call; prints when it was answered.
+
+Imports what a program of a user's own would import, and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+
+async def first_call(channel: Any) -> None:
+    """One call, and the clock that all processes of the machine share."""
+    await channel.unary_unary("/bench.Echo/Unary")(b"x" * 64, timeout=30)
+    sys.stdout.write(json.dumps(time.perf_counter()) + "\n")
+
+
+async def main(spec: dict[str, Any]) -> None:
+    """Over the channel of a peer."""
+    if spec["peer"] == "ours":
+        import proxyless  # noqa: PLC0415
+
+        client = proxyless.Client(proxyless.Bootstrap.from_env(spec["ours"]))
+        async with client as mesh, mesh.channel(spec["target"]) as channel:
+            await first_call(channel)
+    else:
+        import grpc.aio  # noqa: PLC0415
+
+        async with grpc.aio.insecure_channel(spec["target"]) as channel:
+            await first_call(channel)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))

@@ -1,0 +1,90 @@
+"""docs/performance.md, from what a run has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.outcome import FILE, Measured, Outcome
+from bench.plot import draw
+from bench.rows.every import GROUPS
+from bench.table import PEERS, cell, what
+
+NAME = "performance"
+_PAGE = Path(__file__).parent / "page"
+_METHOD, _LIMITS = _PAGE / "method.md", _PAGE / "limits.md"
+
+
+class ReportError(Exception):
+    """The page cannot be written from this run."""
+
+
+def write(outcome: Outcome, docs: Path) -> list[Path]:
+    """Write the page, plots and every round; returns the paths. Raises ReportError for an unfit run."""
+    found = {row.row: row for row in outcome.rows}
+    if outcome.about["quick"]:
+        raise ReportError("A quick run is not for quoting.")
+    if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
+        raise ReportError(f"The run left out {', '.join(missing)}.")
+    plots = docs / NAME
+    plots.mkdir(parents=True, exist_ok=True)
+    written = [plots / FILE]
+    outcome.write(plots / FILE)
+    sections = [_METHOD.read_text(encoding="utf-8"), "\n".join(_about(outcome)), ""]
+    for title, rows in GROUPS.items():
+        measured = [found[row.name] for row in rows]
+        plot = plots / f"{title.split()[0].lower()}.svg"
+        draw([figure for row in measured for figure in row.figures], plot)
+        written.append(plot)
+        sections.append("\n".join(_section(title, measured, plot.relative_to(docs))))
+    sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(_short(outcome.rows)), ""]
+    page = docs / f"{NAME}.md"
+    page.write_text("\n".join(sections), encoding="utf-8")
+    return [page, *written]
+
+
+def _about(outcome: Outcome) -> Iterator[str]:
+    about = outcome.about
+    machine, versions = about["machine"], about["versions"]
+    yield "## This run"
+    yield ""
+    day, took = about["started"][:10], about["seconds"]
+    yield f"- commit `{about['commit']}`, {day}, seed {about['seed']}, {took:.0f} s"
+    size = f"{machine['cores']} cores, {machine['memory_gib']} GiB"
+    yield f"- {machine['processor']}, {size}, {machine['system']}"
+    yield f"- load average {about['load_before']} before, {about['load_after']} after"
+    yield f"- {', '.join(f'{name} {number}' for name, number in versions.items())}"
+
+
+def _section(title: str, rows: Sequence[Measured], plot: Path) -> Iterator[str]:
+    yield f"## {title}"
+    yield ""
+    yield f"| what | reach | {' | '.join(PEERS)} |"
+    yield f"| --- | --- |{' --- |' * len(PEERS)}"
+    for row in rows:
+        for figure in row.figures:
+            yield _line(figure)
+        if row.error:
+            yield f"| {row.what} | could not be measured: {row.error} |{' |' * len(PEERS)}"
+    yield ""
+    yield f"![{title}]({plot})"
+    yield ""
+
+
+def _line(figure: Figure) -> str:
+    reach = f"{figure.reach}<br>{figure.verdict}" if figure.reach else ""
+    cells = [cell(figure.found[peer]).replace("\n", "<br>") if peer in figure.found else "" for peer in PEERS]
+    remark = figure.remark.replace("|", "\\|")
+    said = f"<br><sub>{remark}</sub>" if remark else ""
+    return f"| {what(figure)}{said} | {reach} | {' | '.join(cells)} |"
+
+
+def _short(rows: Sequence[Measured]) -> Iterator[str]:
+    """What does not reach what it is to reach, said plainly."""
+    short = [figure for row in rows for figure in row.figures if figure.verdict in ("missed", "open")]
+    yield "In this run:" if short else "In this run nothing fell short."
+    yield ""
+    for figure in short:
+        ours = figure.found["ours"]
+        yield f"- {figure.verdict}: {what(figure)}: {cell(ours).replace(chr(10), ', ')}; reach {figure.reach}"

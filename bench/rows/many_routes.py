@@ -1,0 +1,75 @@
+"""The latency of a call where the routes are 10,000 and the last one matches, against a plain channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.figures import ENVOY, GRPC, OURS, PLAIN, SECOND, Figure, Reach
+from bench.rows.calls import Rounds, raw, run
+from bench.rows.row import Row
+from bench.scenes import HEADER, lane
+from bench.stage import Stage
+from bench.statistics import Estimate, estimate, paired, ratio
+
+
+def against_plain(rounds: Rounds, quantity: str = "p50") -> dict[str, Estimate]:
+    """How many times as much each peer needs as the plain channel in the same round."""
+    base = rounds[PLAIN][quantity]
+    return {peer: paired(each[quantity], base, ratio) for peer, each in rounds.items() if peer != PLAIN}
+
+
+def latency(
+    stage: Stage,
+    scene: str,
+    what: str,
+    headers: dict[str, tuple[str, str]],
+    reach: float | None = None,
+    *,
+    calls: int = 30,
+    turns: int = 20,
+) -> list[Figure]:
+    """p50 over plain; once for each of `headers`, which are templates of what the calls say."""
+    count = stage.scale.of(10_000, 1_000)
+    figures = []
+    for values, (name, template) in headers.items():
+        header = (name, template.replace("LAST", lane(count - 1)).replace("NUMBER", f"{count - 1:05}"))
+        spec: dict[str, Any] = {"header": header, "kind": "unary", "at_once": 1}
+        params = {"count": count, "last": "v3"}
+        rounds = run(
+            stage,
+            scene,
+            (PLAIN, SECOND, OURS, GRPC, ENVOY),
+            params,
+            **spec,
+            calls=stage.scale.of(calls, 10),
+            rounds=stage.scale.of(turns, 6),
+            warm_up=1,
+        )
+        title = f"{count:,} {what}{values}: p50 ÷ plain"
+        bound = None if reach is None else Reach(reach)
+        said = f"plain: {estimate(rounds[PLAIN]['p50']).value * 1000:.2f} ms"
+        figures.append(Figure(title, "", against_plain(rounds), bound, raw(rounds, "p50"), said))
+    return figures
+
+
+LANES = {
+    ", new values": ("baggage", "user={},env=LAST"),
+    ", the same value": ("baggage", "user=7,env=LAST"),
+}
+EXACT = {"": (HEADER, "LAST")}
+REGEX = {
+    ", new values": (HEADER, "team-rocket/LAST;{}"),
+    ", the same value": (HEADER, "team-rocket/LAST;7"),
+}
+
+ROWS = (
+    Row(
+        "10k-lanes", "lanes as lanes.render renders them", lambda s: latency(s, "lanes", "lanes", LANES, 1.10)
+    ),
+    Row("10k-headers", "exact headers", lambda s: latency(s, "exact_headers", "exact headers", EXACT, 1.05)),
+    Row(
+        "10k-regexes",
+        "regexes of no form",
+        lambda s: latency(s, "regexes", "regexes", REGEX, calls=12, turns=12),
+    ),
+)
