@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -124,7 +125,9 @@ class Child:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended already."""
         if self.alive:
-            self._process.send_signal(number)
+            # Its end may be known to the loop before its last lines are read.
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
 
     async def stop(self, grace: float) -> int:
         """SIGTERM, then after `grace` seconds SIGKILL; the return code."""

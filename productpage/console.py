@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import aiohttp
 from aiohttp import web
@@ -14,11 +15,12 @@ from lanes.http import Handler
 from serving.http_errors import refusal
 
 PATH = "/mesh"
-# RFC 9110 section 7.6.1, and what says for whom a request was made: this door has the first and only word.
-_OWN = frozenset(
+# RFC 9110 section 7.6.1.
+_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-    | {"x-forwarded-for", "forwarded"}
 )
+# By these the console knows who may change something; `Connection` cannot take them away.
+_KEPT = frozenset({"host", "origin", "sec-fetch-site", "x-forwarded-for", "forwarded"})
 _CONNECT_TIMEOUT = 2.0
 
 
@@ -28,10 +30,9 @@ def leads_to_console(path: str) -> bool:
 
 
 def _passed_on(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
-    return CIMultiDict(
-        (key, value) for key, value in headers.items() if key.lower() not in _OWN and key.lower() not in named
-    )
+    listed = ",".join(headers.getall("Connection", ()))
+    named = {name.strip().lower() for name in listed.split(",")} - _KEPT | _HOP
+    return CIMultiDict((key, value) for key, value in headers.items() if key.lower() not in named)
 
 
 class ConsoleDoor:
@@ -47,10 +48,14 @@ class ConsoleDoor:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
             self._session = aiohttp.ClientSession(
-                timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                # Every page that is open keeps a stream of events: more than a limit would wait for ever.
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=timeout,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         headers = _passed_on(request.headers)
-        headers["X-Forwarded-For"] = request.remote or ""
+        headers.add("X-Forwarded-For", request.remote or "unknown")
         try:
             answer = await self._session.request(
                 request.method,
@@ -64,7 +69,8 @@ class ConsoleDoor:
             raise refusal(web.HTTPBadGateway, "UNAVAILABLE", reason) from None
         async with answer:
             response = web.StreamResponse(status=answer.status, headers=_passed_on(answer.headers))
-            await response.prepare(request)
+            with suppress(ConnectionResetError):  # who asked has gone: the first that is written will tell
+                await response.prepare(request)
             copying = asyncio.ensure_future(_copy(answer, request, response))
             self._open.add(copying)
             try:

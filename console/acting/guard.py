@@ -44,7 +44,7 @@ class Refusal:
 def refusal(attempt: Attempt, token: str) -> Refusal | None:
     """Why this is not done; None for what may be.
 
-    Behind a proxy the peer is the last address of `X-Forwarded-For`, which the proxy sets whatever came.
+    Behind proxies every address of `X-Forwarded-For` has to be near, whoever wrote it: nobody gains by a lie.
     """
     if why := _elsewhere(attempt) or _not_here(attempt) or _foreign(attempt):
         return Refusal(403, "PERMISSION_DENIED", why)
@@ -79,9 +79,20 @@ def is_loopback(address: str) -> bool:
 
 def _elsewhere(attempt: Attempt) -> str:
     forwarded = ",".join(attempt.values("X-Forwarded-For"))
-    peers = [attempt.peer, *([forwarded.rpartition(",")[2].strip()] if forwarded else [])]
+    peers = [attempt.peer, *(map(str.strip, forwarded.split(",")) if forwarded else ())]
     far = next((peer for peer in peers if not is_loopback(peer)), None)
-    return "" if far is None else f"Changes are made from this machine only, and {far[:80]!r} is another."
+    if far is not None:
+        return f"Changes are made from this machine only, and {far[:80]!r} is another."
+    return (
+        "Changes are made from this machine only, and `Forwarded` is not read."
+        if _is_relayed(attempt)
+        else ""
+    )
+
+
+def _is_relayed(attempt: Attempt) -> bool:
+    """Whether a proxy tells for whom it asks in the other of the two headers."""
+    return bool(attempt.values("Forwarded"))
 
 
 def _not_here(attempt: Attempt) -> str:

@@ -78,32 +78,53 @@ def _resource(kind: str, name: str, data: Mapping[str, Any]) -> Resource:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """A change that happened after one look and was seen by the next."""
+
+    before: float
+    seen: float
+
+
 class Changes:
     """When each resource of each client became what it is, as far as that happened under our eyes."""
 
     def __init__(self) -> None:
-        self._held: dict[str, dict[tuple[str, str], tuple[Resource, float | None]]] = {}
+        self._held: dict[str, dict[tuple[str, str], tuple[Resource, _Since | None]]] = {}
         self._begun: dict[str, float] = {}
+        self._looked: dict[str, float] = {}
 
     def look(self, dump: Dump, now: float) -> None:
         """Compare with the last dump of the same client; of a first one nothing is known."""
         self._begun.setdefault(dump.name, now)
-        before = self._held.get(dump.name)
-        after: dict[tuple[str, str], tuple[Resource, float | None]] = {}
+        before, looked = self._held.get(dump.name), self._looked.get(dump.name)
+        self._looked[dump.name] = now
+        after: dict[tuple[str, str], tuple[Resource, _Since | None]] = {}
         for resource in dump.resources:
             key = resource.type, resource.name
             known = before.get(key) if before is not None else None
-            if before is None:
+            if looked is None:
                 since = None
             elif known is not None and _same(known[0], resource):
                 since = known[1]
             else:
-                since = now
+                since = _Since(looked, now)
             after[key] = resource, since
         self._held[dump.name] = after
 
     def since(self, client: str, kind: str, name: str) -> float | None:
         """Since when, in seconds since 1970; None where that was not seen."""
+        found = self._since(client, kind, name)
+        return found.seen if found is not None else None
+
+    def changed_after(self, client: str, kind: str, name: str, moment: float) -> bool | None:
+        """Whether it has changed since; None for a moment between the look that saw it and the one before."""
+        found = self._since(client, kind, name)
+        if found is None or found.seen <= moment:
+            return False
+        return True if moment < found.before else None
+
+    def _since(self, client: str, kind: str, name: str) -> _Since | None:
         found = self._held.get(client, {}).get((kind, name))
         return found[1] if found is not None else None
 
@@ -116,6 +137,7 @@ class Changes:
         kept = set(clients)
         self._held = {name: held for name, held in self._held.items() if name in kept}
         self._begun = {name: begun for name, begun in self._begun.items() if name in kept}
+        self._looked = {name: looked for name, looked in self._looked.items() if name in kept}
 
 
 def _same(one: Resource, other: Resource) -> bool:

@@ -188,9 +188,12 @@ class Collector:
         if status != 200:
             raise UnansweredError(f"{path} answers {status}: {_reason(body)}", status)
         try:
-            return json.loads(body)
+            found = json.loads(body)
+            if b"\\ud" in body.lower():  # a lone surrogate is JSON, and no text
+                json.dumps(found, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise UnreadableError(f"{path} is no JSON") from None
+        return found
 
     async def _fetch(
         self, watched: Watched, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]]

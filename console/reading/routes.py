@@ -106,9 +106,7 @@ class _Routes:
         rules = rules_of(table.body, client.lane_key) if table is not None else []
         changed = changed_since(client.dump, changes, decision, then, row.span.start)
         alike = same(then, decision)
-        then_known = changes.known_at(client.dump.name, row.span.start)
         directory = self._reading.directory()
-        since = changed if changed or then_known else None
         return {
             "client": client.dump.name,
             "target": query.target,
@@ -118,7 +116,7 @@ class _Routes:
             "now": decision,
             "same": alike,
             "changed_since": changed,
-            "says": says(row.call, then, decision, rules, directory, same=alike, changed=since),
+            "says": says(row.call, then, decision, rules, directory, same=alike, changed=changed),
         }
 
     async def rule(self, request: web.Request) -> web.StreamResponse:

@@ -40,7 +40,11 @@ def says(
     said = [f"{call.caller} asked {service} for {asked}, in a request of {of}."]
     if not same:
         said += list(_recorded(then, directory))
-        said.append("By the rules as they are now it would go another way:")
+        said.append(
+            "The rules have not changed since, but a call of which no more is known would go another way:"
+            if changed is False
+            else "By the rules as they are now it would go another way:"
+        )
     elif changed:
         said.append("What decides over it has changed at its client since; as it is now:")
     said += list(_steps(decision, lane, rules))
@@ -62,8 +66,10 @@ def says(
             f"The rules also look at {', '.join(unknown)}; spans do not tell what the call had there, "
             "so it counts as absent."
         )
+    if any(HEADER in rule.headers and not rule.wants for rule in rules):
+        said.append(f"The rules also look at all of {HEADER}, of which spans tell the lane alone.")
     if changed is None:
-        said.append("What was in force then is not known: its client was first looked at later.")
+        said.append("What was in force then is not known: its client was looked at only later.")
     if same:
         said.append("The same call would go by the same rule now.")
     return said
@@ -128,6 +134,9 @@ def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence
         yield f"Rule {name} takes it: it sends lane {rule.lane} to its own {versions}."
     elif rule is not None and rule.wants:
         yield f"Rule {name} takes it: it is for lane {rule.wants}, but leads to what base has, {versions}."
+    elif rule is not None and rule.headers:
+        asked = ", ".join(dict.fromkeys(rule.headers))
+        yield f"Rule {name} takes it: the call has in {asked} what it asks for, and it leads to {versions}."
     elif lane == BASE:
         yield f"Rule {name} takes it: the request is of no lane, so base is to serve it, {versions}."
     elif any(each.lane == lane for each in rules):

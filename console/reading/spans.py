@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,8 @@ _GRPC_CODES = (
     "UNAUTHENTICATED",
 )
 _SERVER_ERROR = 500
+# The year 5138, or as long: what is more is no time, and has no date.
+_LONGEST = 1e11
 
 
 class UnreadableError(Exception):
@@ -165,8 +166,8 @@ def _span(data: Mapping[str, Any], place: Place, instance: str) -> Span:
         parent=parent if isinstance(parent, str) else None,
         name=text(data, "name"),
         kind=text(data, "kind"),
-        start=_seconds(data, "start"),
-        duration_ms=_seconds(data, "duration_ms"),
+        start=_time(data, "start", 0),
+        duration_ms=_time(data, "duration_ms"),
         failed=failed,
         error=str(status.get("description") or (code if failed else "")),
         attributes=attributes,
@@ -189,7 +190,7 @@ def _attempts(events: object, attributes: Mapping[str, Any], code: str) -> tuple
         if not isinstance(number, int):
             continue
         if event.get("name") == "xds.attempt":
-            told.append(_attempt(number, said, _seconds(event, "after_ms")))
+            told.append(_attempt(number, said, _time(event, "after_ms")))
         elif event.get("name") == "xds.retry":
             status = said.get("grpc.status") or said.get("http.response.status_code")
             failed[number] = str(status or said.get("error.type") or "failed")
@@ -236,8 +237,9 @@ def text(data: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _seconds(data: Mapping[str, Any], key: str) -> float:
+def _time(data: Mapping[str, Any], key: str, least: float = -_LONGEST) -> float:
+    """A time; what lasted may be negative, where a clock was set back meanwhile."""
     value = data.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UnreadableError(f"{key} is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _LONGEST:
+        raise UnreadableError(f"{key} is no time")
     return float(value)

@@ -129,14 +129,16 @@ def same(then: Then, decision: Mapping[str, Any]) -> bool:
 
 def changed_since(
     dump: Dump, changes: Changes, decision: Mapping[str, Any], then: Then, start: float
-) -> bool:
-    """Whether what decides over this call has changed at its client since it was made, as far as was seen."""
+) -> bool | None:
+    """Whether what decides over this call has changed at its client since it was made; None if unknown."""
+    if not changes.known_at(dump.name, start):
+        return None
     clusters = {then.cluster, *(decision.get("clusters") or {})}
     wanted = {("LDS", decision.get("listener")), ("RDS", decision.get("route_config"))}
     wanted |= {(kind, cluster) for kind in ("CDS", "EDS") for cluster in clusters}
-    times = (
-        changes.since(dump.name, each.type, each.name)
+    found = {
+        changes.changed_after(dump.name, each.type, each.name, start)
         for each in dump.resources
         if (each.type, each.name) in wanted
-    )
-    return any(moment is not None and moment > start for moment in times)
+    }
+    return True if True in found else None if None in found else False

@@ -26,7 +26,7 @@ async function ask(path, options) {
   }
   if (answer.ok) return body;
   const error = body?.error || {};
-  throw new Refused(error.message || `HTTP ${answer.status}`, error.details || [], answer.status);
+  throw new Refused(error.message || error.reason || `HTTP ${answer.status}`, error.details || [], answer.status);
 }
 
 /** The path of something under the API, of parts that may hold anything. */

@@ -162,6 +162,7 @@ async def test_one_that_dies_is_named_and_found_again(collector: Collected, admi
         ("/spans", {"text": "{"}, "/spans is no JSON"),
         ("/spans", {"text": "[" * 100_000}, "/spans is no JSON"),
         ("/spans", {"body": b"\xff\xfe"}, "/spans is no JSON"),
+        ("/spans", {"text": '{"service": "\\uD800"}'}, "/spans is no JSON"),
         ("/spans", {"text": "{}"}, "service is no text"),
         ("/spans", {"text": "7"}, "the answer is no object"),
         ("/spans", {"status": 500, "text": "oh no"}, "/spans answers 500: oh no"),

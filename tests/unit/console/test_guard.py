@@ -37,8 +37,10 @@ def test_who_is_on_another_may_not(peer: str) -> None:
     [
         (("127.0.0.1",), 200),
         (("::1",), 200),
-        # What came before the last was not written by our proxy, which would have overwritten it.
-        (("192.0.2.1, 127.0.0.1",), 200),
+        (("127.0.0.1, 127.0.0.1",), 200),
+        # A proxy on this machine asks for somebody far: only the last address is that of our own door.
+        (("192.0.2.1, 127.0.0.1",), 403),
+        (("192.0.2.1", "127.0.0.1"), 403),
         (("127.0.0.1, 192.0.2.1",), 403),
         (("127.0.0.1", "192.0.2.1"), 403),
         (("unknown",), 403),
@@ -46,8 +48,12 @@ def test_who_is_on_another_may_not(peer: str) -> None:
         (("127.0.0.1,",), 403),
     ],
 )
-def test_behind_the_proxy_the_last_address_is_the_peer(forwarded: tuple[str, ...], expected: int) -> None:
+def test_behind_proxies_everybody_is_on_this_machine(forwarded: tuple[str, ...], expected: int) -> None:
     assert status(x_forwarded_for=forwarded) == expected
+
+
+def test_what_a_proxy_tells_in_the_other_header_is_not_read() -> None:
+    assert status(forwarded=("for=127.0.0.1",)) == 403
 
 
 def test_a_forwarded_address_does_not_make_a_far_peer_near() -> None:

@@ -132,14 +132,17 @@ def test_whether_the_rules_have_changed_since() -> None:
     dump, changes = read_dump(said("config-dump")), Changes()
     then = then_of(call_to("reviews", DEV))
     changes.look(dump, 1.0)
-    assert not changed_since(dump, changes, now(), then, 0.0)
+    assert changed_since(dump, changes, now(), then, 0.0) is None
+    assert changed_since(dump, changes, now(), then, 1.5) is False
+    changes.look(dump, 4.0)
     data = said("config-dump")
     table = data["resources"]["RDS"]["resources"]["outbound|9080||reviews.default.svc.cluster.local"]
     table["resource"] = {}
     changes.look(read_dump(data), 5.0)
-    assert changed_since(dump, changes, now(), then, 4.0)
-    assert not changed_since(dump, changes, now(), then, 6.0)
-    assert not changed_since(dump, changes, now(route_config="another"), then, 4.0)
+    assert changed_since(dump, changes, now(), then, 3.5) is True
+    assert changed_since(dump, changes, now(), then, 4.5) is None  # it changed then, before the call or after
+    assert changed_since(dump, changes, now(), then, 6.0) is False
+    assert changed_since(dump, changes, now(route_config="another"), then, 3.5) is False
 
 
 def test_the_way_of_a_call_to_its_lanes_own_version() -> None:
@@ -256,7 +259,7 @@ def test_another_way_now() -> None:
 
 def test_what_is_not_known_is_said() -> None:
     said = sentences(call_to("reviews", DEV), now(), changed=None)
-    assert "What was in force then is not known: its client was first looked at later." in said
+    assert "What was in force then is not known: its client was looked at only later." in said
     changed = sentences(call_to("reviews", DEV), now(), changed=True)
     assert changed[1] == "What decides over it has changed at its client since; as it is now:"
 
@@ -277,6 +280,34 @@ def test_headers_that_spans_do_not_tell() -> None:
     )
     told = "The rules also look at x-beta; spans do not tell what the call had there, so it counts as absent."
     assert told in found
+
+
+def test_a_rule_that_asks_for_a_header_takes_it_by_that_and_not_for_its_lane() -> None:
+    [table] = read_dump(said("config-dump")).of_type("RDS")
+    body: Any = table.body
+    routes = body["virtual_hosts"][0]["routes"]
+    routes[0] |= {"name": "jason", "match": {"headers": [{"name": "end-user"}, {"name": "end-user"}]}}
+    routes[1] |= {"name": "by-hand", "match": {"headers": [{"name": "baggage", "test": {"how": "prefix"}}]}}
+
+    def told(name: str, **outcome: bool | None) -> list[str]:
+        span, decision = call_to("reviews", DEV), now(route={"name": name, "index": 0})
+        call, rules = call_of(span, (), DIRECTORY), rules_of(body, "env")
+        return says(
+            call, then_of(span), decision, rules, DIRECTORY, **{"same": True, "changed": False, **outcome}
+        )
+
+    found = told("jason")
+    assert (
+        "Rule jason takes it: the call has in end-user what it asks for, and it leads to reviews v2." in found
+    )
+    found = told("by-hand", same=False)
+    assert (
+        "Rule by-hand takes it: the call has in baggage what it asks for, and it leads to reviews v2."
+        in found
+    )
+    # Nothing has changed, so it is not the rules that are others now.
+    assert not any("as they are now" in sentence for sentence in found)
+    assert "The rules also look at all of baggage, of which spans tell the lane alone." in found
 
 
 def test_nothing_takes_it() -> None:

@@ -246,6 +246,31 @@ async def test_stop_kills_who_does_not_listen(
     assert it.status().text == "stopped (SIGKILL)"
 
 
+class _Ended(asyncio.subprocess.Process):
+    """A process of whose end the loop knows already; its last lines are still to be read."""
+
+    pid = 1
+
+    def __init__(self) -> None:
+        self.stdout = asyncio.StreamReader()
+
+    def send_signal(self, number: int) -> None:
+        raise ProcessLookupError
+
+    async def wait(self) -> int:
+        return 0
+
+
+async def test_a_signal_to_who_has_just_ended_goes_nowhere(tmp_path: Path) -> None:
+    process = _Ended()
+    child = Child(process, no_line, no_line, tmp_path / "log")
+    child.signal(signal.SIGTERM)
+    assert child.alive
+    assert process.stdout is not None
+    process.stdout.feed_eof()
+    assert await child.stop(grace=5) == 0
+
+
 async def test_a_command_that_is_not_there(group: ProcessGroup, tmp_path: Path, seen: list[object]) -> None:
     with pytest.raises(MeshError, match="cannot be started"):
         await Child.spawn(
