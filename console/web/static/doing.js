@@ -2,8 +2,11 @@
 
 import { act } from "./api.js";
 import { el, put, set } from "./dom.js";
-import { watch } from "./store.js";
+import { get, mayKill, watch } from "./store.js";
 import { ms } from "./words.js";
+
+// What goes through the control plane.
+const RULED = new Set(["weights", "apply", "delete", "lane-create", "lane-delete", "fault", "clear-fault"]);
 
 /** Where the outcome of an action is told, to be put beside its control. */
 export const outcome = () => el("div", { class: "outcome", role: "status" });
@@ -19,15 +22,17 @@ export async function doing(control, out, verb, body) {
     else put(out);
     return answer;
   } catch (error) {
-    put(out, refusal(error));
+    put(out, refusal(error, RULED.has(verb)));
     return null;
   } finally {
     set(control, { "aria-disabled": null });
   }
 }
 
-/** A refusal in words, with the places it names. */
-export function refusal(error) {
+/** A refusal in words, with the places it names; of a change of rules, whether the control plane is what it lacks. */
+export function refusal(error, ruled = false) {
+  const down = ruled && !["ready", undefined].includes(get("mesh")?.control_plane?.phase);
+  if (down) return el("p", { class: "failed" }, `Nothing was changed: the control plane does not run. ${mayKill() ? "Start it above, then try again." : "It has to be started first."}`);
   const details = (error.details || []).map((line) => el("li", {}, String(line)));
   return el("div", { class: "failed" }, el("p", {}, error.message), details.length ? el("ul", {}, ...details) : null);
 }

@@ -4,7 +4,7 @@ import { chosen, choose } from "./chosen.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { opened, open } from "./opened.js";
 import { watch } from "./store.js";
-import { clock, count, ended, failed, hue, ms } from "./words.js";
+import { clock, count, ended, failed, hue, ms, outcomeOf, partly } from "./words.js";
 
 const body = byId("request-rows");
 const room = byId("request-room");
@@ -52,12 +52,10 @@ export function fits(request, wanted) {
   if (wanted.lane && request.lane !== wanted.lane) return false;
   if (wanted.user && !request.user.toLowerCase().includes(wanted.user.toLowerCase())) return false;
   if (wanted.status === "failed") return failed(request);
-  if (wanted.status === "well") return !failed(request) && !brokenWithin(request);
-  if (wanted.status === "partly") return !failed(request) && brokenWithin(request);
+  if (wanted.status === "well") return !failed(request) && !partly(request);
+  if (wanted.status === "partly") return partly(request);
   return true;
 }
-
-const brokenWithin = (request) => request.hops.some((hop) => hop.error);
 
 function options() {
   const lanes = [...new Set([...all.map((request) => request.lane), chosen()])].filter(Boolean).sort();
@@ -103,8 +101,9 @@ function updateRow(row, request) {
   put(cells[1], el("span", { class: `tag ${hue(request.hue)}` }, request.lane));
   put(cells[2], el("div", { title: `${request.method} ${request.path}` }, `${request.method} ${request.path}`), request.user ? el("div", { class: "quiet" }, `user ${request.user}`) : null);
   put(cells[3], ...chain(request));
-  set(cells[4], { class: failed(request) ? "status bad" : brokenWithin(request) ? "status partly" : "status" });
-  text(cells[4], `${failed(request) ? "✕ " : brokenWithin(request) ? "◐ " : ""}${ended(request)}`);
+  set(cells[4], { class: failed(request) ? "status bad" : partly(request) ? "status partly" : "status" });
+  set(cells[4], { title: outcomeOf(request) });
+  put(cells[4], `${failed(request) ? "✕ " : partly(request) ? "◐ " : ""}${ended(request)}`, partly(request) ? el("div", {}, "in part") : null);
   text(cells[5], ms(request.duration_ms));
 }
 

@@ -4,6 +4,7 @@ import { doing, outcome } from "./doing.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { faultForm } from "./faults.js";
 import { mayCall } from "./layout.js";
+import { faultList } from "./standing.js";
 import { get, mayKill, watch, writable } from "./store.js";
 import { full, rebalanced, same } from "./weights.js";
 
@@ -32,13 +33,16 @@ function makeCard(service) {
   const card = el("li", { class: "service", id: `service-${service.name}` }, el("h3", {}, service.name));
   card.weights = service.control ? el("p", { class: "quiet" }, "Without it the rules stay as they are; calls go on.") : el("div", { class: "weights" });
   card.instances = el("ul", { class: "instances" });
-  card.append(card.weights, card.instances);
+  card.standing = faultList();
+  card.said = outcome();
+  card.append(card.standing.node, card.said, card.weights, card.instances);
   if (writable() && !service.control) card.append((card.fault = faultForm(service.name)));
   return card;
 }
 
 function updateCard(card, service) {
   if (!service.control) updateWeights(card, service);
+  card.standing.update(service, card.said);
   reconcile(card.instances, service.instances, (instance) => instance.name, makeInstance, updateInstance);
 }
 

@@ -3,6 +3,7 @@
 import { byId, el, put, reconcile, set, show, svg, text } from "./dom.js";
 import { mapOf, mayCall } from "./layout.js";
 import { chosen, choose } from "./chosen.js";
+import { faultsOf, faultWords } from "./standing.js";
 import { get, watch } from "./store.js";
 import { count, hue, ms, rate, titled } from "./words.js";
 
@@ -45,16 +46,23 @@ function draw() {
   reconcile(groups.tracks, drawn.tracks, (track) => track.key, () => svg("path", { class: "track" }), (node, track) =>
     set(node, { d: track.path }));
   reconcile(groups.lines, drawn.lines, (line) => line.key, makeLine, updateLine, false);
-  reconcile(groups.titles, drawn.titles, (title) => title.service, () => svg("text", { class: "title" }), (node, title) => {
-    set(node, { x: title.x, y: title.y });
-    text(node, short(title.service || "visitors", 16));
-  });
+  reconcile(groups.titles, drawn.titles, (title) => title.service, makeTitle, updateTitle);
   reconcile(groups.stations, drawn.stations, (station) => station.id, makeStation, updateStation, false);
   roam();
   mark();
   table(topology);
   tell(here);
 }
+
+const makeTitle = () => svg("text", { class: "title" }, svg("tspan"), svg("tspan", { class: "bad", dx: 5 }));
+
+function updateTitle(node, title) {
+  set(node, { x: title.x, y: title.y });
+  text(node.children[0], short(title.service || "visitors", 16));
+  text(node.children[1], standing(title.service).length ? "✕ fault" : "");
+}
+
+const standing = (name) => faultsOf((get("mesh")?.services || []).find((service) => service.name === name)).map(faultWords);
 
 function makeLine(line) {
   return svg("g", { class: "line", "data-key": `line ${line.key}`, role: "button", tabindex: -1 },
@@ -112,7 +120,8 @@ function stationWords(station) {
   const lanes = (get("lanes")?.lanes || []).filter((lane) => lane.versions[station.service] === station.version);
   const owned = lanes.length ? `; serves lane ${lanes.map((lane) => lane.name).join(", ")}` : "";
   const instances = station.total ? `${station.ready} of ${count(station.total, "instance")} ready` : "not started";
-  return `${station.service} ${station.version}: ${instances}${owned}`;
+  const broken = standing(station.service).length ? `; broken on purpose: ${standing(station.service).join("; ")}` : "";
+  return `${station.service} ${station.version}: ${instances}${owned}${broken}`;
 }
 
 function wordsOf({ from, to, lane }) {

@@ -3,10 +3,10 @@
 import { path, read } from "./api.js";
 import { refusal } from "./doing.js";
 import { byId, el, put, set, svg } from "./dom.js";
+import { told } from "./kept.js";
 import { opened, open } from "./opened.js";
-import { watch } from "./store.js";
 import { whyOf } from "./why.js";
-import { count, ended, failed, hue, ms } from "./words.js";
+import { count, failed, hue, ms, outcomeOf, partly } from "./words.js";
 
 const place = byId("opened");
 const PATIENCE = 4000;
@@ -24,7 +24,7 @@ async function draw(go) {
   if (!trace) return put(place, el("p", { class: "quiet" }, "Choose a request to see how it went and why."));
   set(place, { "aria-busy": "true" });
   try {
-    await told(trace);
+    await told(trace, PATIENCE);
     if (mine !== turn) return;
     const found = await read(path("requests", trace));
     if (mine !== turn) return;
@@ -37,22 +37,12 @@ async function draw(go) {
   if (go && mine === turn) place.querySelector("h3")?.focus();
 }
 
-/** A request that has just been answered is told of a moment later, and then all of its spans are there. */
-function told(trace) {
-  let forget;
-  const seen = new Promise((resolve) => {
-    setTimeout(resolve, PATIENCE);
-    forget = watch("requests", (requests) => requests.some((request) => request.trace_id === trace) && resolve());
-  });
-  return seen.finally(forget);
-}
-
 const heading = (words) => el("h3", { tabindex: -1 }, words);
 
 function whole({ request, spans }) {
   const close = el("button", { type: "button", class: "small", onclick: () => open("") }, "Close");
   const user = request.user ? `, user ${request.user}` : "";
-  const state = el("p", { class: failed(request) ? "bad" : "" }, `${ended(request)} in ${ms(request.duration_ms)}${user}`);
+  const state = el("p", { class: failed(request) || partly(request) ? "bad" : "" }, `${partly(request) ? "◐ " : ""}${outcomeOf(request)}; took ${ms(request.duration_ms)}${user}`);
   const total = Math.max(request.duration_ms, ...spans.map((span) => span.start_ms + span.duration_ms), 0.001);
   return [
     el("div", { class: "headline" }, heading(`${request.method} ${request.path}`), el("span", { class: `tag ${hue(request.hue)}` }, request.lane), state, close),
