@@ -37,10 +37,16 @@ export function refusal(error, ruled = false) {
   return el("div", { class: "failed" }, el("p", {}, error.message), details.length ? el("ul", {}, ...details) : null);
 }
 
+/** What was done; what was undone and done again is said once. Pure. */
+export function titleOf({ title }) {
+  const once = title.replace(/^(Undo: Undo: )+/, "");
+  return once === title || once.startsWith("Undo: ") ? once : `Again: ${once}`;
+}
+
 /** What an action did, and the button that takes it back. */
 export function told(action, lines = true) {
   const took = action.milliseconds === null ? "" : el("b", { class: "took" }, ms(action.milliseconds));
-  const words = el("p", {}, action.ok ? `Done: ${action.title} ` : `Not all of it came about: ${action.title} `, took);
+  const words = el("p", {}, action.ok ? `Done: ${titleOf(action)} ` : `Not all of it came about: ${titleOf(action)} `, took);
   const more = lines && action.lines.length ? el("ul", { class: "quiet" }, ...action.lines.map((line) => el("li", {}, line))) : null;
   return el("div", { class: action.ok ? "done" : "failed", "data-action": action.id }, words, more, undo(action));
 }
@@ -50,7 +56,7 @@ export function start() {
   watch("actions", ({ actions }) => {
     for (const node of document.querySelectorAll(".outcome [data-action]")) {
       const action = actions.find((each) => each.id === node.dataset.action);
-      if (action?.undone && !node.querySelector("[aria-disabled]")) put(node.parentElement, el("p", { class: "quiet" }, `Undone: ${action.title}`));
+      if (action?.undone && !node.querySelector("[aria-disabled]")) put(node.parentElement, el("p", { class: "quiet" }, `Undone: ${titleOf(action)}`));
     }
   });
 }
@@ -59,7 +65,7 @@ export function start() {
 export function undo(action) {
   if (!action.undoable || action.undone) return action.undone ? el("p", { class: "quiet" }, "Undone.") : null;
   const out = outcome();
-  const button = el("button", { type: "button", class: "small", "aria-label": `Undo: ${action.title}`,
+  const button = el("button", { type: "button", class: "small", "aria-label": `Undo: ${titleOf(action).replace(/^Undo: /, "the undoing of: ")}`,
     onclick: async () => {
       const answer = await doing(button, out, "undo", { id: action.id });
       const before = button.closest("[data-action]");

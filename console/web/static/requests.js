@@ -3,7 +3,7 @@
 import { chosen, choose } from "./chosen.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { opened, open } from "./opened.js";
-import { watch } from "./store.js";
+import { MOST_REQUESTS, watch } from "./store.js";
 import { clock, count, ended, failed, hue, ms, outcomeOf, partly } from "./words.js";
 
 const body = byId("request-rows");
@@ -47,6 +47,9 @@ export function start() {
   show(form, true);
 }
 
+/** A request as the list has it, held still or not; undefined where it is in neither. */
+export const listed = (trace) => [...shown, ...all].find((request) => request.trace_id === trace);
+
 /** Whether a request is one that the filters ask for. Pure. */
 export function fits(request, wanted) {
   if (wanted.lane && request.lane !== wanted.lane) return false;
@@ -77,7 +80,8 @@ function draw() {
   const active = body.querySelector("button:focus") || body.querySelector("tr[aria-current] button") || body.querySelector("button");
   for (const button of body.querySelectorAll("button")) set(button, { tabindex: button === active ? 0 : -1 });
   const waiting = still ? all.filter((request) => !shown.some((other) => other.trace_id === request.trace_id)).length : 0;
-  text(pause, still ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Hold still");
+  const news = waiting ? ` (${waiting}${waiting >= MOST_REQUESTS ? " or more" : ""} new)` : "";
+  text(pause, still ? `Go on${news}` : "Hold still");
   text(byId("request-count"), found.length === shown.length ? count(found.length, "request") : `${found.length} of ${count(shown.length, "request")}`);
   const empty = byId("no-requests");
   show(empty, found.length === 0);

@@ -115,6 +115,11 @@ function weightForm(service) {
   } };
 }
 
+function isDoor(instance) {
+  const page = get("mesh")?.page;
+  return Boolean(page) && new URL(page, location.href).host === instance.address;
+}
+
 function makeInstance(instance) {
   const node = el("li", {}, el("span", { class: "mark" }), el("span", { class: "who" }), el("span", { class: "quiet" }));
   if (mayKill()) {
@@ -136,8 +141,9 @@ function updateInstance(node, instance) {
   text(node.children[2], instance.state || instance.phase || "unknown");
   set(node.children[2], { title: instance.address || null });
   if (!node.button) return;
+  const door = isDoor(instance); // the way to this very page
   node.verb = up ? "kill" : "start";
   text(node.button, up ? "Kill" : "Start");
   set(node.button, { "aria-label": `${up ? "Kill" : "Start"} ${instance.name}` });
-  show(node.button, up || instance.startable);
+  show(node.button, up ? !door : instance.startable);
 }

@@ -43,6 +43,7 @@ function draw() {
   drawn = mapOf(topology, mayCall(get("rules"), names), room.clientWidth, order);
   set(canvas, { viewBox: `0 0 ${drawn.width} ${drawn.height}`, width: drawn.width, height: drawn.height });
   show(canvas, true);
+  show(byId("map-wide"), drawn.width > room.clientWidth + 1);
   reconcile(groups.tracks, drawn.tracks, (track) => track.key, () => svg("path", { class: "track" }), (node, track) =>
     set(node, { d: track.path }));
   reconcile(groups.lines, drawn.lines, (line) => line.key, makeLine, updateLine, false);
@@ -106,7 +107,7 @@ function updateStation(node, station) {
   const { x, y, width, height } = station;
   set(box, { x, y, width, height });
   set(name, { x: x + 14, y: y + height / 2 + 5 });
-  text(name, visitor ? "door" : nobody ? "nobody" : short(station.version, 9));
+  text(name, visitor ? "door" : nobody ? (aborted(station) ? "aborted" : "no arrival") : short(station.version, 9));
   set(state, { x: x + width - 12, y: y + height / 2 + 4 });
   text(state, visitor || nobody ? "" : station.total ? `${station.ready}/${station.total}` : "off");
   const lanes = (get("lanes")?.lanes || []).filter((lane) => lane.versions[station.service] === station.version).slice(0, 6);
@@ -114,9 +115,12 @@ function updateStation(node, station) {
     set(dot, { cx: x + width - 10 - lanes.indexOf(lane) * 11, cy: y, class: `owner ${hue(lane.hue)}` }));
 }
 
+/** Whether rules aborted all that did not arrive. */
+const aborted = (station) => station.ins.length > 0 && station.ins.every((line) => line.lane.aborted);
+
 function stationWords(station) {
   if (station.service === "") return "Visitors come in here";
-  if (station.version === "") return `${station.service}: calls that reached nobody`;
+  if (station.version === "") return `${station.service}: calls that ${aborted(station) ? "a rule aborted" : "did not arrive"}`;
   const lanes = (get("lanes")?.lanes || []).filter((lane) => lane.versions[station.service] === station.version);
   const owned = lanes.length ? `; serves lane ${lanes.map((lane) => lane.name).join(", ")}` : "";
   const instances = station.total ? `${station.ready} of ${count(station.total, "instance")} ready` : "not started";
@@ -125,7 +129,7 @@ function stationWords(station) {
 }
 
 function wordsOf({ from, to, lane }) {
-  const where = to.version ? titled(to.service, to.version) : `${to.service}, reaching nobody`;
+  const where = to.version ? titled(to.service, to.version) : `${to.service}, ${lane.aborted ? "aborted by a rule" : "not arriving"}`;
   const errors = lane.errors ? `${lane.errors} of ${count(lane.calls, "call")} failed` : `${count(lane.calls, "call")}, none failed`;
   const took = to.version ? `; half took under ${ms(lane.p50)}, 99 % under ${ms(lane.p99)}` : "";
   return `Lane ${lane.lane}: ${titled(from.service, from.version)} to ${where}: ${rate(lane.rate)}; ${errors}${took}`;
@@ -189,7 +193,7 @@ function table(topology) {
   const rows = topology.edges.flatMap((edge) => edge.lanes.map((lane) => ({ edge, lane })));
   const body = byId("map-table");
   reconcile(body, rows, ({ edge, lane }) => JSON.stringify([edge.from, edge.to, lane.lane]), () => el("tr"), (row, { edge, lane }) => {
-    const cells = [titled(edge.from.service, edge.from.version), edge.to.version ? titled(edge.to.service, edge.to.version) : `${edge.to.service} (nobody)`];
+    const cells = [titled(edge.from.service, edge.from.version), edge.to.version ? titled(edge.to.service, edge.to.version) : `${edge.to.service} (${lane.aborted ? "aborted by a rule" : "did not arrive"})`];
     const figures = [rate(lane.rate), lane.calls, lane.errors, ms(lane.p50), ms(lane.p99)];
     put(row, ...cells.map((cell) => el("td", {}, cell)), el("td", {}, el("span", { class: `tag ${hue(lane.hue)}` }, lane.lane)),
       ...figures.map((figure) => el("td", { class: "number" }, String(figure))));
