@@ -59,4 +59,4 @@ export function outcomeOf(request) {
 }
 
 /** What a client says of a failed call, without the address that stands beside it anyway. */
-export const shortly = (error) => error.replace(/^xds:\/\/\/\S+: /, "").replace(/^fault injected by route '(.*)'$/, "aborted by rule $1");
+export const shortly = (error) => error.replace(/^xds:\/\/\/\S+: /, "").replace(/^fault injected by route '?([^']*)'?$/, "aborted by rule $1");
