@@ -116,6 +116,21 @@ lock: $(STAMPS)/uv ## compile requirements/*.txt from the pyproject files
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	@$(COMPILE) xds/pyproject.toml pyproject.toml requirements/build.in --no-emit-package proxyless-xds -o requirements/run.txt
 	@$(COMPILE) --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(COMPILE) --group audit -o requirements/audit.txt
+
+# An environment of its own, so that what looks at the pins does not change what the tests run with.
+AUDIT := $(VENV)/audit
+$(AUDIT)/.stamp: $(STAMPS)/uv requirements/audit.txt
+	@$(UV) venv --quiet --clear $(AUDIT)
+	@$(UV) pip install --quiet --python $(AUDIT) --require-hashes -r requirements/audit.txt
+	@touch $@
+
+# By default PyPI's own list; `make audit SERVICE=osv` asks osv.dev. A pin that is not found there fails the audit.
+SERVICE ?= pypi
+.PHONY: audit
+audit: $(AUDIT)/.stamp ## known vulnerabilities of all that is pinned (asks pypi.org; SERVICE=osv asks osv.dev)
+	@for each in requirements/*.txt; do echo "==> $$each"; \
+	  $(AUDIT)/bin/pip-audit --strict --vulnerability-service $(SERVICE) --disable-pip --require-hashes -r $$each || exit 1; done
 
 .PHONY: clean
 clean: ## remove .venv and caches

@@ -24,6 +24,7 @@ from mesh.remote import Remote
 from mesh.state import StateFolder
 from serving import browser
 from serving.http_errors import plain_errors, refusal
+from serving.strangers import quiet_logger
 
 if TYPE_CHECKING:
     from lanes.cluster.api import Api
@@ -60,7 +61,12 @@ class ConsoleServer:
                 Reading(source, why_not=why_not, processes=not why_not and api is None)
             )
             acting = None if why_not else await self._acting(reading, api, stack)
-            runner = web.AppRunner(application(reading, acting), access_log=None, shutdown_timeout=_GRACE)
+            runner = web.AppRunner(
+                application(reading, acting),
+                access_log=None,
+                logger=quiet_logger(),
+                shutdown_timeout=_GRACE,
+            )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await self._listen(runner)

@@ -94,7 +94,9 @@ def receive(headers: Iterable[str], key: str) -> Baggage:
             kept.append(member)
         elif index == wanted and lane is not None:
             kept.append(_lane_member(member, key, lane))
-    return Baggage(_join(_within_limits(kept, key)), lane)
+    fitting = _within_limits(kept, key)
+    # One that is too long to travel names no lane here either: all hops are to agree on it.
+    return Baggage(_join(fitting), lane_of(fitting, key))
 
 
 def colour(header: str, key: str, lane: str | None) -> str:
@@ -123,9 +125,10 @@ def changed(header: str, key: str, before: Mapping[str, object], after: Mapping[
 
 
 def _lane_member(member: Member, key: str, lane: str) -> Member:
-    if member.raw_value == quote(lane, safe=_VALUE_SAFE):
-        return member
-    return _member(format_member(key, lane, member.properties))
+    if member.raw_value != quote(lane, safe=_VALUE_SAFE):
+        member = _member(format_member(key, lane, member.properties))
+    # Rather the lane without its properties than neither.
+    return member if len(member.text) <= MAX_BYTES else _member(format_member(key, lane))
 
 
 def _travelling(header: str) -> list[Member]:

@@ -11,7 +11,7 @@ with quiet_imports():
 
     from productpage.app import SERVER, application
     from productpage.settings import VARIABLES, PageSettings
-    from serving import command
+    from serving import command, strangers
     from serving.admin import serving_admin
     from serving.channels import open_channels
     from serving.http_client import open_http
@@ -28,7 +28,9 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
         serving_admin(settings, stop, channels) as readiness,
     ):
         app = application(settings, page, channels, delivery)
-        await serve_http(settings, app, stop, app[SERVER].drain, on_serving=readiness.serves)
+        await serve_http(
+            settings, app, stop, app[SERVER].drain, on_serving=readiness.serves, idle=strangers.IDLE
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from lanes.door import CookieRule
-from productpage import menu
+from productpage import menu, openapi
 from productpage.backends import Backends
 from productpage.console import ConsoleDoor, console_middleware
 from productpage.door import door_middleware
@@ -49,6 +49,9 @@ def application(
     async def door_report(_: web.Request) -> web.Response:
         return web.json_response(live.report())
 
+    async def document(_: web.Request) -> web.Response:
+        return web.json_response(described)
+
     async def follow_rules(_: web.Application) -> AsyncIterator[None]:
         following = asyncio.create_task(live.follow(), name="the door's rules")
         yield
@@ -65,7 +68,9 @@ def application(
         app.on_shutdown.append(console.end)
         app.on_cleanup.append(console.close)
     app[SERVER] = server
-    app.add_routes([*server.routes(), *pages.routes(), web.get("/health/door", door_report)])
+    told = [web.get("/health/door", door_report), web.get(openapi.PATH, document)]
+    app.add_routes([*server.routes(), *pages.routes(), *told])
+    described = openapi.document({resource.canonical for resource in app.router.resources()})
     app.on_response_prepare.append(browser.secure)
     app.cleanup_ctx.append(follow_rules)
     return app

@@ -54,7 +54,7 @@ class ConsoleDoor:
         try:
             answer = await self._session.request(
                 request.method,
-                URL(f"{self._url}{request.raw_path}", encoded=True),
+                URL(f"{self._url}{request.rel_url.raw_path_qs}", encoded=True),
                 headers=headers,
                 data=request.content if request.can_read_body else None,
                 allow_redirects=False,

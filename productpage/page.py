@@ -24,9 +24,17 @@ from serving.failures import Failure
 from serving.http_errors import refusal
 from serving.identity import Identity
 from serving.lanes import LanesHeld
+from serving.strangers import in_time
 
 # How aiohttp says that a body is not the form its headers announce.
-_FORM_FAULTS = (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError)
+_FORM_FAULTS = (
+    ValueError,
+    LookupError,
+    AssertionError,
+    RuntimeError,
+    HttpProcessingError,
+    web.RequestPayloadError,
+)
 _WEB = files("productpage") / "web"
 _STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _HUES = "hues.css"
@@ -174,8 +182,8 @@ async def _form(request: web.Request) -> dict[str, str]:
     if request.headers.get("Sec-Fetch-Site") not in _OWN_SITE:
         raise refusal(web.HTTPForbidden, "PERMISSION_DENIED", "this form was sent by another site")
     try:
-        fields = await request.post()
-    except _FORM_FAULTS:  # no boundary, an unknown charset, a broken part
+        fields = await in_time(request.post())
+    except _FORM_FAULTS:  # no boundary, an unknown charset, a broken part, not packed as it says
         raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", "the form cannot be read") from None
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 

@@ -19,6 +19,7 @@ from serving.channels import Channels
 from serving.http_errors import plain_errors, refusal
 from serving.readiness import Readiness
 from serving.settings import Settings
+from serving.strangers import IDLE, in_time, quiet_logger
 from telemetry import process
 from telemetry.lane_labels import KnownLanes
 from telemetry.store import to_json
@@ -132,8 +133,8 @@ class AdminServer:
     async def set_log_level(self, request: web.Request) -> web.Response:
         """Set it, until the process ends."""
         try:
-            level = asked.level(request.query, await request.text())
-        except (asked.BadRequestError, UnicodeDecodeError, LookupError) as error:
+            level = asked.level(request.query, await in_time(request.text()))
+        except (asked.BadRequestError, UnicodeDecodeError, LookupError, web.RequestPayloadError) as error:
             raise refusal(web.HTTPBadRequest, "INVALID_ARGUMENT", str(error)) from None
         logging.getLogger().setLevel(level)
         _log.info("log level set", extra={"event": "log_level", "set_to": level})
@@ -198,7 +199,8 @@ async def serving_admin(
         yield readiness
         return
     mesh, lanes = (channels.mesh, channels.lanes) if channels is not None else (None, None)
-    runner = web.AppRunner(application(settings, mesh, lanes, readiness), access_log=None)
+    app = application(settings, mesh, lanes, readiness)
+    runner = web.AppRunner(app, access_log=None, logger=quiet_logger(), keepalive_timeout=IDLE)
     await runner.setup()
     try:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from aiohttp.typedefs import Middleware
 
 from lanes import propagator
 from lanes.context import current, current_lane
+from serving import strangers
 from serving.binding import BindError, explain, host_port
 from serving.settings import Settings
 from telemetry.http_spans import server_middleware
@@ -21,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 # Headers from outside are cut down to what the mesh carries, not refused: baggage alone may have 8192 bytes.
 _MAX_HEADER = 64 * 1024
+_AN_HOUR = 3630.0
+_BACKLOG = 128
 
 
 async def serve_http(
@@ -30,14 +34,25 @@ async def serve_http(
     draining: Callable[[], None],
     *,
     on_serving: Callable[[], None] = lambda: None,
+    idle: float = _AN_HOUR,
 ) -> None:
-    """Serve, call `on_serving` and, when `stop` is set, `draining`, then answer what is in flight."""
+    """Serve, call `on_serving` and, when `stop` is set, `draining`, then answer what is in flight.
+
+    A connection goes on which for `idle` seconds no whole request has come. The mesh's own clients keep one
+    open on which nothing is said, so this is short only where others come from.
+    """
     runner = web.AppRunner(
-        app, access_log=None, max_field_size=_MAX_HEADER, shutdown_timeout=settings.drain_timeout
+        app,
+        access_log=None,
+        logger=strangers.quiet_logger(),
+        max_field_size=_MAX_HEADER,
+        keepalive_timeout=idle,
+        lingering_time=strangers.LINGER,
+        shutdown_timeout=settings.drain_timeout,
     )
     await runner.setup()
     try:
-        await _listen(web.TCPSite(runner, settings.bind_ip, settings.port), settings)
+        await _listen(runner, settings)
         on_serving()
         address = host_port(settings.bind_ip, runner.addresses[0][1])
         _log.info("serving", extra={"event": "serving", "address": address})
@@ -56,8 +71,11 @@ def middlewares(lane: Middleware, lanes: KnownLanes) -> list[Middleware]:
     return [server_middleware(), lane, metrics]
 
 
-async def _listen(site: web.TCPSite, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.bind_ip else socket.AF_INET
     try:
-        await site.start()
+        listening = socket.create_server((settings.bind_ip, settings.port), family=family)
+        strangers.let_go_of_the_deaf(listening)
+        await web.SockSite(runner, listening, backlog=_BACKLOG).start()
     except OSError as error:
         raise BindError(explain(settings.bind_ip, settings.port, error)) from None

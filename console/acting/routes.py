@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from lanes.spec import SpecError
 from mesh.admin import ControlPlaneGone
 from mesh.errors import Changed, MeshError, NotFound, NotRunning, Refused
 
+PATIENCE = 10.0
+"""Seconds in which a body has to have come."""
 _FRESH = {"Cache-Control": "no-store"}
 
 
@@ -45,7 +48,13 @@ class Routes:
         verb = request.match_info["verb"]
         if verb not in READERS:
             return error(404, "NOT_FOUND", f"There is no verb {verb[:80]!r}; there are {', '.join(READERS)}.")
-        content = await _content(request)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                content = await _content(request)
+        except TimeoutError:
+            return error(408, "DEADLINE_EXCEEDED", f"The body did not come within {PATIENCE:g} s.")
+        except web.RequestPayloadError:
+            return error(400, "INVALID_ARGUMENT", "The body is not packed as its headers say.")
         if content is None:
             return error(413, "INVALID_ARGUMENT", f"The body is larger than {MAX_BYTES >> 20} MiB.")
         try:

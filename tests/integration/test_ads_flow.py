@@ -14,9 +14,10 @@ from envoy.service.discovery.v3.ads_pb2_grpc import (
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryResponse
 from google.protobuf.any_pb2 import Any as AnyProto
 from grpc import aio
-from proxyless.transport import AdsStream
+from proxyless.steps import finish
+from proxyless.transport import AdsStream, opening
 
-from .conftest import METHOD
+from .conftest import METHOD, TARGET, News
 
 LARGE = 1024 * 1024
 
@@ -58,8 +59,8 @@ async def test_a_response_is_read_once_the_one_before_has_been_taken() -> None:
         await stream.wait_until_open()
         async with aio.insecure_channel(f"127.0.0.1:{port}") as other:
             for taken in range(1, 9):
-                response = await stream.receive()
-                assert response is not None and response.nonce == str(taken - 1)
+                data = await stream.receive()
+                assert data is not None and finish(opening(data)).nonce == str(taken - 1)
                 for _ in range(50):
                     await other.unary_unary(METHOD)(b"")
                 # What has been written and not taken is in the kernel's buffers and gRPC's windows, which
@@ -67,4 +68,30 @@ async def test_a_response_is_read_once_the_one_before_has_been_taken() -> None:
                 assert flood.written <= taken + 32
     finally:
         await stream.close()
+        await server.stop(None)
+
+
+class Noise(grpc.GenericRpcHandler):
+    """Answers with bytes that are no message."""
+
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
+        async def noise(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            yield b"\xff\xff"
+
+        return grpc.stream_stream_rpc_method_handler(noise)
+
+
+async def test_bytes_that_are_no_response_end_the_stream_and_are_told(news: News) -> None:
+    server = aio.server()
+    server.add_generic_rpc_handlers((Noise(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with proxyless.Client(
+            proxyless.Bootstrap(server=f"127.0.0.1:{port}", node_id="n"), observer=news
+        ) as client:
+            client.channel(TARGET)
+            await news.until(lambda: bool(news.failures))
+            assert "sent what is no DiscoveryResponse" in news.failures[0]
+    finally:
         await server.stop(None)

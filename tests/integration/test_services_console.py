@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.fakes.raw import raw, request
 from tests.integration.test_services_page import page
 
 
@@ -99,6 +101,14 @@ async def test_what_is_packed_stays_packed() -> None:
         answer = await client.get("/mesh/packed")
         assert answer.headers["Content-Encoding"] == "gzip"
         assert await answer.read() == b"packed"
+
+
+async def test_a_target_that_names_a_host_leads_to_the_console_all_the_same() -> None:
+    """RFC 9112 section 3.2.2: it is for whom it reaches, and nobody else is asked."""
+    async with door() as (client, _, _):
+        line = b"GET http://evil.example:1/mesh/a?b=%2F HTTP/1.1"
+        [answer] = await raw(f"127.0.0.1:{client.port}", request(line))
+    assert (answer.status, json.loads(answer.body)["asked"]) == (200, "GET /mesh/a?b=%2F")
 
 
 async def test_events_come_as_they_happen_and_end_with_who_asked() -> None:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bookinfo_pb.v1 import details_pb2, ratings_pb2, reviews_pb2
@@ -62,7 +63,8 @@ class Backend:
 
 
 @asynccontextmanager
-async def page(**environ: str) -> AsyncIterator[tuple[TestClient[Any, Any], Backend]]:
+async def built(**environ: str) -> AsyncIterator[tuple[web.Application, Backend]]:
+    """The application, its services in this process, not served yet."""
     environ = {"BIND_IP": "127.0.0.1", "PORT": "0", **environ}
     settings = Settings.read("productpage", environ)
     backend = Backend()
@@ -78,8 +80,12 @@ async def page(**environ: str) -> AsyncIterator[tuple[TestClient[Any, Any], Back
         channels = await stack.enter_async_context(open_channels(targets))
         read = PageSettings.read(settings, {"DELIVERY_TARGET": "127.0.0.1:1", **environ})
         delivery = await stack.enter_async_context(open_http(read.delivery, channels))
-        app = application(settings, read, channels, delivery)
-        client = await stack.enter_async_context(TestClient(TestServer(app)))
+        yield application(settings, read, channels, delivery), backend
+
+
+@asynccontextmanager
+async def page(**environ: str) -> AsyncIterator[tuple[TestClient[Any, Any], Backend]]:
+    async with built(**environ) as (app, backend), TestClient(TestServer(app)) as client:
         yield client, backend
 
 

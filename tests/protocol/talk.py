@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from proxyless.held import SPARING, DataErrors, Held, State
-from proxyless.protocol import AdsMachine, Request, Response
+from proxyless.messages import Request, Response
+from proxyless.protocol import AdsMachine
 from proxyless.resources import Kind
 
 from tests.fakes import resources as fake

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from proxyless.depgraph import ClusterConfig, Config, Dependencies, Failed
 from proxyless.held import DataErrors, Event, State
-from proxyless.protocol import ABSENT_AFTER, NOT_THERE, OVERDUE_AFTER, RECHECK_AFTER, Denial, Response
+from proxyless.messages import Denial, Response
+from proxyless.protocol import ABSENT_AFTER, NOT_THERE, OVERDUE_AFTER, RECHECK_AFTER
 from proxyless.resources import Kind
 
 from tests.fakes import resources as fake

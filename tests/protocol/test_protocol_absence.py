@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from proxyless.held import State
-from proxyless.protocol import ABSENT_AFTER, NOT_THERE, RECHECK_AFTER, Request
+from proxyless.messages import Request
+from proxyless.protocol import ABSENT_AFTER, NOT_THERE, RECHECK_AFTER
 from proxyless.resources import Kind
 
 from tests.fakes import resources as fake

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from proxyless.held import DataErrors, Event, Held, State
-from proxyless.protocol import ABSENT_AFTER, OVERDUE_AFTER, AdsMachine, Denial, Request, Response
+from proxyless.messages import Denial, Request, Response
+from proxyless.protocol import ABSENT_AFTER, OVERDUE_AFTER, AdsMachine
 from proxyless.resources import Kind
 
 from tests.fakes import resources as fake

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxyless.held import State
-from proxyless.protocol import Request
+from proxyless.messages import Request
 
 from tests.fakes import resources as fake
 from tests.protocol.talk import CDS, LDS, Talk

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from proxyless.held import State
-from proxyless.protocol import ABSENT_AFTER, Request, Response
+from proxyless.messages import Request, Response
+from proxyless.protocol import ABSENT_AFTER
 from proxyless.resources import Kind
 
 from tests.fakes import resources as fake

@@ -14,7 +14,8 @@ from typing import Any
 
 import proxyless
 from proxyless.client import AdsClient
-from proxyless.protocol import AdsMachine, Request, Response
+from proxyless.messages import Request, Response
+from proxyless.protocol import AdsMachine
 from proxyless.resources import Kind
 from proxyless.targets import ActiveTarget
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,10 @@ def test_every_public_name_says_what_it_is() -> None:
         assert thing.docstring is not None, path
         first = thing.docstring.value.partition("\n\n")[0].strip()
         assert first.endswith("."), f"{path}: {first}"
+
+
+def test_every_claim_about_security_leads_somewhere() -> None:
+    text = (DOCS / "security.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert len(links) > 30
+    assert [link for link in links if not (DOCS / link).exists()] == []

@@ -15,10 +15,10 @@ LIBRARY = ROOT / "xds" / "proxyless"
 
 ORDER = (
     "errors",
-    "names resources members substitution observer",
+    "steps names resources members substitution observer",
     "parse|match|balance",
-    "held protocol depgraph retry endings fault edits rewrites routing drafts wanted ways",
-    "identity bootstrap transport pools subchannels breaker dns",
+    "held messages protocol depgraph interest retry endings fault edits rewrites routing drafts wanted ways",
+    "identity bootstrap slices transport pools subchannels breaker dns",
     "reports clusters targets decision explain admin status",
     "client",
     "deciding mirror news replay tap around attempts dispatch watched express calls interceptors",
@@ -37,6 +37,7 @@ OUTSIDE = {"doctor", "interrupts"}
 MAY_TOUCH_PROTOS = {"parse", "protocol", "transport", "csds"}
 SANS_IO = {
     "errors",
+    "steps",
     "names",
     "resources",
     "members",
@@ -46,8 +47,10 @@ SANS_IO = {
     "balance",
     "observer",
     "held",
+    "messages",
     "protocol",
     "depgraph",
+    "interest",
     "retry",
     "endings",
     "fault",

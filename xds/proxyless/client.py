@@ -17,7 +17,8 @@ from .admin import config_dump, target_states
 from .bootstrap import Bootstrap
 from .depgraph import Config, Key
 from .errors import BootstrapError, ClosedError
-from .held import DataErrors, Held
+from .held import DataErrors, Held, State
+from .interest import Interest
 from .names import parse_target
 from .observer import Observer
 from .pools import Pool
@@ -25,9 +26,11 @@ from .protocol import AdsMachine
 from .reports import Reporter, Told
 from .resources import Kind
 from .routing import Fallback
+from .slices import in_slices
+from .steps import Steps, finish
 from .subchannels import SubchannelPool
 from .targets import ActiveTarget
-from .transport import MAX_RESPONSE, AdsStream
+from .transport import MAX_RESPONSE, AdsStream, NoResponseError, opening
 
 _log = logging.getLogger("proxyless")
 
@@ -80,7 +83,7 @@ class AdsClient:
         self._machine = AdsMachine(DataErrors.of(bootstrap.server_features))
         self._pool = SubchannelPool(self._reporter.connection)
         self._targets: dict[tuple[Any, ...], ActiveTarget] = {}
-        self._watched: set[Key] = set()
+        self._interest = Interest()
         self._task: asyncio.Task[None] | None = None
         self._outgoing = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -164,7 +167,7 @@ class AdsClient:
         if active is None:
             active = ActiveTarget(parsed, pool or self._pool, self.draw, self.fallback, credentials, options)
             self._targets[key] = active
-            self._refresh([active])
+            finish(self._refreshing([active]))
             if self._task is None:
                 self._task = self._loop.create_task(self._run(), name="proxyless ADS")
         active.users += 1
@@ -191,6 +194,7 @@ class AdsClient:
                 if each is active:
                     del self._targets[key]
             active.close()
+            self._interest.changed(active.dependencies.needs, frozenset())
             self._watch_what_is_needed()
             self._send()
 
@@ -252,21 +256,23 @@ class AdsClient:
             self._machine.connected()
             writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")
             self._send()
-            while (response := await stream.receive()) is not None:
+            while (data := await stream.receive()) is not None:
+                response = await in_slices(opening(data))
                 if not answered:
                     answered = True
                     _log.info("control plane %s: connected", server)
                     self.observe(self.observer.stream_connected, server)
-                receipt = self._machine.received(response, self._loop.time())
+                reading = await in_slices(self._machine.reading(response))
+                receipt = self._machine.accept(reading, self._loop.time())
                 if receipt is not None:
                     kind, valid, invalid = receipt.kind, receipt.valid, receipt.invalid
                     self.observe(self.observer.response_received, server, kind, valid, invalid)
-                self._after_change()
+                await in_slices(self._following())
             return answered, f"control plane {server}: closed the stream"
         except aio.AioRpcError as error:
             tls = "" if self.bootstrap.tls is None else f" ({self.bootstrap.tls.at_stake(error.code().name)})"
             return answered, f"control plane {server}: {error.code().name}: {error.details()}{tls}"
-        except BootstrapError as error:
+        except (BootstrapError, NoResponseError) as error:
             return answered, f"control plane {server}: {error}"
         except Exception as error:  # noqa: BLE001 - a bug here must not end routing for good
             _log.exception("unexpected error in the ADS stream; it is opened anew")
@@ -293,36 +299,51 @@ class AdsClient:
     # --- what changes lead to -----------------------------------------------------------------------------
 
     def _after_change(self) -> None:
+        finish(self._following())
+
+    def _following(self) -> Steps[None]:
+        """Tell of what has changed, and fold it into the targets that need it."""
         changes = self._machine.take_changes()
         for kind, name in changes:
+            yield
             self._reporter.resource(kind, name, self._machine.held(kind, name))
-        changed = set(changes)
-        self._refresh([t for t in self._targets.values() if not changed.isdisjoint(t.dependencies.needs)])
-        self._send()
+        yield from self._refreshing(self._needing(set(changes)))
 
-    def _refresh(self, targets: list[ActiveTarget]) -> None:
+    def _needing(self, keys: set[Key]) -> list[ActiveTarget]:
+        if not keys:
+            return []
+        return [each for each in self._targets.values() if not keys.isdisjoint(each.dependencies.needs)]
+
+    def _refreshing(self, targets: list[ActiveTarget]) -> Steps[None]:
         """Fold what is held into the targets, until none of them needs anything new."""
         while targets:
             for active in targets:
-                if active.resolve(self._machine.held, self._machine.stream_error):
-                    outcome = active.outcome
-                    state = "ready" if isinstance(outcome, Config) else getattr(outcome, "reason", "pending")
-                    self.observe(self.observer.config_changed, active.target.uri, state)
-            added = self._watch_what_is_needed()
-            targets = [t for t in targets if not added.isdisjoint(t.dependencies.needs)]
+                yield from active.dependencies.preparing(self._machine.held)
+                yield
+                if not active.closed:
+                    self._resolve(active)
+            targets = self._needing(self._watch_what_is_needed())
         self._send()
 
+    def _resolve(self, active: ActiveTarget) -> None:
+        needs = active.dependencies.needs
+        if active.resolve(self._machine.held, self._machine.stream_error):
+            outcome = active.outcome
+            state = "ready" if isinstance(outcome, Config) else getattr(outcome, "reason", "pending")
+            self.observe(self.observer.config_changed, active.target.uri, state)
+        self._interest.changed(needs, active.dependencies.needs)
+
     def _watch_what_is_needed(self) -> set[Key]:
-        needed = {key for active in self._targets.values() for key in active.dependencies.needs}
-        added = needed - self._watched
-        for kind, name in self._watched - needed:
+        """Watch what is needed and not what is not; returns what is new to watch and yet known."""
+        added, dropped = self._interest.settle()
+        for kind, name in dropped:
             self._machine.unwatch(kind, name)
             self._reporter.cached(kind, name, None)
         for kind, name in added:
             self._machine.watch(kind, name)
             self._reporter.cached(kind, name, self._machine.held(kind, name))
-        self._watched = needed
-        return added
+        new = {key: self._machine.held(*key) for key in added}
+        return {key for key, held in new.items() if held is not None and held.state is not State.REQUESTED}
 
     def _send(self) -> None:
         self._outgoing.set()

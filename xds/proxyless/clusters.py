@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import grpc
@@ -40,7 +40,7 @@ _NOWHERE = LocalityName()
 class ActiveCluster:
     """Holds the subchannels of a cluster from its first call on, and a picker that is always current.
 
-    `changed` is called whenever the picker is made anew.
+    `changed` is called whenever the picker is another.
     """
 
     def __init__(self, connections: Connections, draw: Draw, changed: Callable[[], None]) -> None:
@@ -58,9 +58,7 @@ class ActiveCluster:
         """What a call asks that may go anywhere."""
         self._in_flight, self._retries = Count(), Count()
         self._limit = 0
-        self._sole: Policy | None = None
         self.outcome: LeafOutcome = Pending("its first configuration")
-        self.picker = Picker(Status.WAITING, "its first configuration")
 
     @property
     def cluster(self) -> Cluster | None:
@@ -161,22 +159,32 @@ class ActiveCluster:
             self._names = None
 
     def _refresh(self) -> None:
+        """Forget the picker, which has become out of date."""
+        self.__dict__.pop("picker", None)
+        self.__dict__.pop("_sole", None)
+
+    @cached_property
+    def picker(self) -> Picker:
+        """What picks among the endpoints as they are now, made when it is asked for first."""
         outcome, endpoints = self.outcome, self.endpoints
         if isinstance(outcome, Pending):
-            self.picker = Picker(Status.WAITING, f"waiting for {outcome.what}")
-        elif not isinstance(outcome, ClusterConfig):
-            self.picker = Picker(Status.UNUSABLE, outcome.reason)
-        elif endpoints is not None:
+            return Picker(Status.WAITING, f"waiting for {outcome.what}")
+        if not isinstance(outcome, ClusterConfig):
+            return Picker(Status.UNUSABLE, outcome.reason)
+        if endpoints is not None:
             causes = {address: each.cause for address, each in self._subchannels.items() if each.cause}
-            self.picker = make_picker(
+            return make_picker(
                 endpoints, self.readiness, self._draw, outcome.cluster.lb_policy, self.ejected, causes
             )
-        elif self._names is not None and isinstance(self._names.answer, str):
-            self.picker = Picker(Status.UNUSABLE, self._names.answer)
-        else:
-            self.picker = Picker(Status.WAITING, "waiting for its host name to be resolved")
-        drops = endpoints is not None and bool(endpoints.drops)
-        self._sole = None if drops else self.picker.sole
+        if self._names is not None and isinstance(self._names.answer, str):
+            return Picker(Status.UNUSABLE, self._names.answer)
+        return Picker(Status.WAITING, "waiting for its host name to be resolved")
+
+    @cached_property
+    def _sole(self) -> Policy | None:
+        """The one policy that every call goes by, where there is but one and none is dropped."""
+        endpoints = self.endpoints
+        return None if endpoints is not None and endpoints.drops else self.picker.sole
 
     # --- calls --------------------------------------------------------------------------------------------
 

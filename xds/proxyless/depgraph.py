@@ -28,11 +28,13 @@ from .resources import (
     Kind,
     Listener,
     MessageEdits,
+    Resource,
     RetryPolicy,
     Route,
     RouteConfig,
     WeightedCluster,
 )
+from .steps import Steps, finish
 
 _DEEPEST = 16
 _DEFAULT_TIMEOUT = 15.0
@@ -138,6 +140,19 @@ class Dependencies:
     needs: frozenset[Key] = frozenset()
     _table: RouteTable | None = None
 
+    def preparing(self, lookup: Lookup) -> Steps[None]:
+        """Do in steps, and beforehand, what would take `resolve` long: the table of what is held now."""
+        listener = _resource(lookup, Kind.LISTENER, self.listener_name)
+        if not isinstance(listener, Listener):
+            return
+        name = listener.route_config_name or ""
+        routes = listener.route_config or _resource(lookup, Kind.ROUTE_CONFIG, name)
+        if not isinstance(routes, RouteConfig):
+            return
+        host = select_virtual_host(routes.virtual_hosts, self.authority)
+        if host is not None and (self._table is None or self._table.virtual_host != host):
+            self._table = yield from RouteTable.building(host, self._table)
+
     def resolve(self, lookup: Lookup, stream_error: str = "") -> None:
         """Recompute `needs` and `outcome` from what is held now."""
         key = (Kind.LISTENER, self.listener_name)
@@ -193,7 +208,7 @@ class Dependencies:
         if host is None:
             return Failed(f"no virtual host of route configuration {routes.name!r} serves {self.authority!r}")
         if self._table is None or self._table.virtual_host != host:
-            self._table = RouteTable(host)
+            self._table = finish(RouteTable.building(host, self._table))
         clusters = self._clusters(self._table, lookup, needs, stream_error)
         return Config(listener, routes, self._table, clusters)
 
@@ -203,9 +218,14 @@ class Dependencies:
         before = self.outcome.clusters if isinstance(self.outcome, Config) else {}
         clusters: dict[str, ClusterOutcome] = {}
         graph = _Graph(lookup, needs, stream_error, before, clusters)
-        for name in _cluster_names(table):
+        for name in table.clusters:
             graph.add(name)
         return clusters
+
+
+def _resource(lookup: Lookup, kind: Kind, name: str) -> Resource | None:
+    held = lookup(kind, name)
+    return None if held is None else held.resource
 
 
 def _unsettled(outcome: Outcome | ClusterOutcome) -> bool:
@@ -221,15 +241,6 @@ def _waits(outcome: ClusterOutcome, clusters: Mapping[str, ClusterOutcome]) -> b
         if not isinstance(below, Failed) or below.transient:
             return _unsettled(below)
     return False
-
-
-def _cluster_names(table: RouteTable) -> list[str]:
-    names: dict[str, None] = {}
-    for route in table.virtual_host.routes:
-        if isinstance(route.action, ClusterAction):
-            names.update((cluster.name, None) for cluster in route.action.clusters if cluster.weight)
-            names.update((mirror.cluster, None) for mirror in route.action.mirrors)
-    return list(names)
 
 
 @dataclass(slots=True)

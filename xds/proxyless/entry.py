@@ -13,9 +13,7 @@ from .bootstrap import Bootstrap
 from .channel import Channel
 from .client import AdsClient
 from .decision import Decision
-from .drafts import Draft
 from .errors import ClosedError
-from .explain import explain
 from .names import is_url
 
 
@@ -71,6 +69,10 @@ class Client(AdsClient):
             from .http.asking import explain_request  # noqa: PLC0415 - aiohttp is an extra
 
             return await explain_request(self, target, method or "GET", metadata, timeout, want_route)
+        # Most processes never ask, and all of them have to start.
+        from .drafts import Draft  # noqa: PLC0415
+        from .explain import explain  # noqa: PLC0415
+
         active = self.attach(target)
         try:
             if method is None:

@@ -50,5 +50,8 @@ def values_of(key: str, header: str) -> Iterator[str]:
             yield rest.partition(";")[0].strip(_BLANKS)
 
 
+_ESCAPED = re.compile(r"\\(.)")
+
+
 def _literal(escaped: str) -> str:
-    return re.sub(r"\\(.)", r"\1", escaped)
+    return _ESCAPED.sub(r"\1", escaped) if "\\" in escaped else escaped

@@ -7,13 +7,15 @@ any monotonic scale. `deadline` says when `tick` is due.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
 
 from .errors import ResourceError
 from .held import SPARING, TRANSITIONS, DataErrors, Event, Held, State
-from .parse import Parsed, parse_resource
+from .messages import Reading, Receipt, Request, Response
+from .parse import Parsed, parsing
 from .resources import KIND_OF_TYPE_URL, Kind
+from .steps import Steps, finish
 
 ABSENT_AFTER = 15.0
 """Seconds without an answer after which a resource counts as absent (gRFC A57)."""
@@ -26,52 +28,6 @@ RECHECK_AFTER = 1.0
 
 NOT_THERE = "the control plane has no such resource"
 _LONGEST_REASON = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A DiscoveryRequest to send; `error` makes it a NACK. `first` ones carry the node."""
-
-    kind: Kind
-    names: tuple[str, ...]
-    version: str
-    nonce: str
-    error: str = ""
-    first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Denial:
-    """Why the control plane cannot send a resource (xRFC TP3); `code` is a gRPC status."""
-
-    name: str
-    code: int
-    message: str
-
-    @property
-    def event(self) -> Event:
-        """What it means: NOT_FOUND and PERMISSION_DENIED are of the data, all else of the server."""
-        return Event.DENIED if self.code in (5, 7) else Event.TROUBLED
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A DiscoveryResponse as it came: the resources are (type URL, bytes)."""
-
-    type_url: str
-    version: str
-    nonce: str
-    resources: tuple[tuple[str, bytes], ...]
-    denials: tuple[Denial, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """How many resources of a response were valid, and how many broke a rule."""
-
-    kind: Kind
-    valid: int
-    invalid: int
 
 
 @dataclass(slots=True)
@@ -93,13 +49,39 @@ class _Channel:
     responses: int = 0
     replies: list[Request] = field(default_factory=list)
     """The answers to send, in the order of the responses; their names are filled in then."""
+    _wanted: tuple[str, ...] | None = ()
     repeat: bool = False
     """The last answer is a NACK, in which Istiod ignores names, and some of them may be news to it."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The names somebody watches, in a stable order."""
-        return tuple(sorted(self.held.keys() - self.unwanted))
+        if self._wanted is None:
+            self._wanted = tuple(sorted(self.held.keys() - self.unwanted))
+        return self._wanted
+
+    def watch(self, name: str) -> None:
+        """Somebody watches it."""
+        self.held.setdefault(name, Held())
+        self.unwanted.discard(name)
+        self._wanted = None
+
+    def unwatch(self, name: str) -> None:
+        """Nobody watches it any more."""
+        if name in self.held:
+            self.unwanted.add(name)
+            self._wanted = None
+            self.forget_unwanted()
+
+    def by_bytes(self) -> Steps[dict[bytes, Parsed]]:
+        """What is in force by its bytes: many servers send whole lists on every push."""
+        known: dict[bytes, Parsed] = {}
+        for name, held in list(self.held.items()):
+            yield
+            # One whose name a wrapper gave is not known by its bytes alone.
+            if held.resource is not None and held.resource.name == name:
+                known[held.data] = Parsed(name, held.resource, held.data, held.notes)
+        return known
 
     def forget_unwanted(self) -> None:
         """Drop what nobody watches and the server does not take for known."""
@@ -128,16 +110,11 @@ class AdsMachine:
 
     def watch(self, kind: Kind, name: str) -> None:
         """Ask for a resource; a second call for the same one has no effect."""
-        channel = self._channels[kind]
-        channel.held.setdefault(name, Held())
-        channel.unwanted.discard(name)
+        self._channels[kind].watch(name)
 
     def unwatch(self, kind: Kind, name: str) -> None:
         """Forget a resource."""
-        channel = self._channels[kind]
-        if name in channel.held:
-            channel.unwanted.add(name)
-            channel.forget_unwanted()
+        self._channels[kind].unwatch(name)
 
     def connected(self) -> None:
         """A new stream is open: nonces start anew, versions stay."""
@@ -160,7 +137,33 @@ class AdsMachine:
         self._answered = False
 
     def received(self, response: Response, now: float) -> Receipt | None:
-        """Apply a response: the good resources at once, the bad ones as a NACK (gRFC A46).
+        """Read a response and apply it at once."""
+        return self.accept(finish(self.reading(response)), now)
+
+    def reading(self, response: Response) -> Steps[Reading]:
+        """Parse and validate a response in steps, which leaves what is known as it is until `accept`."""
+        kind = KIND_OF_TYPE_URL.get(response.type_url)
+        if kind is None or not self._channels[kind].requests:
+            # Nobody asked for this type on this stream: there is no subscription to answer for.
+            return Reading(response)
+        channel = self._channels[kind]
+        same: dict[bytes, Parsed] = {}
+        if len(response.resources) > 1:
+            same = yield from channel.by_bytes()
+        items: list[Parsed | ResourceError] = []
+        for type_url, data in response.resources:
+            yield
+            item: Parsed | ResourceError | None = same.get(data) if type_url == response.type_url else None
+            if item is None:
+                try:
+                    item = yield from self._parsing(kind, type_url, data, channel.held.get)
+                except ResourceError as error:
+                    item = error
+            items.append(item)
+        return Reading(response, kind, tuple(items))
+
+    def accept(self, reading: Reading, now: float) -> Receipt | None:
+        """Apply a response as a whole: the good resources, and the bad ones as a NACK (gRFC A46).
 
         Returns None for one that answers no request.
         """
@@ -169,26 +172,24 @@ class AdsMachine:
             if self.stream_error:
                 self.stream_error = ""
                 self._touch_unanswered()
-        kind = KIND_OF_TYPE_URL.get(response.type_url)
-        if kind is None or not self._channels[kind].requests:
-            return None  # Nobody asked for this type on this stream: there is no subscription to answer for.
+        kind, response = reading.kind, reading.response
+        if kind is None:
+            return None
         channel = self._channels[kind]
         present: set[str] = set()
         errors: list[ResourceError] = []
         invalid = 0
-        for type_url, data in response.resources:
-            try:
-                parsed = self._parse(kind, type_url, data)
-            except ResourceError as error:
-                invalid += 1
-                if error.resource is None or error.resource in channel.held:
-                    errors.append(error)
-                if error.resource is not None:
-                    present.add(error.resource)
-                    self._went_wrong(kind, error.resource, Event.INVALID, now, str(error), response.version)
-            else:
-                present.add(parsed.name)
-                self._valid(kind, parsed, response.version, now)
+        for item in reading.items:
+            if isinstance(item, Parsed):
+                present.add(item.name)
+                self._valid(kind, item, response.version, now)
+                continue
+            invalid += 1
+            if item.resource is None or item.resource in channel.held:
+                errors.append(item)
+            if item.resource is not None:
+                present.add(item.resource)
+                self._went_wrong(kind, item.resource, Event.INVALID, now, str(item), response.version)
         for denial in response.denials:
             present.add(denial.name)
             self._went_wrong(kind, denial.name, denial.event, now, denial.message, response.version)
@@ -280,8 +281,10 @@ class AdsMachine:
             channel.timers.setdefault(name, now + self._patience)
         return request
 
-    def _parse(self, kind: Kind, type_url: str, data: bytes) -> Parsed:
-        return parse_resource(kind, type_url, data)
+    def _parsing(
+        self, kind: Kind, type_url: str, data: bytes, in_force: Callable[[str], Held | None]
+    ) -> Steps[Parsed]:
+        return parsing(kind, type_url, data, in_force)
 
     def _valid(self, kind: Kind, parsed: Parsed, version: str, now: float) -> None:
         held = self._channels[kind].held.get(parsed.name)

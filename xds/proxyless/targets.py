@@ -46,6 +46,11 @@ class ActiveTarget:
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
+    def closed(self) -> bool:
+        """Whether nobody has a share in it any more."""
+        return self._closed
+
+    @property
     def outcome(self) -> Outcome:
         """The configuration in force, or why there is none."""
         return self.dependencies.outcome

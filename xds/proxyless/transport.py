@@ -9,16 +9,17 @@ from typing import Any, cast
 
 import grpc
 from envoy.config.core.v3.base_pb2 import Node
-from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
-from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
-from google.protobuf.json_format import ParseDict
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+from google.protobuf.message import DecodeError
 from grpc import aio
 from grpc._cython import cygrpc
 from grpc.aio import _channel as aio_channel
 
 from .bootstrap import Bootstrap
-from .protocol import Denial, Request, Response
+from .messages import Denial, Request, Response
+from .steps import Steps
 
+_METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),  # Istiod drops clients that ping more often than every 15 s
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -55,11 +56,32 @@ def node_of(bootstrap: Bootstrap) -> Any:
         user_agent_name="proxyless",
         client_features=["envoy.lb.does_not_support_overprovisioning", "xds.config.resource-in-sotw"],
     )
-    ParseDict(dict(bootstrap.metadata), node.metadata)
+    node.metadata.update(dict(bootstrap.metadata))
     node.locality.region = bootstrap.locality.region
     node.locality.zone = bootstrap.locality.zone
     node.locality.sub_zone = bootstrap.locality.sub_zone
     return node
+
+
+class NoResponseError(Exception):
+    """What the control plane sent cannot be read."""
+
+
+def opening(data: bytes) -> Steps[Response]:
+    """Decode a response in steps; raises NoResponseError where the bytes are none."""
+    try:
+        message = DiscoveryResponse.FromString(data)
+    except DecodeError as error:
+        raise NoResponseError(f"sent what is no DiscoveryResponse: {error}") from None
+    resources = []
+    for each in message.resources:
+        yield
+        resources.append((each.type_url, each.value))
+    denials = (
+        Denial(each.resource_name.name, each.error_detail.code, each.error_detail.message)
+        for each in message.resource_errors
+    )
+    return Response(message.type_url, message.version_info, message.nonce, tuple(resources), tuple(denials))
 
 
 MAX_RESPONSE = 256 * 1024 * 1024
@@ -81,9 +103,8 @@ class AdsStream:
             if bootstrap.tls.server_name:
                 options.append(("grpc.ssl_target_name_override", bootstrap.tls.server_name))
         self._channel = plain_channel(bootstrap.server, options, credentials)
-        self._call = AggregatedDiscoveryServiceStub(self._channel).StreamAggregatedResources(
-            metadata=metadata
-        )
+        # Bytes in, bytes out: a response of megabytes is decoded in steps.
+        self._call: Any = self._channel.stream_stream(_METHOD)(metadata=metadata)
 
     async def wait_until_open(self) -> None:
         """Wait for the connection; raises aio.AioRpcError if there is none to be had."""
@@ -110,21 +131,13 @@ class AdsStream:
         except (cygrpc.InternalError, asyncio.InvalidStateError):
             raise EOFError from None
 
-    async def receive(self) -> Response | None:
-        """Read one response; None at the end of the stream. Raises aio.AioRpcError on failure."""
-        message = await self._call.read()
-        if message is aio.EOF:
-            return None
-        return Response(
-            message.type_url,
-            message.version_info,
-            message.nonce,
-            tuple((each.type_url, each.value) for each in message.resources),
-            tuple(
-                Denial(each.resource_name.name, each.error_detail.code, each.error_detail.message)
-                for each in message.resource_errors
-            ),
-        )
+    async def receive(self) -> bytes | None:
+        """Read the bytes of one response; None at the end of the stream.
+
+        Raises aio.AioRpcError on failure.
+        """
+        data: Any = await self._call.read()
+        return None if data is aio.EOF else bytes(data)
 
     async def close(self) -> None:
         """End the call and its connection."""

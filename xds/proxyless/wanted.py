@@ -18,9 +18,8 @@ from .match import (
     describe_query,
     found,
     found_parameter,
-    header_examples,
-    path_examples,
 )
+from .match.examples import header_examples, path_examples
 from .resources import ClusterAction, HeaderMatch, QueryMatch, RouteMatch
 from .routing import describe
 

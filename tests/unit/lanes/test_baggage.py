@@ -66,6 +66,12 @@ def test_the_limits_of_the_specification_are_kept_whole() -> None:
     assert receive([full], "env") == Baggage(full, "dev")
 
 
+def test_a_lane_that_cannot_travel_is_none_and_its_properties_are_worth_less_than_it() -> None:
+    """What this hop takes for the lane is what the next one reads."""
+    assert receive([f"a=1,env={'x' * 9000}"], "env") == Baggage("a=1", None)
+    assert receive([f"a=1,env=dev{';p' * 9000}"], "env") == Baggage("a=1,env=dev", "dev")
+
+
 def test_beyond_the_limits_the_lane_stays_and_the_last_members_go() -> None:
     many = receive([",".join(f"k{i}=v" for i in range(100)) + ",env=dev"], "env")
     assert many.lane == "dev"

@@ -4,7 +4,6 @@ Resources say what a route wants; this room turns that into functions, once a co
 """
 
 from .domains import fitting_domain, select_virtual_host
-from .examples import header_examples, path_examples
 from .headers import CallHeaders, RequestHeaders, compile_header, describe_header
 from .queries import compile_query, describe_query, found_parameter
 from .table import Draw, RouteTable, Rule, Step, found
@@ -23,7 +22,5 @@ __all__ = [
     "fitting_domain",
     "found",
     "found_parameter",
-    "header_examples",
-    "path_examples",
     "select_virtual_host",
 ]

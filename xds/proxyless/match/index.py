@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from heapq import merge
-from typing import NamedTuple
+from typing import TypeAlias
 
 from ..members import member_of, values_of
 from ..resources import HeaderMatch, RouteMatch, StringMatch
+from ..steps import Steps
 from .headers import CallHeaders
 
 _SMALL = 8
 """Routes up to which trying them all costs less than looking one up."""
 
 
-class _Where(NamedTuple):
-    """Where a call has to say something: a header, "" for its path; as a whole, or as a member of a list."""
+Where: TypeAlias = tuple[str, str | None]
+"""Where a call has to say something: a header, "" for its path; as a whole, or as a member of a list."""
 
-    header: str
-    member: str | None = None
+Key: TypeAlias = tuple[Where, str]
+"""What it has to say there. Plain tuples of strings are nothing to the garbage collector."""
+
+_PATH: Where = ("", None)
 
 
-class _Key(NamedTuple):
-    """What it has to say there."""
+@lru_cache
+def _where(header: str, member: str | None = None) -> Where:
+    """The same one for all routes that look at the same place."""
+    return header, member
 
-    where: _Where
-    value: str
+
+def keys_of(match: RouteMatch) -> tuple[Key, ...]:
+    """The values that a call must have to match."""
+    headers = (key for header in match.headers if (key := _key_of(header)) is not None)
+    if match.path.how == "exact" and not match.path.ignore_case:
+        return ((_PATH, match.path.value), *headers)
+    return tuple(headers)
+
+
+def _key_of(header: HeaderMatch) -> Key | None:
+    test = header.test
+    if header.invert or header.treat_missing_as_empty or not isinstance(test, StringMatch):
+        return None
+    if test.how == "exact" and not test.ignore_case:
+        return _where(header.name), test.value
+    member = member_of(test.value) if test.how == "regex" else None
+    return None if member is None else (_where(header.name, member.key), member.value)
 
 
 class RouteIndex:
@@ -36,47 +56,52 @@ class RouteIndex:
     insist on nothing of the kind are candidates for every call.
     """
 
-    __slots__ = ("_buckets", "_open")
+    __slots__ = ("_buckets", "open")
 
-    def __init__(self, matches: Sequence[RouteMatch]) -> None:
-        asked = [tuple(_keys(match)) if len(matches) > _SMALL else () for match in matches]
-        shared = Counter(key for keys in asked for key in keys)
-        self._open: list[int] = []
-        self._buckets: dict[_Where, dict[str, list[int]]] = {}
+    def __init__(self) -> None:
+        self.open: list[int] = []
+        """The places of the routes that are candidates for every call."""
+        self._buckets: dict[Where, dict[str, tuple[int, ...]]] = {}
+
+    @classmethod
+    def building(cls, asked: Sequence[tuple[Key, ...]]) -> Steps[RouteIndex]:
+        """Build the index of routes that have these keys, in steps."""
+        index = cls()
+        if len(asked) <= _SMALL:
+            index.open.extend(range(len(asked)))
+            return index
+        shared: dict[Key, int] = {}
+        for keys in asked:
+            yield
+            for key in keys:
+                shared[key] = shared.get(key, 0) + 1
+        crowded: dict[Key, list[int]] = {}
         for i, keys in enumerate(asked):
+            yield
             if not keys:
-                self._open.append(i)
+                index.open.append(i)
                 continue
-            rarest = min(keys, key=shared.__getitem__)
-            self._buckets.setdefault(rarest.where, {}).setdefault(rarest.value, []).append(i)
+            rarest = keys[0] if len(keys) == 1 else min(keys, key=shared.__getitem__)
+            if shared[rarest] == 1:
+                index._put(rarest, (i,))
+            else:
+                crowded.setdefault(rarest, []).append(i)
+        for key, places in crowded.items():
+            yield
+            index._put(key, tuple(places))
+        return index
+
+    def _put(self, key: Key, places: tuple[int, ...]) -> None:
+        where, value = key
+        self._buckets.setdefault(where, {})[value] = places
 
     def candidates(self, call: CallHeaders) -> Iterable[int]:
         """Return the places of all routes that may match, in order; whoever asks tries each of them."""
-        found = [self._open]
-        for where, by_value in self._buckets.items():
-            value = call.get(where.header) if where.header else call.path
+        found: list[Sequence[int]] = [self.open]
+        for (header, member), by_value in self._buckets.items():
+            value = call.get(header) if header else call.path
             if value is None:
                 continue
-            said = (value,) if where.member is None else set(values_of(where.member, value))
+            said = (value,) if member is None else set(values_of(member, value))
             found += [by_value[each] for each in said if each in by_value]
         return found[0] if len(found) == 1 else merge(*found)
-
-
-def _keys(match: RouteMatch) -> Iterator[_Key]:
-    """The values that a call must have to match."""
-    if match.path.how == "exact" and not match.path.ignore_case:
-        yield _Key(_Where(""), match.path.value)
-    for header in match.headers:
-        key = _key_of(header)
-        if key is not None:
-            yield key
-
-
-def _key_of(header: HeaderMatch) -> _Key | None:
-    test = header.test
-    if header.invert or header.treat_missing_as_empty or not isinstance(test, StringMatch):
-        return None
-    if test.how == "exact" and not test.ignore_case:
-        return _Key(_Where(header.name), test.value)
-    member = member_of(test.value) if test.how == "regex" else None
-    return None if member is None else _Key(_Where(header.name, member.key), member.value)

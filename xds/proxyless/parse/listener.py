@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
@@ -10,15 +11,19 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 
 from ..errors import ResourceError
 from ..resources import Listener
+from ..steps import Steps
+from .before import Before
 from .filters import parse_chain
-from .routes import parse_route_config
+from .routes import ROUTE_CONFIG, parse_route_config
 from .scalars import duration, from_ads, type_name, unpack
 from .support import Notes, check_fields, one_of
 
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-def parse_listener(message: Any, notes: Notes) -> Listener:
+def parse_listener(
+    message: Any, _: Sequence[bytes], notes: Notes, __: Before | None = None
+) -> Steps[Listener]:
     """Validate a Listener: it needs an api_listener with an HttpConnectionManager."""
     check_fields(message, "", notes)
     where = "api_listener.api_listener"
@@ -43,7 +48,9 @@ def parse_listener(message: Any, notes: Notes) -> Listener:
                 options.max_stream_duration, f"{where}.common_http_protocol_options.max_stream_duration"
             )
     if one_of(hcm, "route_specifier", where, ("rds", "route_config")) == "route_config":
-        config = parse_route_config(hcm.route_config, notes, where=f"{where}.route_config")
+        within = f"{where}.route_config"
+        opened, hosts = yield from ROUTE_CONFIG.opening(hcm.route_config.SerializeToString(), within)
+        config = yield from parse_route_config(opened, hosts, notes, where=within)
         return Listener(message.name, None, config, limit, faults)
     from_ads(hcm.rds.config_source, f"{where}.rds.config_source", notes)
     if not hcm.rds.route_config_name:

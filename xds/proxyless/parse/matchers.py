@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ..errors import ResourceError
@@ -52,21 +53,25 @@ def parse_match(message: Any, where: str, notes: Notes) -> RouteMatch:
     return RouteMatch(_parse_path(message, where), headers, share, query, message.HasField("grpc"))
 
 
+_path = lru_cache(PathMatch)
+"""Thousands of routes have a few paths between them: these are shared."""
+
+
 def _parse_path(message: Any, where: str) -> PathMatch:
     which = one_of(message, "path_specifier", where, _PATHS)
     folded = message.HasField("case_sensitive") and not message.case_sensitive.value
     if which == "safe_regex":
-        return PathMatch("regex", regex(message.safe_regex, f"{where}.safe_regex"))
+        return _path("regex", regex(message.safe_regex, f"{where}.safe_regex"))
     if which == "path":
-        return PathMatch("exact", message.path, folded)
+        return _path("exact", message.path, folded)
     if which == "prefix":
-        return PathMatch("prefix", message.prefix, folded)
+        return _path("prefix", message.prefix, folded)
     value = message.path_separated_prefix
     if not value or value.endswith("/") or "?" in value or "#" in value:
         raise ResourceError(
             f"{where}.path_separated_prefix", f"{value!r} may not end in `/`, nor hold ? or #"
         )
-    return PathMatch("path_separated_prefix", value, folded)
+    return _path("path_separated_prefix", value, folded)
 
 
 def _parse_query(message: Any, where: str, notes: Notes) -> QueryMatch:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from envoy.config.route.v3.route_components_pb2 import Route as RouteProto
+from envoy.config.route.v3.route_components_pb2 import VirtualHost as VirtualHostProto
+from envoy.config.route.v3.route_pb2 import RouteConfiguration as RouteConfigProto
 
 from ..errors import ResourceError
 from ..resources import (
@@ -16,6 +22,8 @@ from ..resources import (
     VirtualHost,
     WeightedCluster,
 )
+from ..steps import Steps
+from .before import Before, Repeated
 from .edits import parse_edits
 from .filters import parse_overrides
 from .hashing import parse_hash_policies
@@ -23,20 +31,34 @@ from .matchers import parse_match
 from .retry import parse_retry
 from .rewrites import parse_direct_response, parse_host, parse_path_rewrite, parse_redirect
 from .scalars import duration, fraction
+from .shells import Shell, decode
 from .support import Notes, check_fields
 
 _MAX_TOTAL_WEIGHT = 2**32 - 1
+_PLACE = re.compile(r"virtual_hosts\[\d+\]\.routes\[\d+\]")
 
 
-def parse_route_config(message: Any, notes: Notes, where: str = "") -> RouteConfig:
-    """Validate a RouteConfiguration: its virtual hosts and every route in them."""
+ROUTE_CONFIG = Shell(RouteConfigProto, "virtual_hosts")
+_VIRTUAL_HOST = Shell(VirtualHostProto, "routes")
+
+
+def parse_route_config(
+    message: Any, virtual_hosts: Sequence[bytes], notes: Notes, before: Before | None = None, where: str = ""
+) -> Steps[RouteConfig]:
+    """Validate a RouteConfiguration, opened: its virtual hosts and every route in them, a step each.
+
+    A route that is as it was `before` stays the same object.
+    """
     check_fields(message, where, notes)
+    known = {} if before is None else (yield from _routes_of(before))
+    actions = Repeated(_parse_action)
     prefix = f"{where}." if where else ""
     owners: dict[str, str] = {}
     hosts = []
-    for i, each in enumerate(message.virtual_hosts):
+    for i, data in enumerate(virtual_hosts):
         at = f"{prefix}virtual_hosts[{i}]"
-        hosts.append(_parse_virtual_host(each, at, notes))
+        each, routes = yield from _VIRTUAL_HOST.opening(data, at)
+        hosts.append((yield from _parse_virtual_host(each, routes, at, notes, known, actions)))
         for j, domain in enumerate(each.domains):
             folded = domain.lower()
             if folded in owners:
@@ -46,7 +68,29 @@ def parse_route_config(message: Any, notes: Notes, where: str = "") -> RouteConf
     return RouteConfig(message.name, tuple(hosts), edits, message.most_specific_header_mutations_wins)
 
 
-def _parse_virtual_host(message: Any, where: str, notes: Notes) -> VirtualHost:
+def _routes_of(before: Before) -> Steps[dict[bytes, Route]]:
+    """The routes of a version by their bytes, without those that are noted: a note says where it belongs."""
+    assert isinstance(before.resource, RouteConfig)
+    noted = {found[0] for note in before.notes if (found := _PLACE.match(note))}
+    known: dict[bytes, Route] = {}
+    _, hosts = yield from ROUTE_CONFIG.opening(before.data)
+    for i, (data, host) in enumerate(zip(hosts, before.resource.virtual_hosts, strict=True)):
+        _, routes = yield from _VIRTUAL_HOST.opening(data)
+        for route, parsed in zip(routes, host.routes, strict=True):
+            yield
+            if not noted or f"virtual_hosts[{i}].routes[{parsed.index}]" not in noted:
+                known[route] = parsed
+    return known
+
+
+def _parse_virtual_host(
+    message: Any,
+    elements: Sequence[bytes],
+    where: str,
+    notes: Notes,
+    known: Mapping[bytes, Route],
+    actions: Repeated[Action],
+) -> Steps[VirtualHost]:
     check_fields(message, where, notes)
     if not message.domains:
         raise ResourceError(f"{where}.domains", "is empty")
@@ -60,14 +104,19 @@ def _parse_virtual_host(message: Any, where: str, notes: Notes) -> VirtualHost:
     if message.HasField("retry_policy"):
         retry = parse_retry(message.retry_policy, f"{where}.retry_policy", notes)
     faults = parse_overrides(message.typed_per_filter_config, f"{where}.typed_per_filter_config", notes)
-    routes = tuple(
-        _parse_route(each, i, f"{where}.routes[{i}]", notes) for i, each in enumerate(message.routes)
-    )
+    routes = []
+    for i, data in enumerate(elements):
+        yield
+        route = known.get(data)
+        if route is None:
+            at = f"{where}.routes[{i}]"
+            route = _parse_route(decode(RouteProto, data, at), i, at, notes, actions)
+        routes.append(route if route.index == i else route.at(i))
     edits = parse_edits(message, where, notes)
-    return VirtualHost(message.name, tuple(message.domains), routes, retry, faults, edits)
+    return VirtualHost(message.name, tuple(message.domains), tuple(routes), retry, faults, edits)
 
 
-def _parse_route(message: Any, index: int, where: str, notes: Notes) -> Route:
+def _parse_route(message: Any, index: int, where: str, notes: Notes, actions: Repeated[Action]) -> Route:
     check_fields(message, where, notes)
     if not message.HasField("match"):
         raise ResourceError(f"{where}.match", "is missing")
@@ -78,7 +127,7 @@ def _parse_route(message: Any, index: int, where: str, notes: Notes) -> Route:
         raise ResourceError(where, "has no action")
     action: Action = OtherAction(which)
     if which == "route":
-        action = _parse_action(message.route, f"{where}.route", notes)
+        action = actions.parse(message.route, f"{where}.route", notes)
     elif which == "redirect":
         action = parse_redirect(message.redirect, f"{where}.redirect", notes)
     elif which == "direct_response":

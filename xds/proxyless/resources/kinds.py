@@ -13,6 +13,8 @@ class Kind(enum.Enum):
     CLUSTER = "CDS"
     ENDPOINTS = "EDS"
 
+    __hash__ = object.__hash__  # Enum's own is Python code, and a key of everything held has a Kind in it.
+
     @property
     def type_url(self) -> str:
         return _TYPE_URLS[self]

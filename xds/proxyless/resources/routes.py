@@ -92,6 +92,10 @@ class Route:
     faults: tuple[FaultFilter, ...] = ()
     edits: MessageEdits = NO_EDITS
 
+    def at(self, index: int) -> Route:
+        """The same route in another place."""
+        return Route(self.match, self.action, self.name, index, self.faults, self.edits)
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualHost:
