@@ -31,11 +31,12 @@ function make() {
   const gutter = el("div", { class: "gutter", "aria-hidden": "true" });
   const verdict = el("div", { class: "outcome", id: "yaml-verdict", role: "status" });
   const out = outcome();
-  const select = el("select", { id: "yaml-object", onchange: () => choose() });
+  const select = el("select", { id: "yaml-object", onchange: changed });
   const apply = el("button", { type: "button", class: "main", onclick: applied }, "Apply");
   const back = el("button", { type: "button", onclick: () => choose() }, "Put back what is in force");
   const remove = el("button", { type: "button", onclick: deleted }, "Delete the object");
-  parts = { area, gutter, verdict, out, select, apply, back, remove, known: "" };
+  parts = { area, gutter, verdict, out, select, apply, back, remove, known: "", shown: "" };
+  addEventListener("beforeunload", (event) => clean() || event.preventDefault());
   area.addEventListener("input", typed);
   area.addEventListener("scroll", () => (gutter.scrollTop = area.scrollTop));
   put(place, el("div", { class: "row" }, el("label", { for: "yaml-object" }, "Object"), select), el("label", { for: "yaml", class: "unseen" }, "YAML"),
@@ -61,7 +62,7 @@ async function load() {
   const order = [...groups].sort(([one], [other]) => one.startsWith("Kept") - other.startsWith("Kept"));
   parts.select.replaceChildren(...order.map(([, group]) => group), el("option", { value: "" }, "a new one"));
   if (before && objects.some((object) => titleOf(object) === before)) parts.select.value = before;
-  else if (before === "" && parts.known === "" && parts.area.value) parts.select.value = "";
+  else if (parts.area.value && ((before === "" && parts.known === "") || !clean())) parts.select.value = parts.shown = ""; // its object is gone, the text is not
   const current = object();
   if (parts.known === "" && !parts.area.value) choose();
   else if (current && clean() && current.yaml !== parts.known) choose();
@@ -70,7 +71,16 @@ async function load() {
 
 const object = () => objects.find((each) => titleOf(each) === parts.select.value);
 
+const thrownAway = () => confirm("What you wrote here is not applied. Throw it away?");
+
+/** Another object is wanted; what was written is not thrown away unasked. */
+function changed() {
+  if (clean() || thrownAway()) return choose();
+  parts.select.value = parts.shown;
+}
+
 function choose() {
+  parts.shown = parts.select.value;
   const chosen = object();
   parts.known = chosen?.yaml || "";
   parts.area.value = parts.known;
@@ -146,9 +156,10 @@ function verdictless() {
 
 async function deleted() {
   const gone = object();
-  if (!gone) return;
+  if (!gone || (!clean() && !thrownAway())) return;
   const answer = await doing(parts.remove, parts.out, "delete", { kind: gone.kind, namespace: gone.namespace, name: gone.name });
   if (!answer) return;
   parts.area.value = parts.known = "";
   await load();
+  parts.select.focus();
 }

@@ -1,7 +1,8 @@
 // Breaking something on purpose: a delay or an abort on the way to a service, for a lane or for everybody.
 
 import { doing, outcome } from "./doing.js";
-import { el, put, set } from "./dom.js";
+import { el, put, set, show } from "./dom.js";
+import { clearable } from "./standing.js";
 import { get, watch } from "./store.js";
 
 const CODES = ["UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "NOT_FOUND"];
@@ -15,10 +16,16 @@ export function faultForm(service) {
   const share = el("input", { type: "number", name: "percent", min: 0, max: 100, step: 1, value: 100 });
   const button = el("button", { class: "small main" }, "Inject");
   const clear = el("button", { type: "button", class: "small", onclick: () => doing(clear, out, "clear-fault", { service, lane: lane.value }) }, "Take the fault away");
-  watch("lanes", (section) => laneOptions(lane, section));
+  const offer = () => show(clear, clearable((get("mesh")?.services || []).find((each) => each.name === service), lane.value));
+  watch("lanes", (section) => {
+    laneOptions(lane, section);
+    offer();
+  });
+  watch("mesh", offer);
+  lane.addEventListener("change", offer);
   laneOptions(lane, get("lanes"));
   const form = el("form", { class: "fault", novalidate: true },
-    el("label", {}, "Whose calls", lane), el("label", {}, "Delay, ms", delay), el("label", {}, "Abort with", abort),
+    el("label", {}, "Whose calls", lane), el("label", {}, "Delay, ms", delay), el("label", { class: "broad" }, "Abort with", abort),
     el("label", {}, "Percent of them", share), el("div", { class: "tools" }, button, clear), out);
   form.addEventListener("submit", (event) => {
     event.preventDefault();

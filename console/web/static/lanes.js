@@ -4,6 +4,7 @@ import { choose, chosen } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
 import { byId, el, put, reconcile, set, show, svg, text } from "./dom.js";
 import { send } from "./sending.js";
+import { laneFaults } from "./standing.js";
 import { watch, writable } from "./store.js";
 import { count, hue, list, percent } from "./words.js";
 
@@ -12,6 +13,9 @@ const cards = byId("lane-cards");
 /** Show them, and what changes of them. */
 export function start() {
   watch("lanes", draw);
+  watch("mesh", () => {
+    for (const card of cards.children) if (card.parts) laneFaults(card.parts.faults, card.dataset.name);
+  });
   document.addEventListener("chosen", mark);
 }
 
@@ -28,6 +32,7 @@ function makeCard(lane) {
   parts.share = svg("rect", { class: "span", height: 10 });
   parts.figures = el("span", { class: "quiet" });
   parts.members = el("ul", { class: "members" });
+  parts.faults = el("ul", { class: "plain bad lane-faults" });
   parts.words = el("p", { class: "quiet" });
   parts.door = el("p", { class: "quiet" });
   parts.out = outcome();
@@ -35,7 +40,7 @@ function makeCard(lane) {
   const bar = svg("svg", { class: "bar", viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "room", width: 1000, height: 10 }), parts.share);
   const card = el("li", { class: `lane ${hue(lane.hue)}`, "data-name": lane.name },
-    el("div", { class: "headline" }, parts.look, parts.mode, parts.figures), bar, parts.members, parts.words, parts.door, parts.tools, parts.out);
+    el("div", { class: "headline" }, parts.look, parts.mode, parts.figures), bar, parts.members, parts.faults, parts.words, parts.door, parts.tools, parts.out);
   card.parts = parts;
   return card;
 }
@@ -51,6 +56,7 @@ function updateCard(card, lane) {
     text(node, `${member.service} ${member.version} ${member.ready ? "✓ ready" : `✕ ${member.state}`}`);
     set(node, { title: member.name });
   });
+  laneFaults(parts.faults, lane.name);
   text(parts.words, base ? "" : standIns(lane));
   text(parts.door, lane.door.length ? `Enters at the door: ${list(lane.door)}.` : "");
   if (!base && writable() && !parts.tools.firstChild) tools(card, lane);

@@ -6,6 +6,7 @@ import * as journal from "./journal.js";
 import * as lanes from "./lanes.js";
 import * as mesh from "./mesh.js";
 import * as newlane from "./newlane.js";
+import * as plane from "./plane.js";
 import * as requests from "./requests.js";
 import * as rules from "./rules.js";
 import * as services from "./services.js";
@@ -15,5 +16,5 @@ import * as waterfall from "./waterfall.js";
 import { listen } from "./events.js";
 
 document.body.classList.add("scripted");
-for (const section of [doing, mesh, topology, lanes, newlane, requests, waterfall, services, rules, edit, journal, traffic]) section.start();
+for (const section of [doing, plane, mesh, topology, lanes, newlane, requests, waterfall, services, rules, edit, journal, traffic]) section.start();
 listen();

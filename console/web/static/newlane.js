@@ -2,7 +2,7 @@
 
 import { choose } from "./chosen.js";
 import { doing, outcome } from "./doing.js";
-import { byId, el, put } from "./dom.js";
+import { byId, el, put, text } from "./dom.js";
 import { send } from "./sending.js";
 import { get, watch, writable } from "./store.js";
 
@@ -13,11 +13,17 @@ let offered = "";
 export function start() {
   watch("mesh", draw);
   watch("lanes", first);
+  watch("lanes", hinted);
 }
 
 /** Where there is no lane yet, creating one comes first. */
 function first() {
   place.querySelector("summary")?.classList.toggle("main", (get("lanes")?.lanes || []).length === 0);
+}
+
+function hinted() {
+  const hint = byId("lane-name-hint");
+  if (hint) text(hint, entrance(get("lanes")?.key || "env", byId("lane-name").value.trim() || "NAME"));
 }
 
 function draw(mesh) {
@@ -29,13 +35,12 @@ function draw(mesh) {
   const name = el("input", { id: "lane-name", name: "name", required: true, maxlength: 63, autocomplete: "off", spellcheck: "false",
     "aria-describedby": "lane-name-hint", placeholder: "dev" });
   const services = mesh.services.filter((service) => service.versions.length > 1);
-  const strict = el("input", { type: "checkbox", id: "lane-strict" });
   const button = el("button", { class: "main" }, "Create the lane");
   const problem = outcome();
   const form = el("form", { class: "stack", novalidate: true },
-    el("label", {}, "Name", name), el("small", { class: "quiet", id: "lane-name-hint" }, "Requests that say env=NAME are in it."),
+    el("label", {}, "Name", name), el("small", { class: "quiet", id: "lane-name-hint" }),
     ...services.map(choices),
-    el("label", { class: "tick" }, strict, "strict: where the lane has nobody, fail instead of asking base"),
+    modes(),
     button, problem);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -44,7 +49,7 @@ function draw(mesh) {
     if (!made) return complain(problem, "A lane needs a name.", name);
     if (!Object.keys(versions).length) return complain(problem, "Choose a version of its own for at least one service.", form.querySelector("[type=radio]"));
     put(problem);
-    const answer = await doing(button, problem, "lane-create", { name: made, versions, mode: strict.checked ? "strict" : "permissive" });
+    const answer = await doing(button, problem, "lane-create", { name: made, versions, mode: form.querySelector("[name=mode]:checked").value });
     if (!answer?.ok) return;
     put(problem);
     put(out, next(answer.action, made));
@@ -54,6 +59,8 @@ function draw(mesh) {
   });
   const details = el("details", {}, el("summary", { class: "button" }, "Create a lane"), form);
   put(place, details);
+  name.addEventListener("input", hinted);
+  hinted();
   first();
 }
 
@@ -61,6 +68,16 @@ function complain(where, words, field) {
   put(where, el("p", { class: "failed" }, words));
   field?.focus();
 }
+
+/** What becomes of a call to a service of which the lane has no version. */
+function modes() {
+  const radio = (value, words, checked) => el("label", { class: "tick" }, el("input", { type: "radio", name: "mode", value, checked }), words);
+  return el("fieldset", { class: "modes" }, el("legend", {}, "Where the lane has nobody"),
+    radio("permissive", "base stands in (permissive)", true), radio("strict", "the call fails (strict)", false));
+}
+
+/** How a request gets into a lane. Pure. */
+export const entrance = (key, name) => `Requests with the header baggage: ${key}=${name} are in it.`;
 
 function choices(service) {
   const radio = (value, words) => el("label", { class: "pill" },

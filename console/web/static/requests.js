@@ -3,8 +3,8 @@
 import { chosen, choose } from "./chosen.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { opened, open } from "./opened.js";
-import { watch } from "./store.js";
-import { clock, count, ended, failed, hue, ms } from "./words.js";
+import { MOST_REQUESTS, watch } from "./store.js";
+import { clock, count, ended, failed, hue, ms, outcomeOf, partly } from "./words.js";
 
 const body = byId("request-rows");
 const room = byId("request-room");
@@ -47,17 +47,18 @@ export function start() {
   show(form, true);
 }
 
+/** A request as the list has it, held still or not; undefined where it is in neither. */
+export const listed = (trace) => [...shown, ...all].find((request) => request.trace_id === trace);
+
 /** Whether a request is one that the filters ask for. Pure. */
 export function fits(request, wanted) {
   if (wanted.lane && request.lane !== wanted.lane) return false;
   if (wanted.user && !request.user.toLowerCase().includes(wanted.user.toLowerCase())) return false;
   if (wanted.status === "failed") return failed(request);
-  if (wanted.status === "well") return !failed(request) && !brokenWithin(request);
-  if (wanted.status === "partly") return !failed(request) && brokenWithin(request);
+  if (wanted.status === "well") return !failed(request) && !partly(request);
+  if (wanted.status === "partly") return partly(request);
   return true;
 }
-
-const brokenWithin = (request) => request.hops.some((hop) => hop.error);
 
 function options() {
   const lanes = [...new Set([...all.map((request) => request.lane), chosen()])].filter(Boolean).sort();
@@ -79,7 +80,8 @@ function draw() {
   const active = body.querySelector("button:focus") || body.querySelector("tr[aria-current] button") || body.querySelector("button");
   for (const button of body.querySelectorAll("button")) set(button, { tabindex: button === active ? 0 : -1 });
   const waiting = still ? all.filter((request) => !shown.some((other) => other.trace_id === request.trace_id)).length : 0;
-  text(pause, still ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Hold still");
+  const news = waiting ? ` (${waiting}${waiting >= MOST_REQUESTS ? " or more" : ""} new)` : "";
+  text(pause, still ? `Go on${news}` : "Hold still");
   text(byId("request-count"), found.length === shown.length ? count(found.length, "request") : `${found.length} of ${count(shown.length, "request")}`);
   const empty = byId("no-requests");
   show(empty, found.length === 0);
@@ -103,8 +105,9 @@ function updateRow(row, request) {
   put(cells[1], el("span", { class: `tag ${hue(request.hue)}` }, request.lane));
   put(cells[2], el("div", { title: `${request.method} ${request.path}` }, `${request.method} ${request.path}`), request.user ? el("div", { class: "quiet" }, `user ${request.user}`) : null);
   put(cells[3], ...chain(request));
-  set(cells[4], { class: failed(request) ? "status bad" : brokenWithin(request) ? "status partly" : "status" });
-  text(cells[4], `${failed(request) ? "✕ " : brokenWithin(request) ? "◐ " : ""}${ended(request)}`);
+  set(cells[4], { class: failed(request) ? "status bad" : partly(request) ? "status partly" : "status" });
+  set(cells[4], { title: outcomeOf(request) });
+  put(cells[4], `${failed(request) ? "✕ " : partly(request) ? "◐ " : ""}${ended(request)}`, partly(request) ? el("div", {}, "in part") : null);
   text(cells[5], ms(request.duration_ms));
 }
 

@@ -2,18 +2,30 @@
 
 import { path, read } from "./api.js";
 import { refusal } from "./doing.js";
-import { byId, el, put, reconcile, set, text } from "./dom.js";
-import { watch } from "./store.js";
+import { byId, el, put, reconcile, set, show as reveal, text } from "./dom.js";
+import { planeless, remedy } from "./plane.js";
+import { get, watch } from "./store.js";
 import { ago, count } from "./words.js";
 
 const place = byId("rule-clients");
+const note = byId("rules-note");
 
 /** Show them, and what changes of them. */
 export function start() {
-  watch("rules", (section) => reconcile(place, section.clients, (client) => client.name, makeClient, updateClient));
+  watch("rules", draw);
+  watch("mesh", () => get("rules") && draw(get("rules")));
   setInterval(() => {
     for (const cell of place.querySelectorAll("[data-changed]")) text(cell, ago(Number(cell.dataset.changed)));
   }, 5000);
+}
+
+function draw(section) {
+  const cut = section.clients.filter((client) => !client.connected);
+  const words = !cut.length ? "" : planeless() ? `The control plane does not run, so ${cut.length === section.clients.length ? "no client is" : `${count(cut.length, "client")} of ${section.clients.length} not`} connected: the rules below are the last they were told, and stay in force. ${remedy()}`
+    : "Who is not connected tries again by itself; until then the last rules it was told stay in force.";
+  text(note, words);
+  reveal(note, words !== "");
+  reconcile(place, section.clients, (client) => client.name, makeClient, updateClient);
 }
 
 const bad = (resource) => resource.error || !["ACKED", "SYNCED"].includes(resource.state);
@@ -33,11 +45,12 @@ function makeClient(client) {
 
 function updateClient(node, client) {
   const refused = client.resources.filter((resource) => resource.error).length;
-  const state = client.connected ? `connected to ${client.server}` : `not connected: ${client.error || client.server}`;
+  const state = client.connected ? `connected to ${client.server}` : "not connected";
   text(node.summary.children[1], `${state}, ${count(client.resources.length, "resource")}${refused ? `, ✕ ${refused} refused` : ", none refused"}`);
   set(node, { class: `client ${refused || !client.connected ? "down" : "ready"}` });
-  text(node.problem, client.error || "");
-  node.problem.hidden = !client.error;
+  const told = planeless() ? "" : client.error || ""; // that nobody answers there is said above, once
+  text(node.problem, told);
+  node.problem.hidden = !told;
   if (refused && !node.seen) node.details.open = true;
   node.seen = refused > 0;
   reconcile(node.rows, client.resources, (resource) => `${resource.type} ${resource.name}`, () => el("tr"), (row, resource) => updateRow(node, row, client, resource));

@@ -4,6 +4,7 @@ import { doing, outcome } from "./doing.js";
 import { byId, el, put, reconcile, set, show, text } from "./dom.js";
 import { faultForm } from "./faults.js";
 import { mayCall } from "./layout.js";
+import { faultList } from "./standing.js";
 import { get, mayKill, watch, writable } from "./store.js";
 import { full, rebalanced, same } from "./weights.js";
 
@@ -32,13 +33,16 @@ function makeCard(service) {
   const card = el("li", { class: "service", id: `service-${service.name}` }, el("h3", {}, service.name));
   card.weights = service.control ? el("p", { class: "quiet" }, "Without it the rules stay as they are; calls go on.") : el("div", { class: "weights" });
   card.instances = el("ul", { class: "instances" });
-  card.append(card.weights, card.instances);
+  card.standing = faultList();
+  card.said = outcome();
+  card.append(card.standing.node, card.said, card.weights, card.instances);
   if (writable() && !service.control) card.append((card.fault = faultForm(service.name)));
   return card;
 }
 
 function updateCard(card, service) {
   if (!service.control) updateWeights(card, service);
+  card.standing.update(service, card.said);
   reconcile(card.instances, service.instances, (instance) => instance.name, makeInstance, updateInstance);
 }
 
@@ -111,6 +115,11 @@ function weightForm(service) {
   } };
 }
 
+function isDoor(instance) {
+  const page = get("mesh")?.page;
+  return Boolean(page) && new URL(page, location.href).host === instance.address;
+}
+
 function makeInstance(instance) {
   const node = el("li", {}, el("span", { class: "mark" }), el("span", { class: "who" }), el("span", { class: "quiet" }));
   if (mayKill()) {
@@ -132,8 +141,9 @@ function updateInstance(node, instance) {
   text(node.children[2], instance.state || instance.phase || "unknown");
   set(node.children[2], { title: instance.address || null });
   if (!node.button) return;
+  const door = isDoor(instance); // the way to this very page
   node.verb = up ? "kill" : "start";
   text(node.button, up ? "Kill" : "Start");
   set(node.button, { "aria-label": `${up ? "Kill" : "Start"} ${instance.name}` });
-  show(node.button, up || instance.startable);
+  show(node.button, up ? !door : instance.startable);
 }

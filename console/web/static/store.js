@@ -1,6 +1,7 @@
 // What the console last said, section by section, and who wants to know.
 
-const MOST_REQUESTS = 300;
+/** So many requests are kept here. */
+export const MOST_REQUESTS = 300;
 const held = {};
 const wanting = new Map();
 

@@ -3,6 +3,7 @@
 import { byId, el, put, reconcile, set, show, svg, text } from "./dom.js";
 import { mapOf, mayCall } from "./layout.js";
 import { chosen, choose } from "./chosen.js";
+import { faultsOf, faultWords } from "./standing.js";
 import { get, watch } from "./store.js";
 import { count, hue, ms, rate, titled } from "./words.js";
 
@@ -42,19 +43,27 @@ function draw() {
   drawn = mapOf(topology, mayCall(get("rules"), names), room.clientWidth, order);
   set(canvas, { viewBox: `0 0 ${drawn.width} ${drawn.height}`, width: drawn.width, height: drawn.height });
   show(canvas, true);
+  show(byId("map-wide"), drawn.width > room.clientWidth + 1);
   reconcile(groups.tracks, drawn.tracks, (track) => track.key, () => svg("path", { class: "track" }), (node, track) =>
     set(node, { d: track.path }));
   reconcile(groups.lines, drawn.lines, (line) => line.key, makeLine, updateLine, false);
-  reconcile(groups.titles, drawn.titles, (title) => title.service, () => svg("text", { class: "title" }), (node, title) => {
-    set(node, { x: title.x, y: title.y });
-    text(node, short(title.service || "visitors", 16));
-  });
+  reconcile(groups.titles, drawn.titles, (title) => title.service, makeTitle, updateTitle);
   reconcile(groups.stations, drawn.stations, (station) => station.id, makeStation, updateStation, false);
   roam();
   mark();
   table(topology);
   tell(here);
 }
+
+const makeTitle = () => svg("text", { class: "title" }, svg("tspan"), svg("tspan", { class: "bad", dx: 5 }));
+
+function updateTitle(node, title) {
+  set(node, { x: title.x, y: title.y });
+  text(node.children[0], short(title.service || "visitors", 16));
+  text(node.children[1], standing(title.service).length ? "✕ fault" : "");
+}
+
+const standing = (name) => faultsOf((get("mesh")?.services || []).find((service) => service.name === name)).map(faultWords);
 
 function makeLine(line) {
   return svg("g", { class: "line", "data-key": `line ${line.key}`, role: "button", tabindex: -1 },
@@ -98,7 +107,7 @@ function updateStation(node, station) {
   const { x, y, width, height } = station;
   set(box, { x, y, width, height });
   set(name, { x: x + 14, y: y + height / 2 + 5 });
-  text(name, visitor ? "door" : nobody ? "nobody" : short(station.version, 9));
+  text(name, visitor ? "door" : nobody ? (aborted(station) ? "aborted" : "no arrival") : short(station.version, 9));
   set(state, { x: x + width - 12, y: y + height / 2 + 4 });
   text(state, visitor || nobody ? "" : station.total ? `${station.ready}/${station.total}` : "off");
   const lanes = (get("lanes")?.lanes || []).filter((lane) => lane.versions[station.service] === station.version).slice(0, 6);
@@ -106,17 +115,21 @@ function updateStation(node, station) {
     set(dot, { cx: x + width - 10 - lanes.indexOf(lane) * 11, cy: y, class: `owner ${hue(lane.hue)}` }));
 }
 
+/** Whether rules aborted all that did not arrive. */
+const aborted = (station) => station.ins.length > 0 && station.ins.every((line) => line.lane.aborted);
+
 function stationWords(station) {
   if (station.service === "") return "Visitors come in here";
-  if (station.version === "") return `${station.service}: calls that reached nobody`;
+  if (station.version === "") return `${station.service}: calls that ${aborted(station) ? "a rule aborted" : "did not arrive"}`;
   const lanes = (get("lanes")?.lanes || []).filter((lane) => lane.versions[station.service] === station.version);
   const owned = lanes.length ? `; serves lane ${lanes.map((lane) => lane.name).join(", ")}` : "";
   const instances = station.total ? `${station.ready} of ${count(station.total, "instance")} ready` : "not started";
-  return `${station.service} ${station.version}: ${instances}${owned}`;
+  const broken = standing(station.service).length ? `; broken on purpose: ${standing(station.service).join("; ")}` : "";
+  return `${station.service} ${station.version}: ${instances}${owned}${broken}`;
 }
 
 function wordsOf({ from, to, lane }) {
-  const where = to.version ? titled(to.service, to.version) : `${to.service}, reaching nobody`;
+  const where = to.version ? titled(to.service, to.version) : `${to.service}, ${lane.aborted ? "aborted by a rule" : "not arriving"}`;
   const errors = lane.errors ? `${lane.errors} of ${count(lane.calls, "call")} failed` : `${count(lane.calls, "call")}, none failed`;
   const took = to.version ? `; half took under ${ms(lane.p50)}, 99 % under ${ms(lane.p99)}` : "";
   return `Lane ${lane.lane}: ${titled(from.service, from.version)} to ${where}: ${rate(lane.rate)}; ${errors}${took}`;
@@ -180,7 +193,7 @@ function table(topology) {
   const rows = topology.edges.flatMap((edge) => edge.lanes.map((lane) => ({ edge, lane })));
   const body = byId("map-table");
   reconcile(body, rows, ({ edge, lane }) => JSON.stringify([edge.from, edge.to, lane.lane]), () => el("tr"), (row, { edge, lane }) => {
-    const cells = [titled(edge.from.service, edge.from.version), edge.to.version ? titled(edge.to.service, edge.to.version) : `${edge.to.service} (nobody)`];
+    const cells = [titled(edge.from.service, edge.from.version), edge.to.version ? titled(edge.to.service, edge.to.version) : `${edge.to.service} (${lane.aborted ? "aborted by a rule" : "did not arrive"})`];
     const figures = [rate(lane.rate), lane.calls, lane.errors, ms(lane.p50), ms(lane.p99)];
     put(row, ...cells.map((cell) => el("td", {}, cell)), el("td", {}, el("span", { class: `tag ${hue(lane.hue)}` }, lane.lane)),
       ...figures.map((figure) => el("td", { class: "number" }, String(figure))));

@@ -41,9 +41,28 @@ function draw(mesh) {
   const running = mesh.traffic?.rate || 0;
   const lanes = Object.keys(mesh.traffic?.lanes || {});
   const without = (get("lanes")?.lanes || []).filter((lane) => !lanes.includes(lane.name));
-  text(controls.state, running ? `steady traffic: ${rate(running)} in ${list(lanes)}` : "");
+  if (running) controls.was = true;
+  else if (controls.was) {
+    controls.was = false;
+    controls.ended = !controls.stopped;
+  }
+  const last = controls.ended ? "It has stopped: it does so by itself when nobody has watched for a minute." : shares(wantedLanes());
+  text(controls.state, running ? `steady traffic: ${rate(running)} in ${list(lanes)}, ${shares(mesh.traffic.lanes)}` : last);
   show(controls.stop, running > 0);
   text(controls.steady, !running ? "Steady traffic" : without.length ? `Into ${list(without.map((lane) => lane.name))} as well` : "Change");
+}
+
+/** How requests are shared out: numbers are shares, not requests. Pure. */
+export function shares(lanes) {
+  const parts = Object.entries(lanes);
+  const all = parts.reduce((sum, [, share]) => sum + share, 0);
+  return parts.length < 2 ? `all in ${parts[0]?.[0] || "base"}` : `of every ${all} requests ${list(parts.map(([lane, share]) => `${share} in ${lane}`))}`;
+}
+
+function wantedLanes() {
+  const lanes = { base: 4 };
+  for (const lane of get("lanes")?.lanes || []) lanes[lane.name] = 1;
+  return lanes;
 }
 
 function make() {
@@ -54,7 +73,8 @@ function make() {
   const pace = el("input", { type: "number", id: "send-rate", min: 1, max: 50, value: 5 });
   const button = el("button", { class: "main" }, "Send a request");
   number.addEventListener("input", () => text(button, Number(number.value) > 1 ? `Send ${Number(number.value)} requests` : "Send a request"));
-  const sending = el("form", { class: "row", novalidate: true, "aria-label": "Send requests" }, el("label", {}, "Lane", lane), el("label", {}, "User", user), el("label", {}, "How many", number), button);
+  const sending = el("form", { class: "row", novalidate: true, "aria-label": "Send requests" }, el("b", {}, "Send now"),
+    el("label", {}, "Lane", lane), el("label", {}, "User", user), el("label", {}, "How many", number), button);
   sending.addEventListener("submit", (event) => {
     event.preventDefault();
     sent(button);
@@ -62,7 +82,8 @@ function make() {
   const keep = el("button", {}, "Steady traffic");
   const stop = el("button", { type: "button", onclick: () => steady(stop, 0) }, "Stop");
   const state = el("span", { class: "quiet", role: "status" });
-  const going = el("form", { class: "row", novalidate: true, "aria-label": "Steady traffic" }, el("label", {}, "A second", pace), keep, stop, state);
+  const going = el("form", { class: "row", novalidate: true, "aria-label": "Steady traffic" }, el("b", {}, "Keep sending, in all lanes"),
+    el("label", {}, "Requests a second", pace), keep, stop, state);
   going.addEventListener("submit", (event) => {
     event.preventDefault();
     steady(keep, Number(pace.value));
@@ -78,7 +99,7 @@ const sent = (button) => send(button, out, {
 
 /** Traffic of base, and a part in each lane. */
 function steady(button, wanted) {
-  const lanes = { base: 4 };
-  for (const lane of get("lanes")?.lanes || []) lanes[lane.name] = 1;
-  return doing(button, out, "traffic", { rate: wanted, lanes });
+  controls.stopped = wanted === 0;
+  controls.ended = false;
+  return doing(button, out, "traffic", { rate: wanted, lanes: wantedLanes() });
 }

@@ -3,10 +3,12 @@
 import { path, read } from "./api.js";
 import { refusal } from "./doing.js";
 import { byId, el, put, set, svg } from "./dom.js";
+import { listed } from "./requests.js";
+import { told } from "./kept.js";
 import { opened, open } from "./opened.js";
-import { watch } from "./store.js";
+import { MOST_REQUESTS } from "./store.js";
 import { whyOf } from "./why.js";
-import { count, ended, failed, hue, ms } from "./words.js";
+import { count, failed, hue, ms, outcomeOf, partly, shortly } from "./words.js";
 
 const place = byId("opened");
 const PATIENCE = 4000;
@@ -15,7 +17,8 @@ let turn = 0;
 /** Show what is open, and what is opened. */
 export function start() {
   document.addEventListener("opened", (event) => draw(event.detail.go));
-  if (opened()) draw(false);
+  byId("opened-card").hidden = false;
+  draw(false);
 }
 
 async function draw(go) {
@@ -23,39 +26,51 @@ async function draw(go) {
   const trace = opened();
   if (!trace) return put(place, el("p", { class: "quiet" }, "Choose a request to see how it went and why."));
   set(place, { "aria-busy": "true" });
+  if (go) intoView();
   try {
-    await told(trace);
+    if (!listed(trace)) await told(trace, PATIENCE);
     if (mine !== turn) return;
     const found = await read(path("requests", trace));
     if (mine !== turn) return;
     put(place, ...whole(found));
   } catch (error) {
-    if (mine === turn) put(place, heading("This request"), refusal(error));
+    if (mine === turn) put(place, ...(error.status === 404 ? gone(listed(trace)) : [heading("This request"), refusal(error)]));
   } finally {
     if (mine === turn) set(place, { "aria-busy": null });
   }
-  if (go && mine === turn) place.querySelector("h3")?.focus();
+  if (!go || mine !== turn) return;
+  place.querySelector("h3")?.focus({ preventScroll: true });
+  intoView();
 }
 
-/** A request that has just been answered is told of a moment later, and then all of its spans are there. */
-function told(trace) {
-  let forget;
-  const seen = new Promise((resolve) => {
-    setTimeout(resolve, PATIENCE);
-    forget = watch("requests", (requests) => requests.some((request) => request.trace_id === trace) && resolve());
-  });
-  return seen.finally(forget);
+/** Bring the top of what is open into view, where it is not. */
+function intoView() {
+  const card = byId("opened-card");
+  const { top } = card.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) card.scrollIntoView({ block: "start" });
+}
+
+/** A request that the console keeps no more: what the list still says of it. */
+function gone(request) {
+  const words = `It is too old: the console keeps the last ${MOST_REQUESTS} requests, and this is no more among them, so its calls cannot be shown.`;
+  if (!request) return [heading("This request"), el("p", { class: "note" }, words)];
+  const hops = request.hops.map((hop) => el("li", { class: hop.error ? "bad" : "" }, `${hop.service} ${hop.version}${hop.error ? `: ${shortly(hop.error)}` : ""}`));
+  return [...head(request), el("p", { class: "note" }, words), el("p", {}, "Served by"), el("ul", { class: "plain" }, ...hops)];
 }
 
 const heading = (words) => el("h3", { tabindex: -1 }, words);
 
-function whole({ request, spans }) {
+function head(request) {
   const close = el("button", { type: "button", class: "small", onclick: () => open("") }, "Close");
   const user = request.user ? `, user ${request.user}` : "";
-  const state = el("p", { class: failed(request) ? "bad" : "" }, `${ended(request)} in ${ms(request.duration_ms)}${user}`);
+  const state = el("p", { class: failed(request) || partly(request) ? "bad" : "" }, `${partly(request) ? "◐ " : ""}${outcomeOf(request)}; took ${ms(request.duration_ms)}${user}`);
+  return [el("div", { class: "headline" }, heading(`${request.method} ${request.path}`), el("span", { class: `tag ${hue(request.hue)}` }, request.lane), state, close)];
+}
+
+function whole({ request, spans }) {
   const total = Math.max(request.duration_ms, ...spans.map((span) => span.start_ms + span.duration_ms), 0.001);
   return [
-    el("div", { class: "headline" }, heading(`${request.method} ${request.path}`), el("span", { class: `tag ${hue(request.hue)}` }, request.lane), state, close),
+    ...head(request),
     el("ol", { class: "waterfall" }, ...spans.map((span) => row(request, spans, span, total))),
     el("p", { class: "quiet trace" }, `trace ${request.trace_id}`),
   ];

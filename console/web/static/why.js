@@ -13,7 +13,7 @@ export function whyOf(why) {
 }
 
 function steps(now) {
-  const tried = now.steps.map((step) => el("li", {}, step));
+  const tried = now.steps.map((step) => el("li", {}, step.replace(/^route /, "rule "))); // one word for it on this page
   return el("details", { open: now.steps.length <= 6 }, el("summary", {}, `The rules, in the order they are tried (${now.steps.length})`), el("ol", { class: "steps" }, ...tried));
 }
 

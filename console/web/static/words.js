@@ -44,3 +44,19 @@ export const ended = (request) => (request.error ? request.error : String(reques
 export const failed = (request) => Boolean(request.error) || request.status >= 500 || !request.status;
 
 export const titled = (service, version) => (version ? `${service} ${version}` : service || "the visitor");
+
+/** The hops of a request that failed. */
+export const broken = (request) => (request.hops || []).filter((hop) => hop.error);
+
+/** Whether it was answered although a call on its way failed. */
+export const partly = (request) => !failed(request) && broken(request).length > 0;
+
+/** What a request ended with, and what failed on its way although it was answered. */
+export function outcomeOf(request) {
+  if (!partly(request)) return ended(request);
+  const why = [...new Set(broken(request).map((hop) => `${hop.service} failed: ${shortly(hop.error)}`))];
+  return `${ended(request)}, but ${list(why)}`;
+}
+
+/** What a client says of a failed call, without the address that stands beside it anyway. */
+export const shortly = (error) => error.replace(/^xds:\/\/\/\S+: /, "").replace(/^fault injected by route '?([^']*)'?$/, "aborted by rule $1");

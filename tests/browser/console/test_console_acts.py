@@ -149,32 +149,77 @@ async def test_a_broken_service_is_found_by_its_requests_and_mended(open_console
         await faults.get_by_role("button", name="Inject").click()
         await done(faults, "Abort with UNAVAILABLE")
         await send(page, user="breaker")
+        sent = page.locator("#traffic .failed")
+        await expect(sent).to_contain_text("Sent in lane base: 200, but details failed: ")
+        standing = page.locator("#service-details .standing")
+        await expect(standing).to_contain_text("everybody's calls: aborted with UNAVAILABLE, 100 %")
+        await expect(page.locator("#map .title").filter(has_text="details")).to_contain_text("✕ fault")
+        await expect(card(page, "base")).to_contain_text("calls to details are aborted with UNAVAILABLE")
         await page.get_by_label("User", exact=True).last.fill("breaker")
         await expect(rows(page).first).to_contain_text("✕ details")
+        await expect(rows(page).first.locator(".status")).to_contain_text("◐ 200in part")
         await rows(page).first.get_by_role("button").click()
         call = page.locator(".waterfall > li.failed-span").filter(has_text="Details/GetDetails")
         await expect(call).to_contain_text("fault injected")
         await call.get_by_role("button", name="Why").click()
         await expect(call.locator(".says")).to_contain_text("aborts 100 % of its calls with UNAVAILABLE")
-        await expect(line(page, "base", "productpage v1", "details, reaching nobody")).to_be_visible()
-        await faults.get_by_role("button", name="Take the fault away").click()
-        await done(faults, "Clear the faults of calls to details")
+        await expect(line(page, "base", "productpage v1", "details, aborted by a rule")).to_be_visible()
+        await expect(faults.get_by_role("button", name="Take the fault away")).to_be_visible()
+        await standing.get_by_role("button", name="Take it away").click()
+        await done(page.locator("#service-details"), "Clear the faults of calls to details")
+        await expect(standing).to_be_hidden()
+        await expect(faults.get_by_role("button", name="Take the fault away")).to_be_hidden()
         await send(page, user="mended")
         await page.get_by_label("User", exact=True).last.fill("mended")
         await expect(rows(page).first).to_contain_text("details v1")
         await expect(rows(page).first.locator(".broken")).to_have_count(0)
+        await expect(page.locator("#traffic .done")).to_contain_text("Sent in lane base: 200.")
+
+
+async def test_a_control_plane_that_is_gone_is_said_and_started(open_console: OpenConsole) -> None:
+    async with open_console(tolerated="Failed to load resource") as page:
+        banner, note = page.locator("#plane"), page.locator("#rules-note")
+        await expect(page.get_by_role("button", name="Kill reviews/v1")).to_be_visible()
+        await expect(page.get_by_role("button", name="Kill productpage/v1")).to_be_hidden()
+        await expect(banner).to_be_hidden()
+        await page.get_by_role("button", name="Kill controlplane").click()
+        await expect(banner).to_contain_text("The control plane does not run.", timeout=PATIENCE)
+        await expect(note).to_contain_text("no client is connected", timeout=PATIENCE)
+        await page.get_by_text("Create a lane", exact=True).click()
+        await page.get_by_label("Name", exact=True).fill("late")
+        await page.get_by_role("group", name="reviews").get_by_text("v2", exact=True).click()
+        await page.get_by_role("button", name="Create the lane").click()
+        await expect(page.locator("#new-lane .failed")).to_contain_text("Start it above")
+        await banner.get_by_role("button", name="Start it").click()
+        await expect(banner).to_be_hidden(timeout=PATIENCE)
+        await expect(note).to_be_hidden(timeout=PATIENCE)
+
+
+async def test_unsaved_text_is_not_thrown_away_unasked(open_console: OpenConsole) -> None:
+    async with open_console() as page:
+        area = await choose_object(page, "DestinationRule default/reviews")
+        await area.fill("mine")
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        await page.get_by_label("Object", exact=True).select_option("DestinationRule default/details")
+        await expect(page.get_by_label("Object", exact=True)).to_have_value("DestinationRule default/reviews")
+        await expect(area).to_have_value("mine")
+        page.once("dialog", lambda dialog: dialog.accept())
+        await page.get_by_label("Object", exact=True).select_option("DestinationRule default/details")
+        await expect(area).to_have_value(re.compile("host: details"))
 
 
 async def test_steady_traffic_flows_until_it_is_stopped(open_console: OpenConsole) -> None:
     async with open_console() as page:
         form = page.get_by_role("form", name="Steady traffic")
-        await form.get_by_label("A second").fill("20")
+        await form.get_by_label("Requests a second").fill("20")
         await form.get_by_role("button", name="Steady traffic").click()
         await expect(form).to_contain_text("steady traffic: 20/s")
         await expect(rows(page).nth(9)).to_be_visible()
         async with lane(page, "late", reviews="v2"):
             await form.get_by_role("button", name="Into late as well").click()
-            await expect(form).to_contain_text("steady traffic: 20/s in base and late")
+            await expect(form).to_contain_text(
+                "steady traffic: 20/s in base and late, of every 5 requests 4 in base and 1 in late"
+            )
             await expect(line(page, "late", "productpage v1", "reviews v2")).to_be_visible()
             await form.get_by_role("button", name="Stop").click()
             await expect(form).not_to_contain_text("steady traffic: 20/s")

@@ -108,6 +108,52 @@ async def test_the_lines_that_a_refusal_names(page: Page, details: list[str], li
     assert await ask(page, "edit", "[...it.linesOf(v[0])]", details) == lines
 
 
+async def test_what_became_of_requests_is_told_with_what_failed_on_their_way(page: Page) -> None:
+    def request(trace: str, error: str = "", status: int = 200, **more: Any) -> dict[str, Any]:
+        return {"trace_id": trace, "status": status, "hops": [{"service": "reviews", "error": error}], **more}
+
+    told = "xds:///reviews:9080: fault injected by route 'base'"
+    whole, half, lost = request("a"), request("b", told), request("c", status=503)
+    unseen = request("d", unseen=True)
+
+    async def summary(*known: dict[str, Any]) -> tuple[str, bool, str]:
+        found = await ask(page, "sending", "it.summary(v[0], v[0], 'dev')", list(known))
+        return found["words"], found["ok"], found["show"]
+
+    assert await summary(whole) == ("Sent in lane dev: 200.", True, "a")
+    aborted = "200, but reviews failed: aborted by rule base"
+    assert await summary(half) == (f"Sent in lane dev: {aborted}.", False, "b")
+    words, ok, show = await summary(half, lost, whole)
+    assert words == f"Sent 3 in lane dev: 1 failed and 1 failed in part. 1 × {aborted}; 1 × 503; 1 × 200."
+    assert (ok, show) == (False, "c")
+    words, ok, _ = await summary(unseen)
+    assert (words, ok) == ("Sent in lane dev: 200 (where it went is not known yet).", True)
+
+
+@pytest.mark.parametrize(
+    ("faults", "lane", "expected"),
+    [
+        (None, "dev", True),
+        ([], "", False),
+        ([""], "dev", True),
+        (["dev"], "dev", True),
+        (["dev"], "qa", False),
+        (["dev"], "", True),
+    ],
+)
+async def test_a_fault_can_be_taken_away_where_there_is_one(
+    page: Page, faults: list[str] | None, lane: str, expected: bool
+) -> None:
+    told = {} if faults is None else {"faults": [{"lane": each} for each in faults]}
+    assert await ask(page, "standing", "it.clearable(...v)", {"name": "reviews", **told}, lane) is expected
+
+
+async def test_faults_in_words(page: Page) -> None:
+    fault = {"lane": "dev", "delay_ms": 300, "abort": "UNAVAILABLE", "percent": 50}
+    words = await ask(page, "standing", "it.faultWords(v[0])", fault)
+    assert words == "calls of lane dev: delayed by 300 ms and aborted with UNAVAILABLE, 50 %"
+
+
 async def test_names_are_text_wherever_they_stand(page: Page) -> None:
     await page.evaluate(
         """async () => {

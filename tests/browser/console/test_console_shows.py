@@ -73,6 +73,13 @@ async def test_filters_and_holding_still(open_console: OpenConsole) -> None:
         await expect(rows(page)).to_have_count(2)
 
 
+async def test_a_request_that_is_kept_no_more_is_said_to_be_too_old(open_console: OpenConsole) -> None:
+    async with open_console(tolerated="status of 404") as page:
+        await page.goto(f"/mesh#request={'a' * 32}")
+        await page.reload()
+        await expect(page.locator("#opened")).to_contain_text("It is too old: the console keeps the last 300")
+
+
 async def test_the_map_by_keyboard(open_console: OpenConsole) -> None:
     async with open_console() as page:
         await send(page)
@@ -158,10 +165,15 @@ async def test_everybody_can_use_it(
         await send(page, lane="dev", user="Ann")
         await expect(line(page, "dev", "reviews v2", "ratings v2")).to_be_visible()
         await page.get_by_role("button", name="See where it went").click()
+        await expect(page.locator("#opened h3")).to_be_focused()
+        await expect(page.locator("#opened h3")).to_be_in_viewport(ratio=1)
         await page.get_by_role("button", name="Why").nth(1).click()
         await expect(page.locator(".says").first).to_be_visible()
         await page.locator("#service-reviews .faults summary").click()
         await page.locator(".client summary").first.click()
+        await rows(page).first.scroll_into_view_if_needed()
+        for cell in (".status", ".number"):
+            await expect(rows(page).first.locator(cell)).to_be_in_viewport(ratio=1)
         name = f"console-{scheme}-{viewport['width']}.png"
         await page.screenshot(path=screenshots / name, full_page=True)
         found = await Axe().run(page)
