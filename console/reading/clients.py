@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from console.reading.spans import UnreadableError, mapping, text
@@ -27,13 +27,17 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """The config dump of a client; `targets` are the URIs of its channels."""
+    """The config dump of a client; `targets` are the URIs of its channels.
+
+    `lacking` are the clusters that can serve nobody, and why.
+    """
 
     name: str
     server: str
     error: str
     resources: tuple[Resource, ...]
     targets: tuple[str, ...]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     def of_type(self, kind: str) -> Iterator[Resource]:
         """The resources of a type, `RDS`."""
@@ -54,13 +58,24 @@ def read_dump(data: object) -> Dump:
     for kind in order:
         held = mapping(mapping(types[kind], kind).get("resources"), f"resources of {kind}")
         found += [_resource(kind, name, mapping(each, name)) for name, each in held.items()]
+    targets = mapping(answer.get("targets"), "targets")
     return Dump(
         name=pod_of(text(mapping(answer.get("node"), "node"), "id")),
         server=text(server, "address"),
         error=str(server.get("error") or ""),
         resources=tuple(found),
-        targets=tuple(mapping(answer.get("targets"), "targets")),
+        targets=tuple(targets),
+        lacking=dict(_lacking(targets)),
     )
+
+
+def _lacking(targets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for uri, target in targets.items():
+        clusters = mapping(target, uri).get("clusters") or {}
+        for name, cluster in mapping(clusters, f"clusters of {uri}").items():
+            said = mapping(cluster, name)
+            if said.get("status") == "unusable":
+                yield name, str(said.get("reason") or "")
 
 
 def _resource(kind: str, name: str, data: Mapping[str, Any]) -> Resource:
