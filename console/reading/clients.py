@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from console.reading.spans import UnreadableError, mapping, text
 from mesh.report import pod_of
 
 _TYPES = ("LDS", "RDS", "CDS", "EDS")
+_ABSENT = "DOES_NOT_EXIST"
+_SILENT = re.compile(r": (UNAVAILABLE|DEADLINE_EXCEEDED): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,27 +142,52 @@ def _same(one: Resource, other: Resource) -> bool:
 
 
 def resource_json(resource: Resource, since: float | None) -> dict[str, Any]:
-    """A resource as the list of rules shows it."""
+    """A resource as the list of rules shows it; what is not there was not refused, and `absent` says why."""
+    absent = resource.state == _ABSENT
     return {
         "type": resource.type,
         "name": resource.name,
         "version": resource.version,
         "state": resource.state,
-        "error": resource.error,
+        "error": "" if absent else resource.error,
+        "absent": (resource.error or "the control plane has none of this name") if absent else "",
         "changed": since,
         "unsupported": list(resource.unsupported),
     }
 
 
 def client_json(dump: Dump, changes: Changes, unreachable: str) -> dict[str, Any]:
-    """A client with all it holds; one that is out of reach holds what it held when last asked."""
-    error = unreachable or dump.error
+    """A client with all it holds; one that is out of reach holds what it held when last asked.
+
+    `error` is a sentence for a person, `error_detail` the whole of what was said.
+    """
     return {
         "name": dump.name,
-        "connected": not error,
+        "connected": not (unreachable or dump.error),
         "server": dump.server,
-        "error": error,
+        "error": unreachable or _stream_error(dump),
+        "error_detail": unreachable or dump.error,
+        "counts": _counts(dump.resources),
         "resources": [
             resource_json(each, changes.since(dump.name, each.type, each.name)) for each in dump.resources
         ],
     }
+
+
+def _stream_error(dump: Dump) -> str:
+    """What it means that the stream of the control plane has ended; empty where it has not."""
+    if not dump.error:
+        return ""
+    silent = _SILENT.search(dump.error) and "handshake" not in dump.error.lower()
+    what = "does not answer" if silent else "cannot be used"
+    held = any(each.state == "ACKED" for each in dump.resources)
+    return f"the control plane {what}; {'the last rules stay in force' if held else 'there are no rules yet'}"
+
+
+def _counts(resources: Iterable[Resource]) -> dict[str, int]:
+    """How many are in force, refused, not there, waited for, and kept back by the control plane."""
+    words = {"ACKED": "acked", "NACKED": "refused", _ABSENT: "absent", "REQUESTED": "waiting"}
+    found = dict.fromkeys([*words.values(), "failed"], 0)
+    for each in resources:
+        found[words.get(each.state, "failed")] += 1
+    return found
