@@ -37,7 +37,7 @@ from mesh.workloads import hosts_defined, service_entry, workload_entry, workloa
 # cannot wait sends a second signal.
 _log = logging.getLogger(__name__)
 STOP_GRACE = 15.0
-# The console is an accessory: so long it is waited for once everybody else serves, then it comes when it comes.
+# The console is an accessory: once everybody else serves it is waited for so long, then no more.
 _CONSOLE_PATIENCE = 2.0
 _CONSOLE_TIMEOUT = 600.0
 # How long clients get to hear of an instance that comes or goes by somebody's wish.
@@ -97,9 +97,9 @@ class Supervisor:
 
         The console starts along with them, and is no reason to fail, nor to wait for long.
         """
+        tasks = [asyncio.create_task(unit.start()) for unit in self.instances.values()]
         if self.console is not None:
             self._console_start = asyncio.create_task(self._start_console(self.console), name="the console")
-        tasks = [asyncio.create_task(unit.start()) for unit in self.instances.values()]
         try:
             await asyncio.gather(*tasks)
         finally:
