@@ -16,7 +16,7 @@ from lanes.own import lanes_in, owner_of
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)")
 _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
-_GRPC_STATUS = {status: code for code, status in reversed(HTTP_STATUS.items())}
+_GRPC_STATUS = {status: code for code, status in reversed(tuple(HTTP_STATUS.items()))}
 
 
 @dataclass(frozen=True, slots=True)
