@@ -138,6 +138,12 @@ class Mesh:
         return f"{LOOPBACK}:{self._xds_port}"
 
     @property
+    def console(self) -> ProcessStatus | None:
+        """How the lane console is, which may still be starting when all else is ready; None without one."""
+        unit = self._supervisor.console
+        return unit.status() if unit is not None else None
+
+    @property
     def admin_url(self) -> str:
         """Where the control plane answers questions."""
         return f"http://{LOOPBACK}:{self._admin_port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -32,7 +33,13 @@ from mesh.status import ProcessStatus
 from mesh.unit import Unit
 from mesh.workloads import hosts_defined, service_entry, workload_entry, workload_ref
 
-STOP_GRACE = 5.0
+# More than a service's own drain takes: on a busy machine an end without a kill takes seconds, and whoever
+# cannot wait sends a second signal.
+_log = logging.getLogger(__name__)
+STOP_GRACE = 15.0
+# The console is an accessory: once everybody else serves it is waited for so long, then no more.
+_CONSOLE_PATIENCE = 2.0
+_CONSOLE_TIMEOUT = 600.0
 # How long clients get to hear of an instance that comes or goes by somebody's wish.
 _SETTLE_TIMEOUT = 10.0
 
@@ -68,6 +75,7 @@ class Supervisor:
         self.instances = {
             i: self._instance_unit(i) for i in instances_of(services) if i not in self._on_demand
         }
+        self._console_start: asyncio.Task[None] | None = None
         self._guests: dict[Instance, Address] = {}
         """Whoever has ever been a guest keeps the address, so that addresses do not run out."""
 
@@ -85,15 +93,29 @@ class Supervisor:
         return self.instances[find_instance(tuple(self.instances), name)]
 
     async def start_instances(self) -> None:
-        """Start every instance, and the console; return when all serve. The first that fails is the error."""
-        started = [*self.instances.values(), *filter(None, (self.console,))]
-        tasks = [asyncio.create_task(unit.start()) for unit in started]
+        """Start every instance; return when all serve. The first that fails is the error.
+
+        The console starts along with them, and is no reason to fail, nor to wait for long.
+        """
+        tasks = [asyncio.create_task(unit.start()) for unit in self.instances.values()]
+        if self.console is not None:
+            self._console_start = asyncio.create_task(self._start_console(self.console), name="the console")
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if self._console_start is not None:
+            await asyncio.wait((self._console_start,), timeout=_CONSOLE_PATIENCE)
+
+    async def _start_console(self, unit: Unit) -> None:
+        try:
+            await unit.start()
+        except MeshError as error:
+            if not self._stopping:
+                fields = {"event": "console_failed"}
+                _log.warning("%s", " ".join([error.message, *error.details]), extra=fields)
 
     async def start(self, name: str) -> ProcessStatus:
         """Start one process; an instance gets calls when this returns."""
@@ -121,6 +143,9 @@ class Supervisor:
     async def stop(self) -> None:
         """End every process, the control plane last: clients need it until they are done."""
         self._stopping = True
+        if self._console_start is not None:
+            self._console_start.cancel()
+            await asyncio.gather(self._console_start, return_exceptions=True)
         first = [*self.instances.values(), *filter(None, (self.console,))]
         await asyncio.gather(*(unit.stop(STOP_GRACE) for unit in first))
         await self.control_plane.stop(STOP_GRACE)
@@ -186,6 +211,7 @@ class Supervisor:
             group=self._group,
             is_ready=console.says_serving,
             changed=self._changed,
+            start_timeout=_CONSOLE_TIMEOUT,
         )
 
     def _instance_unit(self, instance: Instance) -> Unit:

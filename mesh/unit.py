@@ -229,7 +229,8 @@ class Unit:
         await self._until_over()
         seconds = f"{self._start_timeout:g} s"
         raise MeshError(
-            f"{self.name} did not say within {seconds} that it serves; its log is {self.log}.",
+            f"{self.name} did not say within {seconds} that it serves; the machine may be slow: try again. "
+            f"Its log is {self.log}.",
             last_words(child.tail),
         )
 

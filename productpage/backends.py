@@ -16,6 +16,7 @@ from bookinfo_pb.v1 import details_pb2, ratings_pb2, reviews_pb2
 from bookinfo_pb.v1.details_pb2_grpc import DetailsStub
 from bookinfo_pb.v1.ratings_pb2_grpc import RatingsStub
 from bookinfo_pb.v1.reviews_pb2_grpc import ReviewsStub
+from lanes.context import current
 from serving.failures import Failure, failure, response_failure
 from serving.hops import Span
 from serving.http_client import HttpService
@@ -80,7 +81,9 @@ class Backends:
                 if response.status == 200:
                     answer: dict[str, Any] = await response.json()
                     return answer
-                return _failed("delivery", response_failure(response.status, await response.text()))
+                return _failed(
+                    "delivery", response_failure(response.status, await response.text(), current().lane_name)
+                )
         except TimeoutError as error:
             late = str(error) or f"no answer within {self._timeout:g} s"
             return _failed("delivery", failure("DEADLINE_EXCEEDED", late))
@@ -98,7 +101,7 @@ async def _outcome(callee: str, call: Awaitable[T]) -> T | Failure:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        return _failed(callee, failure(error.code().name, error.details()))
+        return _failed(callee, failure(error.code().name, error.details(), current().lane_name))
 
 
 def _failed(callee: str, outcome: Failure) -> Failure:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bookinfo_pb.v1 import hop_pb2
 from lanes.context import BASE
 from productpage.backends import Parts
-from serving.failures import Failure
+from serving.failures import Failure, kept_from_base
 from serving.hops import Span, span_of
 from serving.lanes import HeldLane
 
@@ -49,13 +49,14 @@ def chain_of(own: hop_pb2.Hop, parts: Parts, took: float, lane: HeldLane | None)
     for service, part in (("details", parts.details), ("reviews", parts.reviews)):
         span = parts.spans.get(service)
         if isinstance(part, Failure):
-            stations.append(_lost(service, own.lane, 0, 1, span, f"{part.code}: {part.reason}"))
+            stations.append(_lost(service, own.lane, 0, 1, span, part.says or f"{part.code}: {part.reason}"))
         else:
             stations += _stations(part.hop, 0, len(stations), 1, span, lane)
     reviews = parts.reviews
     if not isinstance(reviews, Failure) and reviews.ratings_error:
         caller = len(stations) - 1 - len(reviews.hop.calls)
-        stations.append(_lost("ratings", reviews.hop.lane, caller, 2, None, reviews.ratings_error))
+        says = kept_from_base(reviews.ratings_error, reviews.hop.lane)
+        stations.append(_lost("ratings", reviews.hop.lane, caller, 2, None, says or reviews.ratings_error))
     return tuple(stations)
 
 

@@ -22,6 +22,7 @@ _HOP = frozenset(
 # By these the console knows who may change something; `Connection` cannot take them away.
 _KEPT = frozenset({"host", "origin", "sec-fetch-site", "x-forwarded-for", "forwarded"})
 _CONNECT_TIMEOUT = 2.0
+_EVENTS = "text/event-stream"
 
 
 def leads_to_console(path: str) -> bool:
@@ -42,6 +43,7 @@ class ConsoleDoor:
         self._url = url
         self._session: aiohttp.ClientSession | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._ended = False
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
         """The console's answer; 502 with a reason where there is none."""
@@ -71,6 +73,8 @@ class ConsoleDoor:
             response = web.StreamResponse(status=answer.status, headers=_passed_on(answer.headers))
             with suppress(ConnectionResetError):  # who asked has gone: the first that is written will tell
                 await response.prepare(request)
+            if self._ended and answer.content_type == _EVENTS:
+                return response  # it was asked for before the end and answered after it
             copying = asyncio.ensure_future(_copy(answer, request, response))
             self._open.add(copying)
             try:
@@ -78,10 +82,14 @@ class ConsoleDoor:
             finally:
                 copying.cancel()
                 self._open.discard(copying)
+            if copying.cancelled() and request.transport is not None:
+                # No word more: a browser that takes nothing in would be waited for.
+                request.transport.abort()
             return response
 
     async def end(self, _: web.Application) -> None:
         """End what is still being passed on: events go on for ever, and a draining server waits for all."""
+        self._ended = True
         for copying in self._open:
             copying.cancel()
 

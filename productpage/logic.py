@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bookinfo_pb.v1 import details_pb2, hop_pb2, ratings_pb2, reviews_pb2
+from serving.failures import kept_from_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,9 @@ def reviews_json(answer: reviews_pb2.GetReviewsResponse) -> dict[str, Any]:
         if review.HasField("rating"):
             entry["rating"] = {"stars": review.rating.stars, "color": review.rating.color}
         reviews.append(entry)
-    return {"reviews": reviews} | ({"ratings_error": answer.ratings_error} if answer.ratings_error else {})
+    failed = {"ratings_error": answer.ratings_error} if answer.ratings_error else {}
+    says = kept_from_base(answer.ratings_error, answer.hop.lane)
+    return {"reviews": reviews} | failed | ({"ratings_error_says": says} if says else {})
 
 
 def ratings_json(answer: ratings_pb2.GetRatingsResponse) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from productpage.backends import Backends
 from productpage.chain import chain_of, in_words
 from productpage.door import USER
 from productpage.requests import product_of
-from serving.failures import Failure
+from serving.failures import Failure, kept_from_base
 from serving.http_errors import refusal
 from serving.identity import Identity
 from serving.lanes import LanesHeld
@@ -74,6 +74,7 @@ class Page:
         environment.globals |= {
             "failed": lambda part: isinstance(part, Failure),
             "facts": logic.facts,
+            "kept_from_base": kept_from_base,
             "line": logic.hop_line,
             "hue": colour_of,
             "bar": picture.bar_of,

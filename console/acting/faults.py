@@ -25,7 +25,7 @@ from lanes.own import FAULT, lanes_in, open_base, owner_of, owns
 from lanes.render import lane_regex
 from lanes.spec import Mode
 
-_HTTP_STATUS: Mapping[str, int] = {
+HTTP_STATUS: Mapping[str, int] = {
     "CANCELLED": 499,
     "INVALID_ARGUMENT": 400,
     "DEADLINE_EXCEEDED": 504,
@@ -52,7 +52,7 @@ def fault_of(*, grpc: bool, delay_ms: int | None, abort: str | None, percent: fl
     if delay_ms is not None:
         found["delay"] = {"percentage": {"value": percent}, "fixedDelay": f"{delay_ms}ms"}
     if abort is not None:
-        status = {"grpcStatus": abort} if grpc else {"httpStatus": _HTTP_STATUS.get(abort, 500)}
+        status = {"grpcStatus": abort} if grpc else {"httpStatus": HTTP_STATUS.get(abort, 500)}
         found["abort"] = {"percentage": {"value": percent}, **status}
     return found
 
@@ -115,7 +115,7 @@ def copies(http: Sequence[Document], lane_key: str) -> list[str | None]:
 def _copied_for(route: Document, lane_key: str) -> str | None:
     name = str(route.get("name") or "")
     lane = name.removeprefix(FAULT)
-    return lane if name.startswith(FAULT) and route.get("match") == _match(lane_key, lane) else None
+    return lane if name.startswith(FAULT) and route.get("match") == lane_match(lane_key, lane) else None
 
 
 def _hit(http: Sequence[Document], lane: str, lane_key: str) -> list[bool]:
@@ -147,7 +147,7 @@ def _with_route_of(
     if not base.in_force.get("route"):
         raise LaneError(f"The base route of {key} leads to no service, so there is nothing to disturb.")
     rest = {field: value for field, value in base.in_force.items() if field not in ("name", "fault")}
-    copy = {"name": f"{FAULT}{lane}", "match": _match(lane_key, lane), **rest}
+    copy = {"name": f"{FAULT}{lane}", "match": lane_match(lane_key, lane), **rest}
     place = base.place if base.pin is None else base.pin
     return [*http[:place], copy, *http[place:]]
 
@@ -164,5 +164,6 @@ def _with_open_base(http: list[Document], service: Known, key: Key, lane_key: st
     return found
 
 
-def _match(lane_key: str, lane: str) -> list[Document]:
+def lane_match(lane_key: str, lane: str) -> list[Document]:
+    """What a route asks for that is to take the calls of a lane."""
     return [{"headers": {HEADER: {"regex": lane_regex(lane_key, lane)}}}]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from console.reading.spans import UnreadableError, mapping, text
 from mesh.report import pod_of
 
 _TYPES = ("LDS", "RDS", "CDS", "EDS")
+_ABSENT = "DOES_NOT_EXIST"
+_SILENT = re.compile(r": (UNAVAILABLE|DEADLINE_EXCEEDED): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,17 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """The config dump of a client; `targets` are the URIs of its channels."""
+    """The config dump of a client; `targets` are the URIs of its channels.
+
+    `lacking` are the clusters that can serve nobody, and why.
+    """
 
     name: str
     server: str
     error: str
     resources: tuple[Resource, ...]
     targets: tuple[str, ...]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     def of_type(self, kind: str) -> Iterator[Resource]:
         """The resources of a type, `RDS`."""
@@ -54,13 +61,24 @@ def read_dump(data: object) -> Dump:
     for kind in order:
         held = mapping(mapping(types[kind], kind).get("resources"), f"resources of {kind}")
         found += [_resource(kind, name, mapping(each, name)) for name, each in held.items()]
+    targets = mapping(answer.get("targets"), "targets")
     return Dump(
         name=pod_of(text(mapping(answer.get("node"), "node"), "id")),
         server=text(server, "address"),
         error=str(server.get("error") or ""),
         resources=tuple(found),
-        targets=tuple(mapping(answer.get("targets"), "targets")),
+        targets=tuple(targets),
+        lacking=dict(_lacking(targets)),
     )
+
+
+def _lacking(targets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for uri, target in targets.items():
+        clusters = mapping(target, uri).get("clusters") or {}
+        for name, cluster in mapping(clusters, f"clusters of {uri}").items():
+            said = mapping(cluster, name)
+            if said.get("status") == "unusable":
+                yield name, str(said.get("reason") or "")
 
 
 def _resource(kind: str, name: str, data: Mapping[str, Any]) -> Resource:
@@ -146,27 +164,52 @@ def _same(one: Resource, other: Resource) -> bool:
 
 
 def resource_json(resource: Resource, since: float | None) -> dict[str, Any]:
-    """A resource as the list of rules shows it."""
+    """A resource as the list of rules shows it; what is not there was not refused, and `absent` says why."""
+    absent = resource.state == _ABSENT
     return {
         "type": resource.type,
         "name": resource.name,
         "version": resource.version,
         "state": resource.state,
-        "error": resource.error,
+        "error": "" if absent else resource.error,
+        "absent": (resource.error or "the control plane has none of this name") if absent else "",
         "changed": since,
         "unsupported": list(resource.unsupported),
     }
 
 
 def client_json(dump: Dump, changes: Changes, unreachable: str) -> dict[str, Any]:
-    """A client with all it holds; one that is out of reach holds what it held when last asked."""
-    error = unreachable or dump.error
+    """A client with all it holds; one that is out of reach holds what it held when last asked.
+
+    `error` is a sentence for a person, `error_detail` the whole of what was said.
+    """
     return {
         "name": dump.name,
-        "connected": not error,
+        "connected": not (unreachable or dump.error),
         "server": dump.server,
-        "error": error,
+        "error": unreachable or _stream_error(dump),
+        "error_detail": unreachable or dump.error,
+        "counts": _counts(dump.resources),
         "resources": [
             resource_json(each, changes.since(dump.name, each.type, each.name)) for each in dump.resources
         ],
     }
+
+
+def _stream_error(dump: Dump) -> str:
+    """What it means that the stream of the control plane has ended; empty where it has not."""
+    if not dump.error:
+        return ""
+    silent = _SILENT.search(dump.error) and "handshake" not in dump.error.lower()
+    what = "does not answer" if silent else "cannot be used"
+    held = any(each.state == "ACKED" for each in dump.resources)
+    return f"the control plane {what}; {'the last rules stay in force' if held else 'there are no rules yet'}"
+
+
+def _counts(resources: Iterable[Resource]) -> dict[str, int]:
+    """How many are in force, refused, not there, waited for, and kept back by the control plane."""
+    words = {"ACKED": "acked", "NACKED": "refused", _ABSENT: "absent", "REQUESTED": "waiting"}
+    found = dict.fromkeys([*words.values(), "failed"], 0)
+    for each in resources:
+        found[words.get(each.state, "failed")] += 1
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from console.acting.fault_list import Fault, faults_of
 from console.acting.weights import weights_of
 from lanes.landscape import Known, Landscape, LaneError
 from lanes.store import Member
@@ -68,14 +69,25 @@ def _split(
     base, why_not = (None, "it was never started") if known is None else base_weights(landscape, known)
     if known is not None and known.door:
         base, why_not = None, "it is called from outside the mesh, where no rule splits calls"
-    return _service(name, instances, base, why_not)
+    faults = [] if known is None or known.door else faults_of(landscape, known)
+    return _service(name, instances, base, why_not, faults)
 
 
 def _service(
-    name: str, instances: list[dict[str, Any]], base: dict[str, int] | None, why_not: str
+    name: str,
+    instances: list[dict[str, Any]],
+    base: dict[str, int] | None,
+    why_not: str,
+    faults: Iterable[Fault] = (),
 ) -> dict[str, Any]:
-    versions = sorted({instance["version"] for instance in instances})
-    return {"name": name, "versions": versions, "base": base, "why_not": why_not, "instances": instances}
+    return {
+        "name": name,
+        "versions": sorted({instance["version"] for instance in instances}),
+        "base": base,
+        "why_not": why_not,
+        "faults": [fault.to_json() for fault in faults],
+        "instances": instances,
+    }
 
 
 def _instance(process: ProcessStatus, version: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from console.reading.sentences import says
 from console.reading.spans import UnreadableError
 from console.reading.tables import rules_of
 from console.reading.traces import Request, Row, detail
-from console.reading.why import Question, changed_since, question, same, then_of
+from console.reading.why import Question, changed_since, completed, question, same, then_of
 from lanes.change import dump
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ class _Routes:
     ) -> dict[str, Any]:
         assert row.call is not None
         assert client.dump is not None
-        then, changes = then_of(row.span), self._reading.changes
+        then = completed(then_of(row.span), row.span, decision)
+        changes = self._reading.changes
         table = client.dump.find("RDS", str(decision.get("route_config")))
         rules = rules_of(table.body, client.lane_key) if table is not None else []
         changed = changed_since(client.dump, changes, decision, then, row.span.start)
@@ -116,7 +117,16 @@ class _Routes:
             "now": decision,
             "same": alike,
             "changed_since": changed,
-            "says": says(row.call, then, decision, rules, directory, same=alike, changed=changed),
+            "says": says(
+                row.call,
+                then,
+                decision,
+                rules,
+                directory,
+                same=alike,
+                changed=changed,
+                lacking=client.dump.lacking,
+            ),
         }
 
     async def rule(self, request: web.Request) -> web.StreamResponse:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from console.reading.calls import Call, Directory, host_of_cluster
-from console.reading.spans import Attempt, grpc_code
+from console.reading.faulted import fault_in_words
+from console.reading.spans import Attempt
 from console.reading.tables import Rule
 from console.reading.why import Then, route_of
 from lanes.baggage import HEADER
@@ -16,7 +17,9 @@ from lanes.own import PREFIX
 
 _STEP = re.compile(r"route (?:'(?P<name>.*?)'|(?P<place>#\d+)): (?P<reason>.*)", re.DOTALL)
 _PASSED = "fallback passed over "
+_CLUSTER = re.compile(r"cluster (?P<name>.*?): (?P<reason>.*)", re.DOTALL)
 _KNOWN = (HEADER, END_USER)
+_NOTHING: Mapping[str, str] = {}
 
 
 def says(
@@ -28,10 +31,12 @@ def says(
     *,
     same: bool,
     changed: bool | None,
+    lacking: Mapping[str, str] = _NOTHING,
 ) -> list[str]:
     """What happened, why, and whether it would happen now; `rules` are those of the call's table.
 
-    `changed` says whether what decides has changed since; None where nobody looked then.
+    `changed` says whether what decides has changed since; None where nobody looked then. `lacking` are the
+    clusters that can serve nobody now, and why.
     """
     lane, span = call.span.lane, call.span
     of = "no lane" if lane == BASE else f"lane {lane}"
@@ -49,15 +54,17 @@ def says(
         said.append("What decides over it has changed at its client since; as it is now:")
     said += list(_steps(decision, lane, rules))
     said += list(_taken(decision, lane, service, rules))
-    if same:
-        said += list(_drawn(decision, "" if changed is not False else then.cluster))
+    if same and then.cluster:
+        said += list(_drawn(decision, "" if changed is not False else then.cluster, lacking))
         said += list(_sent(span.attempts, decision, directory))
-    else:
-        said += list(_drawn(decision, ""))
+    elif not same:
+        said += list(_drawn(decision, "", lacking))
         said += list(_would(decision, directory))
     taken_by = next((rule for rule in rules if rule.name == route_of(decision)), None)
     if taken_by is None or not taken_by.strict:
-        said += list(_fault(decision, ended=same and not then.cluster))
+        fault = decision.get("fault") or {}
+        known, timeout = same and changed is not True, decision.get("timeout")
+        said += list(fault_in_words(fault, span, then.ended, known=known, timeout=timeout))
     if span.failed:
         said.append(f"The call failed: {span.error}.")
     unknown = sorted({name for rule in rules for name in rule.headers} - {*_KNOWN})
@@ -71,15 +78,18 @@ def says(
     if changed is None:
         said.append("What was in force then is not known: its client was looked at only later.")
     if same:
-        said.append("The same call would go by the same rule now.")
+        unchanged = "The rules are still the same: " if then.ended and changed is False else ""
+        said.append(f"{unchanged}{'the' if unchanged else 'The'} same call would go by the same rule now.")
     return said
 
 
 def _recorded(then: Then, directory: Directory) -> Iterator[str]:
     if then.cluster:
         yield f"It went by rule {then.route} to {_version(then.cluster)}, at {_at(then.endpoint, directory)}."
+    elif then.ended == "delay":
+        yield f"It ended while rule {then.route} delayed it, before anybody was picked to serve it."
     elif then.route:
-        yield f"Rule {then.route} ended it; it was sent nowhere."
+        yield f"Rule {then.route} ended it before anybody was picked to serve it."
     else:
         yield "It was sent nowhere."
 
@@ -92,8 +102,9 @@ def _steps(decision: Mapping[str, Any], lane: str, rules: Sequence[Rule]) -> Ite
         if step.startswith(_PASSED):
             yield from _of_others(others)
             others.clear()
-            why = _upper(step.removeprefix(_PASSED))
-            yield f"{why}: so it was passed over, and the next rule had its turn."
+            passed = step.removeprefix(_PASSED)
+            if _CLUSTER.fullmatch(passed) is None:  # else its rule has others, and draws again
+                yield f"{_upper(passed)}: so it was passed over, and the next rule had its turn."
             continue
         found = _STEP.fullmatch(step)
         if found is None or found["reason"] == "matches":
@@ -128,7 +139,7 @@ def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence
     if rule is not None and rule.lane and rule.strict:
         yield (
             f"Rule {name} takes it: lane {rule.lane} is strict and nobody of its own can be called here, "
-            "so the call fails and base does not stand in."
+            "so the call fails before anybody is picked to serve it, and base does not stand in."
         )
     elif rule is not None and rule.lane:
         yield f"Rule {name} takes it: it sends lane {rule.lane} to its own {versions}."
@@ -145,14 +156,34 @@ def _taken(decision: Mapping[str, Any], lane: str, service: str, rules: Sequence
         yield f"Rule {name} takes it: no rule of {service} is for lane {lane}, so base stands in, {versions}."
 
 
-def _drawn(decision: Mapping[str, Any], cluster: str) -> Iterator[str]:
+def _drawn(decision: Mapping[str, Any], cluster: str, lacking: Mapping[str, str]) -> Iterator[str]:
+    """The draw among weights, and the one that follows where what was drawn can serve nobody."""
     clusters = decision.get("clusters") or {}
     total = sum(clusters.values())
     if len(clusters) < 2 or not total:
         return
     shares = ", ".join(f"{_version(name)} {100 * weight / total:g} %" for name, weight in clusters.items())
-    drew = f"; this call drew {_version(cluster)}" if cluster in clusters else ""
-    yield f"It draws among its versions by weight: {shares}{drew}."
+    nobody = {**lacking, **_redrawn(decision)}
+    out = [name for name, weight in clusters.items() if weight and name in nobody]
+    if not out or len(out) == sum(map(bool, clusters.values())):
+        drew = f"; this call drew {_version(cluster)}" if cluster in clusters else ""
+        yield f"It draws among its versions by weight: {shares}{drew}."
+        return
+    yield f"It draws among its versions by weight: {shares}."
+    for name in out:
+        yield f"{_upper(_version(name))} can serve nobody ({nobody[name]})."
+    names = " or ".join(map(_version, out))
+    came = f"; this call came to {_version(cluster)}" if cluster in clusters else ""
+    yield f"A call that draws {names} is drawn again among the others{came}."
+
+
+def _redrawn(decision: Mapping[str, Any]) -> dict[str, str]:
+    """The clusters that were drawn and could serve nobody, so that the draw was repeated, and why."""
+    steps = (
+        str(step).removeprefix(_PASSED) for step in decision.get("steps") or () if step.startswith(_PASSED)
+    )
+    found = (_CLUSTER.fullmatch(step) for step in steps)
+    return {each["name"]: each["reason"] for each in found if each is not None}
 
 
 def _sent(attempts: Sequence[Attempt], decision: Mapping[str, Any], directory: Directory) -> Iterator[str]:
@@ -178,18 +209,6 @@ def _would(decision: Mapping[str, Any], directory: Directory) -> Iterator[str]:
         yield f"It would be sent to {' or '.join(_at(each, directory) for each in endpoints)}."
     elif decision.get("error"):
         yield f"It would fail: {decision['error']}."
-
-
-def _fault(decision: Mapping[str, Any], ended: bool) -> Iterator[str]:
-    fault = decision.get("fault") or {}
-    if delay := fault.get("delay"):
-        long = "for as long as its headers ask" if delay["seconds"] is None else f"by {delay['seconds']:g} s"
-        yield f"The rule delays {delay['percentage']:g} % of its calls {long}."
-    if abort := fault.get("abort"):
-        http, grpc = abort.get("http_status"), abort.get("grpc_status")
-        status = f"HTTP {http}" if http else grpc_code(grpc) if isinstance(grpc, int) else "what they ask for"
-        this = "; this call was one of them" if ended else ""
-        yield f"The rule aborts {abort['percentage']:g} % of its calls with {status}{this}."
 
 
 def _versions(decision: Mapping[str, Any]) -> str:

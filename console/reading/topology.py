@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from console.reading.calls import VISITOR, Call, Directory, calls_of
+from console.reading.faulted import aborted
 from console.reading.hue import hue
 from console.reading.spans import Place, Span
 from lanes.context import BASE
@@ -21,13 +22,17 @@ _LATE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The calls from one to another in one lane; times in milliseconds."""
+    """The calls from one to another in one lane; times in milliseconds.
+
+    `aborted` says that a rule ended all of them, before anybody was picked to serve them.
+    """
 
     lane: str
     calls: int
     errors: int
     p50: float
     p99: float
+    aborted: bool = False
 
     def to_json(self, window: float) -> dict[str, Any]:
         """For JSON, with the rate per second over so many seconds."""
@@ -39,6 +44,7 @@ class Traffic:
             "errors": self.errors,
             "p50": round(self.p50, 1),
             "p99": round(self.p99, 1),
+            "aborted": self.aborted,
         }
 
 
@@ -70,16 +76,18 @@ def edges(calls: Iterable[Call]) -> dict[tuple[Place, Place], list[Traffic]]:
         found[call.caller, call.callee][call.span.lane].append(call.span)
     return {
         ends: [
-            _traffic(lane, by_lane[lane]) for lane in sorted(by_lane, key=lambda lane: (lane != BASE, lane))
+            _traffic(lane, by_lane[lane], nobody=not ends[1].version)
+            for lane in sorted(by_lane, key=lambda lane: (lane != BASE, lane))
         ]
         for ends, by_lane in sorted(found.items())
     }
 
 
-def _traffic(lane: str, spans: Sequence[Span]) -> Traffic:
+def _traffic(lane: str, spans: Sequence[Span], *, nobody: bool) -> Traffic:
     took = sorted(span.duration_ms for span in spans)
     errors = sum(span.failed for span in spans)
-    return Traffic(lane, len(spans), errors, percentile(took, 50), percentile(took, 99))
+    by_rule = nobody and all(map(aborted, spans))
+    return Traffic(lane, len(spans), errors, percentile(took, 50), percentile(took, 99), by_rule)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from console.reading.calls import host_of_cluster, port_of_cluster
 from console.reading.clients import Changes, Dump
+from console.reading.faulted import Ended, ended_by, seems_ended
 from console.reading.spans import Span
 from lanes.baggage import HEADER, format_member
 from lanes.context import BASE, END_USER
 
 _TARGET = re.compile(r"xds:///[^\s:/]+(?::\d+)?")
-_BY_ROUTE = re.compile(r"by route '([^']*)'")
 # As the door puts a name into a header: ASCII as it is, all else (and `%`) percent-encoded.
 _PLAIN = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
@@ -37,12 +37,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """What the span of a call says of its routing; all empty where it was sent nowhere."""
+    """What the span of a call says of its routing; all empty where it was sent nowhere.
+
+    `ended` says by what its rule ended it before a cluster was picked.
+    """
 
     route: str
     cluster: str
     endpoint: str
     attempts: int
+    ended: Ended = ""
 
     def to_json(self) -> dict[str, Any]:
         """For JSON."""
@@ -51,6 +55,7 @@ class Then:
             "cluster": self.cluster,
             "endpoint": self.endpoint,
             "attempts": self.attempts,
+            "ended": self.ended,
         }
 
 
@@ -100,8 +105,16 @@ def then_of(span: Span) -> Then:
     if span.attempts:
         last = span.attempts[-1]
         return Then(last.route, last.cluster, last.endpoint, last.number)
-    named = _BY_ROUTE.search(span.error)
-    return Then(named[1] if named else "", "", "", 0)
+    route, ended = ended_by(span)
+    return Then(route, "", "", 0, ended)
+
+
+def completed(then: Then, span: Span, decision: Mapping[str, Any]) -> Then:
+    """With the rule of now, where what it does to calls is what befell one whose error names no rule."""
+    if then.cluster or then.route:
+        return then
+    ended = seems_ended(span, decision.get("fault") or {})
+    return replace(then, route=route_of(decision), ended=ended) if ended else then
 
 
 def route_of(decision: Mapping[str, Any]) -> str:
@@ -114,9 +127,12 @@ def route_of(decision: Mapping[str, Any]) -> str:
 
 def same(then: Then, decision: Mapping[str, Any]) -> bool:
     """Whether the call could go the same way now: the same rule, and a draw that can come out the same."""
-    fails = decision.get("error") is not None or "abort" in (decision.get("fault") or {})
+    fault = decision.get("fault") or {}
+    fails = decision.get("error") is not None or "abort" in fault
     if route_of(decision) != then.route and (then.route or not fails):
         return False
+    if then.ended == "delay":
+        return "delay" in fault
     if not then.cluster:
         return fails
     clusters = decision.get("clusters") or {}

@@ -123,7 +123,6 @@ class _Foreground:
 
     def __init__(self, settings: _Settings, console: Console) -> None:
         self._background = settings.background
-        self._console_on = settings.console
         self._console = console
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
@@ -195,8 +194,8 @@ class _Foreground:
         if self._console.is_terminal:
             return
         self._say(f"page {self._mesh.url}/productpage")
-        if self._console_on:
-            self._say(f"lane console {self._mesh.url}/mesh")
+        if (console := self._mesh.console) is not None:
+            self._say(_of_console(console, f"{self._mesh.url}/mesh"))
         self._say(f"control plane {self._mesh.xds_address}")
         for limit in self._mesh.limits:
             self._say(f"limit: {limit}")
@@ -223,6 +222,15 @@ class _Foreground:
         # A terminal that has been closed must not keep the mesh from ending as it should.
         with contextlib.suppress(OSError):
             click.echo(line)
+
+
+def _of_console(console: ProcessStatus, url: str) -> str:
+    """Where the lane console is, or how far: nothing else waits for it."""
+    if console.phase == "ready":
+        return f"lane console {url}"
+    if console.phase == "starting":
+        return f"lane console is starting: {url}; `python -m mesh status` says when it is ready"
+    return f"lane console {console.text}; `python -m mesh start {console.name}` starts it again"
 
 
 def _detached(settings: _Settings) -> int:

@@ -25,6 +25,8 @@ class Console:
         self.gone = asyncio.Event()
         self.more = asyncio.Event()
         self.die = asyncio.Event()
+        self.full = asyncio.Event()
+        self.asked = asyncio.Event()
 
     async def echo(self, request: web.Request) -> web.Response:
         body = {
@@ -56,9 +58,27 @@ class Console:
             self.gone.set()
             raise
 
+    async def flood(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            while True:
+                await asyncio.wait_for(response.write(bytes(1 << 20)), 0.5)
+        except TimeoutError:
+            self.full.set()
+            await asyncio.Event().wait()
+        return response
+
+    async def late(self, request: web.Request) -> web.StreamResponse:
+        self.asked.set()
+        await self.more.wait()
+        return await self.events(request)
+
     def application(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/mesh/events", self.events)
+        app.router.add_get("/mesh/flood", self.flood)
+        app.router.add_get("/mesh/late", self.late)
         app.router.add_get("/mesh/packed", self.packed)
         app.router.add_route("*", "/mesh", self.echo)
         app.router.add_route("*", "/mesh/{rest:.*}", self.echo)
@@ -144,6 +164,22 @@ async def test_events_do_not_hold_up_the_end() -> None:
         answer = await client.get("/mesh/events")
         assert await answer.content.readuntil(b"\n\n")
     # A drain waits 10 s for what is in flight: this has not.
+
+
+async def test_who_takes_no_events_in_does_not_hold_up_the_end() -> None:
+    async with asyncio.timeout(9), door() as (client, console, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", client.port, limit=1)
+        writer.write(b"GET /mesh/flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await console.full.wait()
+    writer.transport.abort()
+
+
+async def test_events_that_begin_after_the_end_do_not_hold_it_up() -> None:
+    async with asyncio.timeout(9), door() as (client, console, _):
+        asking = asyncio.create_task(client.get("/mesh/late"))
+        await console.asked.wait()
+        asyncio.get_running_loop().call_later(0.5, console.more.set)  # the end has begun by then
+    await asyncio.gather(asking, return_exceptions=True)
 
 
 async def test_a_console_that_is_gone_is_a_reason_and_one_that_dies_ends_its_events() -> None:

@@ -16,6 +16,7 @@ from tests.walkthrough.shell import Shell, shell_beside
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
     state = tmp_path_factory.mktemp("walkthrough") / "state"
     async with Mesh(state=state, port=0, xds_port=0, admin_port=0, console=True) as running:
+        await running.until("console", "ready")  # nothing else waits for it
         yield running
 
 

@@ -49,10 +49,10 @@ def test_what_was_refused_and_why() -> None:
 
 def test_a_client_that_lost_its_control_plane_and_one_that_is_lost_itself() -> None:
     data = dumped()
-    data["server"]["error"] = "connection refused"
+    data["server"]["error"] = "control plane c:1: UNAVAILABLE: connection refused"
     dump = read_dump(data)
     assert client_json(dump, Changes(), "")["connected"] is False
-    assert client_json(dump, Changes(), "")["error"] == "connection refused"
+    assert client_json(dump, Changes(), "")["error"].startswith("the control plane does not answer;")
     gone = client_json(dump, Changes(), "no answer within 3 s")
     assert (gone["connected"], gone["error"]) == (False, "no answer within 3 s")
     assert gone["resources"]
@@ -142,3 +142,47 @@ def test_a_table_of_another_form_has_no_lanes(body: object) -> None:
 def test_what_is_no_dump_is_an_error_by_name(field: str, value: Any, message: str) -> None:
     with pytest.raises(UnreadableError, match=message):
         read_dump({**said("config-dump"), field: value})
+
+
+def test_what_is_not_there_was_not_refused() -> None:
+    data = said("config-dump")
+    [gone, refused, *_] = data["resources"]["CDS"]["resources"].values()
+    gone |= {"state": "DOES_NOT_EXIST", "error": "a full response proved that it does not exist"}
+    refused |= {"state": "NACKED", "error": "weights add up to nothing"}
+    shown = client_json(read_dump(data), Changes(), "")
+    total = len(shown["resources"])
+    counts = {"acked": total - 2, "refused": 1, "absent": 1, "waiting": 0, "failed": 0}
+    assert shown["counts"] == counts
+    by_state = {each["state"]: each for each in shown["resources"]}
+    absent = by_state["DOES_NOT_EXIST"]
+    assert (absent["error"], absent["absent"]) == ("", "a full response proved that it does not exist")
+    assert (by_state["NACKED"]["error"], by_state["NACKED"]["absent"]) == ("weights add up to nothing", "")
+    assert by_state["ACKED"]["absent"] == ""
+
+
+REFUSED = (
+    "control plane 127.0.0.1:1: UNAVAILABLE: failed to connect to all addresses: Connection refused (111)"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (REFUSED, "the control plane does not answer; the last rules stay in force"),
+        (
+            "control plane c:1: UNAVAILABLE: Tls handshake failed",
+            "the control plane cannot be used; the last rules stay in force",
+        ),
+        ("", ""),
+    ],
+)
+def test_a_dead_stream_in_a_sentence(error: str, sentence: str) -> None:
+    data = said("config-dump")
+    data["server"]["error"] = error or None
+    shown = client_json(read_dump(data), Changes(), "")
+    assert (shown["connected"], shown["error"], shown["error_detail"]) == (not error, sentence, error)
+    data["resources"] = {}
+    if error == REFUSED:
+        none = client_json(read_dump(data), Changes(), "")
+        assert none["error"] == "the control plane does not answer; there are no rules yet"
+    assert client_json(read_dump(data), Changes(), "out of reach")["error"] == "out of reach"

@@ -142,4 +142,29 @@ def test_the_picture() -> None:
         "errors": 0,
         "p50": 3.0,
         "p99": 6.0,
+        "aborted": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("errors", "aborted"),
+    [
+        (["xds:///reviews: fault injected by route 'base'"] * 2, True),
+        (["xds:///reviews: fault injected by route 'base'", "xds:///reviews: nobody"], False),
+        (["xds:///reviews: deadline exceeded in a delay injected by route 'base'"], False),
+    ],
+)
+def test_an_edge_to_nobody_for_a_rule_ended_its_calls(errors: list[str], aborted: bool) -> None:
+    looked = window()
+    looked.add(made("CLIENT", "productpage v1", trace=f"t{n}", error=each) for n, each in enumerate(errors))
+    [edge] = topology(looked.calls(1.0, DIRECTORY), ())["edges"]
+    assert edge["to"]["version"] == ""
+    assert [lane["aborted"] for lane in edge["lanes"]] == [aborted]
+
+
+def test_an_answer_that_nobody_gave_is_a_rule_s() -> None:
+    looked = window()
+    url = {"http.url": "http://delivery:9080/delivery/0", "http.status_code": 503}
+    looked.add([made("CLIENT", "productpage v1", error="503", **url)])
+    [edge] = topology(looked.calls(1.0, DIRECTORY), ())["edges"]
+    assert edge["lanes"][0]["aborted"]

@@ -91,7 +91,7 @@ def test_the_target_of_a_call(span: Span, service: str, target: str | None) -> N
 
 def test_what_was_recorded() -> None:
     assert then_of(call_to("reviews", DEV)) == Then("lane-dev", REVIEWS.format("v2"), V2, 1)
-    assert then_of(call_to("details", STRICT)) == Then("lane-strict-strict", "", "", 0)
+    assert then_of(call_to("details", STRICT)) == Then("lane-strict-strict", "", "", 0, "abort")
     assert then_of(made("CLIENT", "a v1")) == Then("", "", "", 0)
 
 
@@ -217,8 +217,9 @@ def test_retries_and_faults() -> None:
     assert said[2:6] == [
         "Attempt 1 at 127.77.0.13:9080 (reviews v3) failed with UNAVAILABLE, so it was tried again.",
         f"Attempt 2 was sent to {V2} (reviews v2), the only one there.",
-        "The rule delays 10 % of its calls by 0.5 s.",
-        "The rule aborts 1 % of its calls with RESOURCE_EXHAUSTED.",
+        "The rule delays 10 % of its calls by 0.5 s; this call was not one of them by its timing, "
+        "it was sent after 0.1 ms.",
+        "The rule aborts 1 % of its calls with RESOURCE_EXHAUSTED; this call was not one of them.",
     ]
 
 
@@ -241,7 +242,9 @@ def test_a_fault_that_somebody_injected_into_one_lane() -> None:
     call, then = call_of(ended, (), DIRECTORY), then_of(ended)
     told = says(call, then, decision, rules, DIRECTORY, same=same(then, decision), changed=False)
     assert told[1] == "Rule fault-dev takes it: it is for lane dev, but leads to what base has, reviews v2."
-    assert told[2] == "The rule aborts 50 % of its calls with UNAVAILABLE; this call was one of them."
+    ended_here = "this call was one of them, and was ended before anybody was picked to serve it"
+    assert told[2] == f"The rule aborts 50 % of its calls with UNAVAILABLE; {ended_here}."
+    assert told[-1] == "The rules are still the same: the same call would go by the same rule now."
 
 
 def test_another_way_now() -> None:
