@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .faults import FAULTS, Outcome
+from .load import DEADLINE
 from .report import recovery
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,9 @@ def page(report: dict[str, Any], soak: dict[str, Any] | None) -> str:
         f"| calls lost, torn, or never ended | {_others(report['wrong'])} | `make chaos` |",
         f"| calls cut off by the loss of who had begun to answer | {report['excused']} | `make chaos` |",
         "",
-        "How long recovery takes is measured, never asserted; half-open ways take as long as an attempt may.",
+        "How long recovery takes is measured, never asserted. On a half-open way an attempt takes all its",
+        f"time, and a stream that was answered before waits for its own deadline, {DEADLINE:.0f} s here: no",
+        "keepalive ends it.",
         "",
         "| fault | times | recovery, median | worst | command |",
         "|---|---|---|---|---|",
