@@ -209,7 +209,7 @@ class Reading:
         members = self._members()
         self.feed.publish("mesh", self._mesh())
         ready = ((Place(member.service, member.version), member.ready) for member in members)
-        self.feed.publish("topology", topology(calls, ready))
+        self.feed.publish("topology", topology(calls, ready, self.versions().keys()))
         self.feed.publish("lanes", self._lanes(calls, members))
         self._tell_requests()
         self.feed.publish("rules", self._rules())

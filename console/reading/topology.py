@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -16,6 +16,9 @@ from lanes.context import BASE
 
 WINDOW = 30.0
 """Seconds."""
+MOST_LANES = 20
+"""So many lanes are told apart beside base and those there are; a caller may make up any number."""
+OTHER = "other"
 _LATE = 10.0
 """For so many seconds more a span is kept: its caller's may end later, and come later."""
 
@@ -69,11 +72,13 @@ class Window:
         return [call for call in calls_of(kept.values(), directory, self._door) if call.span.end >= oldest]
 
 
-def edges(calls: Iterable[Call]) -> dict[tuple[Place, Place], list[Traffic]]:
-    """The traffic from each to each, base first and the lanes by name."""
+def edges(calls: Sequence[Call], known: Collection[str] = ()) -> dict[tuple[Place, Place], list[Traffic]]:
+    """The traffic from each to each, base first and the lanes by name; `known` ones are told apart anyway."""
+    apart = _told_apart(calls, known)
     found: dict[tuple[Place, Place], dict[str, list[Span]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
-        found[call.caller, call.callee][call.span.lane].append(call.span)
+        lane = call.span.lane if call.span.lane in apart else OTHER
+        found[call.caller, call.callee][lane].append(call.span)
     return {
         ends: [
             _traffic(lane, by_lane[lane], nobody=not ends[1].version)
@@ -81,6 +86,13 @@ def edges(calls: Iterable[Call]) -> dict[tuple[Place, Place], list[Traffic]]:
         ]
         for ends, by_lane in sorted(found.items())
     }
+
+
+def _told_apart(calls: Iterable[Call], known: Collection[str]) -> set[str]:
+    """Base, the known lanes, and of all others those with the most calls."""
+    always = {BASE, *known}
+    others = Counter(call.span.lane for call in calls if call.span.lane not in always)
+    return always | {lane for lane, _ in others.most_common(MOST_LANES)}
 
 
 def _traffic(lane: str, spans: Sequence[Span], *, nobody: bool) -> Traffic:
@@ -105,15 +117,21 @@ def requests_by_lane(calls: Iterable[Call]) -> dict[str, int]:
 
 
 def topology(
-    calls: Sequence[Call], members: Iterable[tuple[Place, bool]], window: float = WINDOW
+    calls: Sequence[Call],
+    members: Iterable[tuple[Place, bool]],
+    known: Collection[str] = (),
+    window: float = WINDOW,
 ) -> dict[str, Any]:
-    """What the page draws; `members` are the workloads there are, and whether each can be called."""
+    """What the page draws; `members` are the workloads there are, and whether each can be called.
+
+    `known` are the lanes there are.
+    """
     ready: dict[Place, int] = defaultdict(int)
     total: dict[Place, int] = defaultdict(int)
     for place, can_be_called in members:
         total[place] += 1
         ready[place] += can_be_called
-    drawn = edges(calls)
+    drawn = edges(calls, known)
     places = {*total, *(place for ends in drawn for place in ends)} - {VISITOR}
     nodes = [{**p.to_json(), "ready": ready.get(p, 0), "total": total.get(p, 0)} for p in sorted(places)]
     return {

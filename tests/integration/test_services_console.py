@@ -44,10 +44,10 @@ class Console:
     async def events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
+        dying = asyncio.create_task(self.die.wait())
+        more = asyncio.create_task(self.more.wait())
         try:
             await response.write(b"data: 1\n\n")
-            dying = asyncio.create_task(self.die.wait())
-            more = asyncio.create_task(self.more.wait())
             await asyncio.wait((dying, more), return_when=asyncio.FIRST_COMPLETED)
             if dying.done() and request.transport is not None:
                 request.transport.abort()
@@ -57,6 +57,9 @@ class Console:
         except (ConnectionError, asyncio.CancelledError):
             self.gone.set()
             raise
+        finally:
+            dying.cancel()
+            more.cancel()
 
     async def flood(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

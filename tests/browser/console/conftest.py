@@ -20,6 +20,7 @@ OpenConsole = Callable[..., AbstractAsyncContextManager[Page]]
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
     state = tmp_path_factory.mktemp("console") / "state"
     async with Mesh(state=state, port=0, xds_port=0, admin_port=0, console=True) as running:
+        await running.until("console", "ready")
         yield running
 
 

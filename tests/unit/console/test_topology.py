@@ -6,7 +6,7 @@ import pytest
 
 from console.reading.calls import Directory
 from console.reading.spans import Place
-from console.reading.topology import Window, edges, percentile, requests_by_lane, topology
+from console.reading.topology import MOST_LANES, OTHER, Window, edges, percentile, requests_by_lane, topology
 from tests.fakes.recorded import DIRECTORY, attempt, made, spans
 
 REVIEWS = "outbound|9080|{}|reviews.default.svc.cluster.local"
@@ -168,3 +168,19 @@ def test_an_answer_that_nobody_gave_is_a_rule_s() -> None:
     looked.add([made("CLIENT", "productpage v1", error="503", **url)])
     [edge] = topology(looked.calls(1.0, DIRECTORY), ())["edges"]
     assert edge["lanes"][0]["aborted"]
+
+
+def test_lanes_that_a_caller_makes_up_do_not_fill_the_picture() -> None:
+    looked = window()
+    for number in range(100):
+        times = 2 if number >= 90 else 1
+        looked.add(
+            made("SERVER", "productpage v1", lane=f"made-up-{number}", start=1.0) for _ in range(times)
+        )
+    looked.add(made("SERVER", "productpage v1", lane=lane, start=1.0) for lane in ("base", "dev"))
+    [[*traffic]] = edges(looked.calls(2.0, DIRECTORY), {"dev"}).values()
+    calls = {each.lane: each.calls for each in traffic}
+    assert len(calls) == MOST_LANES + 3
+    assert (calls["base"], calls["dev"], calls[OTHER]) == (1, 1, 80)
+    assert all(calls[f"made-up-{number}"] == 2 for number in range(90, 100))  # the busiest are told apart
+    assert sum(calls.values()) == 112
