@@ -29,7 +29,7 @@ class Sender:
     def __init__(self, store: LaneStore, lane_key: str, url: str | None = None) -> None:
         self._store = store
         self._lane_key = lane_key
-        self._url = url
+        self._told = self._url = url
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
@@ -65,6 +65,7 @@ class Sender:
                 hops = body.get("hops") if isinstance(body, dict) else None
                 return {"trace_id": trace, "status": response.status, "hops": hops}
         except (aiohttp.ClientError, TimeoutError, ValueError, MeshError) as error:
+            self._url = self._told  # another mesh may run by now, with its door elsewhere
             told = str(error) or "no answer in time"
             return {"trace_id": trace, "status": 0, "hops": None, "error": told}
 
@@ -76,12 +77,14 @@ class Sender:
                     return {_COOKIE: cookie.value}
                 raise BodyError(f"user {user!r}: the front door lets nobody sign in by this name.")
         except (aiohttp.ClientError, TimeoutError):
+            self._url = self._told
             raise MeshError("The front door does not answer; is productpage running?") from None
 
     async def _door(self) -> str:
         if self._url == "":
             raise MeshError("Where the front door is was not said; start the console with --door URL.")
-        if self._url is None:  # it stays the same for as long as there is this mesh
-            async with self._store.front_door() as door:
-                self._url = door.url
-        return self._url
+        if self._url is not None:
+            return self._url
+        async with self._store.front_door() as door:
+            self._url = door.url
+        return door.url

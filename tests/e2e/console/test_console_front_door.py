@@ -50,9 +50,11 @@ async def test_what_the_page_asks_for_is_done(visitor: Visitor, mesh: Mesh, door
 
 
 async def test_the_front_door_says_for_whom_it_asks(visitor: Visitor) -> None:
-    """What a visitor says of that is overwritten: it makes nobody near, and nobody far."""
-    status, answer = await visitor.ask("validate", {"X-Forwarded-For": "192.0.2.1"}, yaml="a: 1")
+    """Its own word stands behind what was said before: it makes nobody near who was far."""
+    status, answer = await visitor.ask("validate", {"X-Forwarded-For": "127.0.0.1"}, yaml="a: 1")
     assert (status, answer["ok"]) == (200, False)
+    status, answer = await visitor.ask("validate", {"X-Forwarded-For": "192.0.2.1"}, yaml="a: 1")
+    assert (status, answer["error"]["code"]) == (403, "PERMISSION_DENIED")
 
 
 @pytest.mark.parametrize(
