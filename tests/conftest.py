@@ -22,7 +22,18 @@ def pytest_configure() -> None:
     leaks.note_channels()
 
 
-SHARING = {"browser", "chaos", "cluster", "cookbook", "e2e", "istiod", "parity", "security", "walkthrough"}
+SHARING = {
+    "browser",
+    "chaos",
+    "cluster",
+    "cookbook",
+    "deploy",
+    "e2e",
+    "istiod",
+    "parity",
+    "security",
+    "walkthrough",
+}
 """Folders whose tests share a mesh or peers, of which one restarts what the next one finds."""
 
 

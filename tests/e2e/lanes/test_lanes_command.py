@@ -203,9 +203,10 @@ async def test_several_lanes_are_deleted_in_one_change_or_none_is(lanes: Lanes, 
     answer = await lanes("delete", "one", "four", "two")
     assert answer.code == 1 and "four" in answer.err
     assert len(await lanes.json("list")) == 3
+    before = (await lanes.json("history"))[-1]["revision"]
     await lanes.ok("delete", "one", "two", "one")
     assert [lane["name"] for lane in await lanes.json("list")] == ["three"]
-    await lanes.ok("rollback", "3")
+    await lanes.ok("rollback", str(before))
     assert len(await lanes.json("list")) == 3
 
 
