@@ -191,7 +191,7 @@ LANES_LABELLED = Variable(
 )
 LANES_LABELLED_LIMIT = Variable(
     "LANES_LABELLED_LIMIT",
-    "20",
+    "0",
     "how many more lanes a service tells apart that holds no routes, and so cannot know which there are: "
     "the first it sees",
     few,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.grpc_codes import CODES
 from lanes.context import BASE
 from lanes.spec import Mode, lane_name_fault, version_fault
 
@@ -18,11 +19,7 @@ MAX_DELAY_MS = 600_000
 _MAX_NAME = 253
 _MAX_USER = 64
 _MAX_SHARE = 1000
-ABORTS = (
-    "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
-    "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
-)  # fmt: skip
+ABORTS = CODES[1:]
 """The gRPC statuses with which a call can fail."""
 
 

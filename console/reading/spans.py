@@ -6,27 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.grpc_codes import CODES
 from lanes.context import BASE
 
-_GRPC_CODES = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-)
 _SERVER_ERROR = 500
 # The year 5138, or as long: what is more is no time, and has no date.
 _LONGEST = 1e11
@@ -211,7 +193,7 @@ def _attempt(number: int, said: Mapping[str, Any], after_ms: float) -> Attempt:
 
 def grpc_code(number: int) -> str:
     """gRPC's word for a status code."""
-    return _GRPC_CODES[number] if 0 <= number < len(_GRPC_CODES) else str(number)
+    return CODES[number] if 0 <= number < len(CODES) else str(number)
 
 
 def _code_of(attributes: Mapping[str, Any]) -> str:
