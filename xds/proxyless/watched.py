@@ -45,18 +45,24 @@ class WatchedCall(aio.Call):
         self._link = link
         self._call = first
         self._start = start
-        self._count = cluster.begun(link, first)
+        self._in_flight = cluster.in_flight
+        self._in_flight.add(id(first))
+        link.in_flight.add(id(first))
         self._callbacks: list[Callable[[Any], None]] | None = None
         self._half_closing: bool | asyncio.Task[None] = False
         """Whether the caller has no requests for the first attempt; what tells the one after it."""
         first.add_done_callback(self._first_ended)
 
     def _first_ended(self, first: Any) -> None:
-        self._cluster.ended(self._link, self._count, first)
         again, self._again = self._again, None
         if again is None:
             return  # grpc.aio may say it twice
-        following = None if succeeded(first) else again(first, self._cluster, self._link, self._start)
+        cluster, link = self._cluster, self._link
+        self._in_flight.discard(id(first))
+        link.in_flight.discard(id(first))
+        if link.draining or cluster.outliers is not None:
+            cluster.settle(link, first)
+        following = None if succeeded(first) else again(first, cluster, link, self._start)
         self._start = None
         if following is None:
             self._over(self)
