@@ -84,9 +84,9 @@ class Express:
             if ways is None:
                 return _NOTHING
         # As `Ways.of`, which is asked for what is new; here, it costs no call of a function.
-        key: Any = method.path
-        for item in metadata:
-            if item[0] in ways.names:
+        names, key = ways.names, cast("Any", method.path)
+        for item in metadata if names else ():
+            if item[0] in names:
                 key = key, item
         course = ways.kept.get(key) or ways.of(method.path, metadata)
         unary = method.kind == "unary_unary"

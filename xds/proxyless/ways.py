@@ -50,7 +50,7 @@ class Ways(Generic[T]):
     def of(self, path: str, metadata: Iterable[MetadataItem]) -> T | None:
         """The way of a call; None for one that has to be decided by itself."""
         key: object = path
-        for item in metadata:
+        for item in metadata if self.names else ():
             if item[0] in self.names:
                 key = key, item
         try:
