@@ -147,5 +147,5 @@ async def test_nobody_is_told_of_a_failure_that_nobody_reads(
     del call
     await mesh.close()
     gc.collect()
-    # Other complaints are news for the loops of tests before this one, whose failed calls somebody held for long.
+    # Other complaints are news for the loops of tests before this one, where somebody held a failed call.
     assert [each for each in complaints if "never retrieved" in each["message"]] == []

@@ -54,8 +54,8 @@ class Shared(Generic[T]):
 IN_FLIGHT: Shared[set[int]] = Shared(set)
 """The calls in flight by `id`, as each may be told twice to have ended; by cluster and EDS name.
 
-Whoever adds one has looked at how many there are before: threads that do so at the same moment may pass a limit
-by one each, as in gRPC. A lock would cost every call more than that is worth.
+Whoever adds one has looked at how many there are before: threads that do so at the same moment may pass a
+limit by one each, as in gRPC. A lock would cost every call more than that is worth.
 """
 
 RETRIES = Shared(Count)
