@@ -97,6 +97,11 @@ def current_lane() -> str | None:
     return _current.get().lane
 
 
+def current_lane_name() -> str:
+    """The lane of the request being served, or `base`."""
+    return _current.get().lane or BASE
+
+
 def outgoing(context: Context | None = None) -> tuple[tuple[str, str], ...]:
     """The metadata for a call made now: what is carried, with the members set in OpenTelemetry's baggage.
 

@@ -11,7 +11,7 @@ from proxyless.names import parse_target
 from proxyless.resources import Kind, Listener, RouteConfig
 
 from lanes import grpc_client, propagator
-from lanes.context import current
+from lanes.context import current_lane_name
 from telemetry.grpc_spans import client_interceptors
 from telemetry.lane_labels import KnownLanes
 from telemetry.observer import XdsTelemetry
@@ -41,7 +41,7 @@ class Channels(dict[str, grpc.aio.Channel]):
             client = proxyless.Client(
                 proxyless.Bootstrap.from_env(),
                 fallback="next-route",
-                observer=XdsTelemetry(lane=lambda: current().lane_name, known=self.lanes),
+                observer=XdsTelemetry(lane=current_lane_name, known=self.lanes),
             )
             self.lanes.routes = lambda: _routes(client)
             self.mesh = await self._stack.enter_async_context(client)

@@ -14,7 +14,7 @@ from typing import Any
 
 from proxyless.errors import XdsError
 
-from lanes.context import current
+from lanes.context import current, current_lane_name
 from serving.binding import BindError
 from serving.settings import COMMON, SettingError, Settings, Variable
 from telemetry import logs, process
@@ -39,7 +39,7 @@ def run(service: str, summary: str, variables: Sequence[Variable[Any]], serve: S
             settings.service,
             settings.version,
             settings.instance,
-            lane=lambda: current().lane_name,
+            lane=current_lane_name,
         )
         try:
             asyncio.run(_until_signalled(settings, os.environ, serve))

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from lanes import propagator
-from lanes.context import current, current_lane
+from lanes.context import current_lane, current_lane_name
 from serving import strangers
 from serving.binding import BindError, explain, host_port
 from serving.settings import Settings
@@ -67,7 +67,7 @@ async def serve_http(
 def middlewares(lane: Middleware, lanes: KnownLanes) -> list[Middleware]:
     """The first of every HTTP service: the span, `lane`, which decides on the lane, then the metrics."""
     propagator.install()
-    metrics = http_server_metrics(lambda: current().lane_name, lambda: lanes.label(current_lane()))
+    metrics = http_server_metrics(current_lane_name, lambda: lanes.label(current_lane()))
     return [server_middleware(), lane, metrics]
 
 

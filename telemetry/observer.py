@@ -40,8 +40,9 @@ class XdsTelemetry(XdsMetrics):
 
     def call_routed(self, attempt: Attempt) -> None:
         """Count it and put it on the span."""
-        super().call_routed(attempt)
-        xds_spans.routed(attempt, self._asked())
+        lane = self._asked()
+        self._routed(attempt, None if self._known is None else self._known.label(lane))
+        xds_spans.routed(attempt, lane)
 
     def call_retried(self, attempt: Attempt, code: str) -> None:
         """Put it on the span."""

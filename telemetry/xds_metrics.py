@@ -13,11 +13,13 @@ from collections.abc import Callable, Collection
 from importlib.metadata import version
 
 from opentelemetry import metrics
+from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import MeterProvider
 from proxyless import Attempt, Observer
 from proxyless.resources import Kind, LocalityName
 
 from telemetry import http_attributes
+from telemetry.batches import Batch
 from telemetry.http_attributes import is_http, of_end, of_request
 
 BACKEND_SERVICE = "grpc.lb.backend_service"
@@ -64,6 +66,9 @@ class XdsMetrics(Observer):
         self._counts: Counter[tuple[Kind, str]] = Counter()
         self._reachable: dict[str, bool] = {}
         meter = metrics.get_meter("proxyless", version("proxyless-xds"), provider)
+        self._batch = Batch(meter, self._write_sums)
+        self._started: Counter[tuple[str, str, str | None]] = Counter()
+        """The attempts started in a batch, by target, method and lane."""
         self._connected = meter.create_gauge(
             "grpc.xds_client.connected",
             "{bool}",
@@ -188,39 +193,85 @@ class XdsMetrics(Observer):
 
     # --- calls --------------------------------------------------------------------------------------------
 
+    # In a call only what is known there alone is asked for: its lane, and the trace it belongs to.
+
     def call_routed(self, attempt: Attempt) -> None:
         """An attempt started; HTTP requests are not gRPC's to count."""
-        if is_http(attempt.method):
-            return
-        self._attempts.add(1, self._call(attempt.target, attempt.method))
+        self._routed(attempt, self._lane())
+
+    def _routed(self, attempt: Attempt, lane: str | None) -> None:
+        self._batch.add(self._write_started, attempt, lane)
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
         """With the labels that tell where it went; HTTP's conventions know requests alone."""
+        self._batch.add(self._write_attempt, attempt, code, seconds, self._lane(), get_current())
+
+    def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
+        """Retries are reported only where there were any (A96)."""
+        self._batch.add(
+            self._write_call, target, method, code, seconds, attempts, self._lane(), get_current()
+        )
+
+    def sole_attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
+        """Both at once."""
+        self._batch.add(self._write_both, attempt, code, seconds, self._lane(), get_current())
+
+    def _lane(self) -> str | None:
+        return None if self._lane_label is None else self._lane_label()
+
+    def _write_started(self, attempt: Attempt, lane: str | None) -> None:
+        if not is_http(attempt.method):
+            self._started[attempt.target, attempt.method, lane] += 1
+
+    def _write_sums(self) -> None:
+        for (target, method, lane), count in self._started.items():
+            self._attempts.add(count, _call(target, method, lane))
+        self._started.clear()
+
+    def _write_attempt(
+        self, attempt: Attempt, code: str, seconds: float, lane: str | None, context: Context
+    ) -> None:
         if is_http(attempt.method):
             return
-        attributes = {**self._call(attempt.target, attempt.method), "grpc.status": code}
+        attributes = {**_call(attempt.target, attempt.method, lane), "grpc.status": code}
         if BACKEND_SERVICE in self._labels:
             attributes[BACKEND_SERVICE] = attempt.cluster
         if LOCALITY in self._labels:
             attributes[LOCALITY] = _locality(attempt.locality)
-        self._attempt_duration.record(seconds, attributes)
+        self._attempt_duration.record(seconds, attributes, context)
 
-    def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
-        """Retries are reported only where there were any (A96)."""
+    def _write_call(
+        self,
+        target: str,
+        method: str,
+        code: str,
+        seconds: float,
+        attempts: int,
+        lane: str | None,
+        context: Context,
+    ) -> None:
         if is_http(method):
-            asked = {**of_request(target, method), **of_end(code), **self._lane()}
-            self._request_duration.record(seconds, asked)
+            asked = {**of_request(target, method), **of_end(code), **_label(lane)}
+            self._request_duration.record(seconds, asked, context)
             return
-        attributes = self._call(target, method)
+        attributes = _call(target, method, lane)
         if attempts > 1:
-            self._retries.record(attempts - 1, attributes)
-        self._call_duration.record(seconds, {**attributes, "grpc.status": code})
+            self._retries.record(attempts - 1, attributes, context)
+        self._call_duration.record(seconds, {**attributes, "grpc.status": code}, context)
 
-    def _call(self, target: str, method: str) -> dict[str, str]:
-        return {"grpc.method": method.removeprefix("/"), "grpc.target": target, **self._lane()}
+    def _write_both(
+        self, attempt: Attempt, code: str, seconds: float, lane: str | None, context: Context
+    ) -> None:
+        self._write_attempt(attempt, code, seconds, lane, context)
+        self._write_call(attempt.target, attempt.method, code, seconds, 1, lane, context)
 
-    def _lane(self) -> dict[str, str]:
-        return {} if self._lane_label is None else {LANE: self._lane_label()}
+
+def _call(target: str, method: str, lane: str | None) -> dict[str, str]:
+    return {"grpc.method": method.removeprefix("/"), "grpc.target": target, **_label(lane)}
+
+
+def _label(lane: str | None) -> dict[str, str]:
+    return {} if lane is None else {LANE: lane}
 
 
 def _server(server: str) -> dict[str, str]:

@@ -42,7 +42,7 @@ async def _make(peer: str, spec: Mapping[str, Any], stack: AsyncExitStack) -> gr
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader  # noqa: PLC0415
     from proxyless.resources import Kind, RouteConfig  # noqa: PLC0415
 
-    from lanes.context import current  # noqa: PLC0415
+    from lanes.context import current_lane_name  # noqa: PLC0415
     from lanes.grpc_client import interceptors  # noqa: PLC0415
     from telemetry.lane_labels import KnownLanes  # noqa: PLC0415
     from telemetry.observer import XdsTelemetry  # noqa: PLC0415
@@ -50,7 +50,7 @@ async def _make(peer: str, spec: Mapping[str, Any], stack: AsyncExitStack) -> gr
     provider = MeterProvider([InMemoryMetricReader()])
     stack.callback(provider.shutdown)
     known = KnownLanes("env")
-    observer = XdsTelemetry(lambda: current().lane_name, provider, known=known)
+    observer = XdsTelemetry(current_lane_name, provider, known=known)
     bootstrap = proxyless.Bootstrap.from_env(spec["ours"])
     client = proxyless.Client(bootstrap, fallback="next-route", observer=observer)
     # As `serving.channels` has it.

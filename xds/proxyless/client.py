@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 from grpc import aio
@@ -23,7 +23,7 @@ from .names import parse_target
 from .observer import Observer
 from .pools import Pool
 from .protocol import AdsMachine
-from .reports import Reporter, Told
+from .reports import Reporter
 from .resources import Kind
 from .routing import Fallback
 from .slices import in_slices
@@ -79,6 +79,8 @@ class AdsClient:
         self.fallback: Fallback = fallback
         self.observer = observer or Observer()
         self._reporter = Reporter(self.observer)
+        self.observe: Final = self._reporter.tell
+        """Calls a method of the observer."""
         self.rng = rng or random.Random()
         self._reconnect = reconnect
         self._max_response = max_response
@@ -199,10 +201,6 @@ class AdsClient:
             self._interest.changed(active.dependencies.needs, frozenset())
             self._watch_what_is_needed()
             self._send()
-
-    def observe(self, tell: Callable[Told, None], *args: Told.args, **kwargs: Told.kwargs) -> None:
-        """Call a method of the observer."""
-        self._reporter.tell(tell, *args, **kwargs)
 
     def check_usable(self) -> None:
         """Raise ClosedError where this Client cannot be used: closed, after a fork, on another event loop."""

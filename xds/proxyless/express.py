@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -27,12 +27,12 @@ from .resources import Route, WeightedCluster
 from .routing import Course, name_of
 from .subchannels import Subchannel
 from .targets import ActiveTarget
-from .watched import WATCHED, WatchedCall
+from .watched import WATCHED
 from .ways import Way, Ways
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 Start: TypeAlias = tuple[
-    Method, Any, Metadata, grpc.Compression | None, "Ways[_Course]", Way, WeightedCluster
+    Method, Any, Metadata, grpc.Compression | None, "Ways[_Course]", "_Course", WeightedCluster
 ]
 """All that another attempt needs of the first; a bare tuple, as one is made for every call."""
 
@@ -110,25 +110,11 @@ class Express:
             request = Rewound(request)
             first = inner(request, timeout=limit, metadata=metadata, compression=compression)
             request.sent = first.wait_for_connection
-        start = (method, request, metadata, compression, ways, way, drawn)
+        start = (method, request, metadata, compression, ways, course, drawn)
         call = WATCHED[method.kind](self._following, self._over, cluster, link, first, start)
         if self._tells:
-            self._tell(way.route, method, cluster, link, first, call)
+            call.news = self._news.begun(self._attempt(method, course, cluster, link))
         return call, None
-
-    def _tell(
-        self,
-        route: Route,
-        method: Method,
-        cluster: ActiveCluster,
-        link: Subchannel,
-        first: Any,
-        call: WatchedCall,
-    ) -> None:
-        if self._news.wants_routed:
-            self._news.routed(self._attempt(method, route, cluster, link.key.address), first)
-        if self._news.wants_calls:
-            self._news.made(call, method.path, call.attempts)
 
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
         """What is settled about a call, for whoever decides about it anew."""
@@ -151,10 +137,16 @@ class Express:
         # Which cluster of an aggregate serves is another question for each call.
         return _Course(way, way.clusters[0], cluster if name == way.clusters[0].name else None)
 
-    def _attempt(self, method: Method, route: Route, cluster: ActiveCluster, endpoint: str) -> Attempt:
-        name = "" if cluster.cluster is None else cluster.cluster.name
-        where = cluster.locality(endpoint)
-        return Attempt(self._active.target.uri, method.path, name_of(route), name, endpoint, where, 1)
+    def _attempt(self, method: Method, course: _Course, cluster: ActiveCluster, link: Subchannel) -> Attempt:
+        """What an observer is told of a first attempt."""
+        found = course.attempts.get((cluster, link))
+        if found is None:
+            name = "" if cluster.cluster is None else cluster.cluster.name
+            endpoint, route = link.key.address, name_of(course.way.route)
+            place, target = cluster.locality(endpoint), self._active.target.uri
+            found = Attempt(target, method.path, route, name, endpoint, place, 1)
+            course.attempts[cluster, link] = found
+        return found
 
     def _following(
         self, first: Any, cluster: ActiveCluster, link: Subchannel, start: Start
@@ -163,7 +155,8 @@ class Express:
         failure = failure_told(first)
         if failure is None:
             return None
-        method, request, metadata, compression, ways, way, drawn = start
+        method, request, metadata, compression, ways, course, drawn = start
+        way = course.way
         ended = Ended(first, failure)
         if not ended.unsent(link, None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
             return None
@@ -173,7 +166,7 @@ class Express:
             method, request, deadline, metadata, compression=compression, cluster=cluster, attempts=1
         )
         spec.course = self.course(spec, Drawn(ways, way.route, drawn))
-        attempt = self._attempt(method, way.route, cluster, link.key.address)
+        attempt = self._attempt(method, course, cluster, link)
         return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline)), spec
 
 
@@ -186,6 +179,8 @@ class _Course:
     """The only one, where none has to be drawn."""
     cluster: ActiveCluster | None = None
     weights: tuple[int, ...] = ()
+    attempts: dict[tuple[ActiveCluster, Subchannel], Attempt] = field(default_factory=dict, compare=False)
+    """As observers are told of them: the same for every call that goes to the same endpoint."""
 
 
 _NOTHING = None, None

@@ -26,6 +26,9 @@ class CallNews:
         self.wants_routed = _overridden(client.observer, "call_routed", "attempt_ended")
         self._wants_attempts = _overridden(client.observer, "attempt_ended")
         self.wants_calls = _overridden(client.observer, "call_ended")
+        self._wants_both = _overridden(client.observer, "sole_attempt_ended") and not _later(
+            client.observer, "sole_attempt_ended", "attempt_ended", "call_ended"
+        )
 
     def routed(self, attempt: Attempt, call: aio.Call) -> None:
         """An attempt has started."""
@@ -33,21 +36,42 @@ class CallNews:
         if self._wants_attempts:
             self._when_done(call, lambda code, seconds: self._observer.attempt_ended(attempt, code, seconds))
 
+    def begun(self, attempt: Attempt) -> First:
+        """A first attempt has started; what is returned has to be told of its end."""
+        self._client.observe(self._observer.call_routed, attempt)
+        return First(self, attempt, self._loop.time(), contextvars.copy_context())
+
+    def first_ended(self, attempt: Attempt, code: str, seconds: float, over: bool) -> None:
+        """It has ended, and the call with it if that is `over`."""
+        observer, tell = self._observer, self._client.observe
+        if over and self._wants_both:
+            tell(observer.sole_attempt_ended, attempt, code, seconds)
+            return
+        if self._wants_attempts:
+            tell(observer.attempt_ended, attempt, code, seconds)
+        if over and self.wants_calls:
+            tell(observer.call_ended, self._target, attempt.method, code, seconds, 1)
+
     def retried(self, attempt: Attempt, code: str) -> None:
         """It failed, and another follows."""
         self._client.observe(self._observer.call_retried, attempt, code)
 
-    def made(self, call: aio.Call, method: str, attempts: Callable[[], int]) -> None:
-        """A call was made; `attempts` is asked at its end, how many it took."""
+    def made(
+        self, call: aio.Call, method: str, attempts: Callable[[], int], started: float | None = None
+    ) -> None:
+        """A call was made, now unless it says when; `attempts` is asked at its end, how many it took."""
         if self.wants_calls:
             observer, target = self._observer, self._target
             self._when_done(
                 call,
                 lambda code, seconds: observer.call_ended(target, method, code, seconds, attempts()),
+                started,
             )
 
-    def _when_done(self, call: aio.Call, tell: Callable[[str, float], None]) -> None:
-        started = self._loop.time()
+    def _when_done(
+        self, call: aio.Call, tell: Callable[[str, float], None], began: float | None = None
+    ) -> None:
+        started = self._loop.time() if began is None else began
         context = contextvars.copy_context()
         told = False
 
@@ -75,6 +99,31 @@ class CallNews:
         self._client.observe(tell, code.name, seconds)
 
 
+class First:
+    """A first attempt of which the observer wants to know more; `ended` is to be called once."""
+
+    __slots__ = ("_attempt", "_context", "_news", "_started")
+
+    def __init__(
+        self, news: CallNews, attempt: Attempt, started: float, context: contextvars.Context
+    ) -> None:
+        self._news = news
+        self._attempt = attempt
+        self._started = started
+        self._context = context
+
+    def ended(self, code: str) -> None:
+        """It ended so, and the call with it."""
+        seconds = asyncio.get_running_loop().time() - self._started
+        self._context.run(self._news.first_ended, self._attempt, code, seconds, True)
+
+    def failed(self, code: str, call: aio.Call, attempts: Callable[[], int]) -> None:
+        """It ended so, and others follow; at the end of the call, `attempts` is asked how many there were."""
+        seconds = asyncio.get_running_loop().time() - self._started
+        self._context.run(self._news.first_ended, self._attempt, code, seconds, False)
+        self._context.run(self._news.made, call, self._attempt.method, attempts, self._started)
+
+
 def _code_at_once(call: aio.Call) -> grpc.StatusCode | None:
     """How a call that is over went, where that is known without waiting: a task for each costs a lot."""
     asking = call.code().__await__()
@@ -91,3 +140,9 @@ def _code_at_once(call: aio.Call) -> grpc.StatusCode | None:
 
 def _overridden(observer: Observer, *methods: str) -> bool:
     return any(getattr(type(observer), each) is not getattr(Observer, each) for each in methods)
+
+
+def _later(observer: Observer, first: str, *others: str) -> bool:
+    """Whether one of the others was overridden after the first, by a class that may know nothing of that."""
+    overrides = next(each for each in type(observer).__mro__ if first in vars(each))
+    return any(getattr(overrides, each) is not getattr(type(observer), each) for each in others)

@@ -99,3 +99,9 @@ class Observer:
 
     def call_ended(self, target: str, method: str, code: str, seconds: float, attempts: int) -> None:
         """A call ended, after so many seconds and attempts; none where it never got to an endpoint."""
+
+    def sole_attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
+        """A call ended with its first attempt: `attempt_ended` and `call_ended` in one.
+
+        Those two are told instead, unless this is overridden.
+        """

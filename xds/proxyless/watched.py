@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, TypeAlias
 
+import grpc
 from grpc import aio
 from grpc._cython import cygrpc
 
-from .attempts import succeeded
+from .attempts import ended_with
 from .clusters import ActiveCluster
 from .dispatch import CallSpec
+from .news import First
 from .subchannels import Subchannel
 
 Again: TypeAlias = Callable[[Any, ActiveCluster, Subchannel, Any], tuple[aio.Call, CallSpec] | None]
@@ -29,6 +31,8 @@ class WatchedCall(aio.Call):
 
     spec: CallSpec | None = None
     """Of the attempts that follow the first."""
+    news: First | None = None
+    """Where an observer wants to know of the first one's end."""
     _ended = False
     """Whether the first attempt has."""
     _awaited = False
@@ -75,12 +79,19 @@ class WatchedCall(aio.Call):
         if again is None:
             return
         first = self._call
-        following = None if succeeded(first) else again(first, self._cluster, self._link, self._start)
+        code = ended_with(first)
+        well = code is grpc.StatusCode.OK
+        following = None if well else again(first, self._cluster, self._link, self._start)
         self._start = None
+        news = self.news
         if following is None:
             self._over(self)
+            if news is not None:
+                news.ended(code.name)
         else:
             self._call, self.spec = following
+            if news is not None:
+                news.failed(code.name, self._call, self.attempts)
             self._call.add_done_callback(lambda _: self._over(self))
             if self._half_closing:
                 self._half_closing = asyncio.get_running_loop().create_task(self._call.done_writing())
@@ -172,6 +183,8 @@ class _UnaryResponse(WatchedCall):
             if self._again is not None:
                 self._again = self._start = None
                 self._over(self)
+                if self.news is not None:
+                    self.news.ended("OK")
             return response
         return (yield from self._call.__await__())
 
