@@ -25,6 +25,7 @@ from .observer import Attempt
 from .replay import Rewound
 from .resources import Route, WeightedCluster
 from .routing import Course, name_of
+from .streams import RETRIED
 from .subchannels import Subchannel
 from .targets import ActiveTarget
 from .watched import WATCHED, WatchedCall
@@ -85,8 +86,11 @@ class Express:
                 return _NOTHING
         course = ways.of(method.path, metadata)
         unary = method.kind == "unary_unary"
-        if course is None or not (unary or course.way.retry is None):
-            return _NOTHING  # a stream of responses counts with its first, one of requests has to be kept
+        if course is None:
+            return _NOTHING
+        iterated = not unary and request is not None and method.streams_requests
+        if iterated and course.way.retry is not None:
+            return _NOTHING  # the requests have to be kept while they are taken from the caller
         way, drawn, cluster = course.way, course.sole, course.cluster
         if drawn is None:
             drawn = draw_weighted(way.clusters, course.weights, self._active.draw)
@@ -100,7 +104,7 @@ class Express:
             limit = timeout
         try:
             inner = method.inner.get(link) or method.on(link)
-            if unary or request is None or not method.streams_requests:
+            if not iterated:
                 first = inner(request, timeout=limit, metadata=metadata, compression=compression)
             else:
                 request = Rewound(request)
@@ -110,7 +114,8 @@ class Express:
             cluster.leave()
             raise
         start = (method, request, metadata, compression, ways, way, drawn)
-        call = WATCHED[method.kind](self._following, self._over, cluster, link, first, start)
+        kinds = WATCHED if way.retry is None else RETRIED
+        call = kinds[method.kind](self._following, self._over, cluster, link, first, start)
         if self._tells:
             self._tell(way.route, method, cluster, link, first, call)
         return call, None
