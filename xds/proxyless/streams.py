@@ -7,7 +7,7 @@ more has been written to it than is remembered (gRFC A6). From then on every mes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -91,7 +91,6 @@ class _Answered(_Uncommitted, StreamResponse):
             self._first.cancel()
             raise
         except aio.AioRpcError:
-            await self._decided()
             if self._call is self._first:
                 raise
         return await self._call.read()
@@ -118,7 +117,6 @@ class _Answered(_Uncommitted, StreamResponse):
         try:
             message = await anext(messages, aio.EOF)
         except aio.AioRpcError:
-            await self._decided()
             if self._call is first:
                 raise
             messages = self._call
@@ -142,16 +140,11 @@ class _Answered(_Uncommitted, StreamResponse):
         self._commit()
         return metadata
 
-    async def _decided(self) -> None:
-        """Wait until it is known why the first attempt failed: here it is."""
-
 
 class _Written(_Uncommitted, StreamRequest):
     """Remembers what is written, as it was serialized then, for an attempt that may follow."""
 
     _rewriting: asyncio.Task[None] | None = None
-    _unsure: asyncio.Event | None = None
-    """There once grpc.aio has failed to write: it says so before it says how the call has ended."""
     _half_closed = False
 
     def __init__(
@@ -176,17 +169,10 @@ class _Written(_Uncommitted, StreamRequest):
         super()._commit()
 
     def _first_ended(self, first: Any) -> None:
-        if self._kept is not None and self._unsure is None and self._again is not None:
-            failure = failure_told(first)
-            if failure is not None and failure.details() == WRITE_FAILED:
-                self._unsure = asyncio.Event()
-                return
         kept = self._kept
         super()._first_ended(first)
         if self.spec is not None and self._rewriting is None:
             self._rewriting = asyncio.get_running_loop().create_task(self._rewrite(self._call, kept or []))
-        if self._unsure is not None:
-            self._unsure.set()
 
     async def _rewrite(self, call: Any, kept: list[bytes]) -> None:
         """Write again what has been written."""
@@ -197,15 +183,7 @@ class _Written(_Uncommitted, StreamRequest):
                 await call.done_writing()
 
     async def _decided(self) -> None:
-        if self._unsure is not None:
-            await self._unsure.wait()
-
-    async def _told(self, what: str) -> Any:
-        answer = await super()._told(what)
-        if self._unsure is None or self._unsure.is_set():
-            return answer
-        await self._decided()
-        return await super()._told(what)
+        """Wait until it is known how a first attempt that has failed did so: here that is at once."""
 
     def write(self, request: Any) -> Coroutine[Any, Any, None]:
         write: Coroutine[Any, Any, None] = (
@@ -273,10 +251,50 @@ class RetriedUnaryStream(_Answered, WatchedUnaryStream):
 class RetriedStreamUnary(_Written, WatchedStreamUnary):
     """A stream-unary call."""
 
+    _known: asyncio.Task[None] | None = None
+    """There where grpc.aio says of an attempt that a write has failed, before it knows how the call did."""
+
+    def _first_ended(self, first: Any) -> None:
+        if self._kept is not None and self._again is not None and self._known is None:
+            failure = failure_told(first)
+            if failure is not None and failure.details() == WRITE_FAILED:
+                self._known = asyncio.get_running_loop().create_task(self._find_out(first))
+                return
+        super()._first_ended(first)
+
+    async def _find_out(self, first: Any) -> None:
+        with suppress(aio.AioRpcError):
+            await first
+        self._first_ended(first)
+
+    async def _decided(self) -> None:
+        if self._known is not None:
+            await asyncio.shield(self._known)
+
+    async def _told(self, what: str) -> Any:
+        answer = await super()._told(what)
+        if self._known is None or self._known.done():
+            return answer
+        await self._decided()
+        return await super()._told(what)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._response().__await__()
+
+    async def _response(self) -> Any:
+        first = self._call
+        try:
+            return await first
+        except aio.AioRpcError:
+            await self._decided()
+            if self._call is first:
+                raise
+        return await self._call
+
     async def initial_metadata(self) -> aio.Metadata:
         first = self._call
         if not await first.initial_metadata():
-            await first.code()  # empty ones may be those of a failure, and its end tells
+            await self.code()  # empty ones may be those of a failure, and its end tells
         return await super().initial_metadata()
 
 
