@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -145,4 +146,6 @@ async def test_nobody_is_told_of_a_failure_that_nobody_reads(
     assert await call.code() is StatusCode.UNAVAILABLE
     del call
     await mesh.close()
-    assert complaints == []
+    gc.collect()
+    # Other complaints are news for the loops of tests before this one, where somebody held a failed call.
+    assert [each for each in complaints if "never retrieved" in each["message"]] == []

@@ -125,6 +125,59 @@ async def test_a_message_is_sent_again_as_it_was_when_it_was_written(
     assert await answers(call, kind) == [b"a", b"b"]
 
 
+class Source:
+    """An iterator of requests that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.asked = 0
+        self.asked_again = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.asked += 1
+            if self.asked > 1:
+                self.asked_again.set()
+            yield await self.queue.get()
+
+
+def pulls() -> list[asyncio.Task[Any]]:
+    return [each for each in asyncio.all_tasks() if "Replay._pull" in repr(each)]
+
+
+async def test_an_iterator_goes_on_with_the_attempt_that_counts(mesh: proxyless.Client, judge: Judge) -> None:
+    source = Source()
+    source.queue.put_nowait(b"a")
+    call = mesh.channel(TARGET).stream_stream("/test.Service/StreamStream")(source, timeout=20)
+    await judge.refused.wait()
+    source.queue.put_nowait(b"b")
+    assert [await call.read() for _ in range(2)] == [b"v1:a", b"v1:b"]
+    source.queue.put_nowait(b"c")
+    source.queue.put_nowait(b"d")
+    # What was asked for when the attempt began to count is the last that was taken in a task of its own.
+    assert [await call.read() for _ in range(2)] == [b"v1:c", b"v1:d"]
+    assert (judge.attempts, source.asked, pulls()) == (2, 5, [])
+    call.cancel()
+
+
+@pytest.mark.parametrize("refuses", [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_iterator_is_not_asked_once_its_call_is_over(
+    kind: str, refuses: int, mesh: proxyless.Client, judge: Judge
+) -> None:
+    judge.refuses = refuses
+    source = Source()
+    source.queue.put_nowait(b"a")
+    call = getattr(mesh.channel(TARGET), kind)(f"/test.Service/{word(kind)}")(source, timeout=20)
+    if kind == "stream_stream":
+        assert await call.read() == b"v1:a"
+    await source.asked_again.wait()
+    call.cancel()
+    assert await call.code() is StatusCode.CANCELLED
+    if left := pulls():
+        await asyncio.wait(left)
+
+
 @pytest.mark.parametrize(("more", "attempts"), [(0, 2), (1, 1)])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_more_than_is_remembered_is_not_written_twice(

@@ -114,8 +114,6 @@ def cases() -> Iterator[Any]:
     for each in SCENARIOS.values():
         for kind in each.kinds:
             for mode in each.modes:
-                if mode == RETRY and kind == "stream_stream":
-                    continue  # with an iterator of requests not quite so yet
                 yield pytest.param(each, kind, mode, id=f"{each.name}-{kind}-{mode}")
 
 

@@ -22,10 +22,10 @@ from .depgraph import Config
 from .dispatch import Begun, CallSpec, Dispatcher, Method
 from .match import CallHeaders
 from .observer import Attempt
-from .replay import Rewound
+from .replay import Replay, Rewound
 from .resources import Route, WeightedCluster
 from .routing import Course, name_of
-from .streams import RETRIED
+from .streams import REPLAYED, RETRIED
 from .subchannels import Subchannel
 from .targets import ActiveTarget
 from .watched import WATCHED, WatchedCall
@@ -84,13 +84,16 @@ class Express:
             ways = self._current()
             if ways is None:
                 return _NOTHING
-        course = ways.of(method.path, metadata)
+        # As `Ways.of`, which is asked for what is new; here, it costs no call of a function.
+        names, key = ways.names, cast("Any", method.path)
+        for item in metadata if names else ():
+            if item[0] in names:
+                key = key, item
+        course = ways.kept.get(key) or ways.of(method.path, metadata)
         unary = method.kind == "unary_unary"
         if course is None:
             return _NOTHING
         iterated = not unary and request is not None and method.streams_requests
-        if iterated and course.way.retry is not None:
-            return _NOTHING  # the requests have to be kept while they are taken from the caller
         way, drawn, cluster = course.way, course.sole, course.cluster
         if drawn is None:
             drawn = draw_weighted(way.clusters, course.weights, self._active.draw)
@@ -102,19 +105,19 @@ class Express:
         limit = way.timeout
         if limit is None or (timeout is not None and timeout < limit):
             limit = timeout
-        try:
-            inner = method.inner.get(link) or method.on(link)
-            if not iterated:
-                first = inner(request, timeout=limit, metadata=metadata, compression=compression)
-            else:
-                request = Rewound(request)
-                first = inner(request, timeout=limit, metadata=metadata, compression=compression)
-                request.sent = first.wait_for_connection
-        except BaseException:
-            cluster.leave()
-            raise
+        inner = method.inner.get(link) or method.on(link)
+        if not iterated:
+            first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+        elif way.retry is None:
+            request = Rewound(request)
+            first = inner(request, timeout=limit, metadata=metadata, compression=compression)
+            request.sent = first.wait_for_connection
+        else:
+            request = Replay(request, method.serialize)
+            inner = method.serialized.inner.get(link) or method.serialized.on(link)
+            first = inner(request.messages(), timeout=limit, metadata=metadata, compression=compression)
         start = (method, request, metadata, compression, ways, way, drawn)
-        kinds = WATCHED if way.retry is None else RETRIED
+        kinds = WATCHED if way.retry is None else REPLAYED if iterated else RETRIED
         call = kinds[method.kind](self._following, self._over, cluster, link, first, start)
         if self._tells:
             self._tell(way.route, method, cluster, link, first, call)
@@ -168,8 +171,10 @@ class Express:
         if failure is None:
             return None
         method, request, metadata, compression, ways, way, drawn = start
-        ended = Ended(first, failure)
-        if not ended.unsent(link, None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
+        ended, replay = Ended(first, failure), request if isinstance(request, Replay) else None
+        if not ended.unsent(link, replay) and (
+            way.retry is None or not ended.retriable(way.retry, 1, replay)
+        ):
             return None
         left, now = first.time_remaining(), asyncio.get_running_loop().time()
         deadline = None if left is None else now + left
@@ -178,7 +183,7 @@ class Express:
         )
         spec.course = self.course(spec, Drawn(ways, way.route, drawn))
         attempt = self._attempt(method, way.route, cluster, link.key.address)
-        return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline)), spec
+        return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline, replay)), spec
 
 
 @dataclass(frozen=True, slots=True)

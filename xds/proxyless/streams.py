@@ -16,6 +16,7 @@ from grpc._cython import cygrpc
 
 from .attempts import WRITE_FAILED, failure_told
 from .clusters import ActiveCluster
+from .replay import Replay
 from .retry import BUFFER_LIMIT
 from .subchannels import Subchannel
 from .watched import (
@@ -38,8 +39,15 @@ class _Uncommitted(WatchedCall):
     """Another attempt may follow the first until `_commit`."""
 
     def _commit(self) -> None:
-        if self._again is not None:
+        if self._uncommitted():
             self._again = _none_follows
+            self._forget()
+
+    def _uncommitted(self) -> bool:
+        return self._again is not None and self._again is not _none_follows
+
+    def _forget(self) -> None:
+        """Nothing need be remembered any more."""
 
 
 def _none_follows(*_: Any) -> None:
@@ -163,10 +171,8 @@ class _Written(_Uncommitted, StreamRequest):
         self._size = 0
         super().__init__(again, over, cluster, link, first, (method.serialized, *rest))
 
-    def _commit(self) -> None:
-        if self._again is not None:
-            self._kept = None
-        super()._commit()
+    def _forget(self) -> None:
+        self._kept = None
 
     def _first_ended(self, first: Any) -> None:
         kept = self._kept
@@ -248,14 +254,14 @@ class RetriedUnaryStream(_Answered, WatchedUnaryStream):
     """A unary-stream call."""
 
 
-class RetriedStreamUnary(_Written, WatchedStreamUnary):
-    """A stream-unary call."""
+class _OneAnswer(_Uncommitted):
+    """With one response to a stream of requests."""
 
     _known: asyncio.Task[None] | None = None
     """There where grpc.aio says of an attempt that a write has failed, before it knows how the call did."""
 
     def _first_ended(self, first: Any) -> None:
-        if self._kept is not None and self._again is not None and self._known is None:
+        if self._uncommitted() and self._known is None:
             failure = failure_told(first)
             if failure is not None and failure.details() == WRITE_FAILED:
                 self._known = asyncio.get_running_loop().create_task(self._find_out(first))
@@ -298,7 +304,39 @@ class RetriedStreamUnary(_Written, WatchedStreamUnary):
         return await super().initial_metadata()
 
 
+class _Replayed(_Uncommitted):
+    """With an iterator of requests, of which a `Replay` remembers what was taken."""
+
+    def __init__(
+        self,
+        again: Again,
+        over: Callable[[Any], None],
+        cluster: ActiveCluster,
+        link: Subchannel,
+        first: Any,
+        start: Any,
+    ) -> None:
+        self._replay: Replay = start[1]
+        super().__init__(again, over, cluster, link, first, start)
+        self.add_done_callback(lambda _: self._replay.close())
+
+    def _forget(self) -> None:
+        self._replay.commit()
+
+
+class RetriedStreamUnary(_OneAnswer, _Written, WatchedStreamUnary):
+    """A stream-unary call that is written to."""
+
+
 class RetriedStreamStream(_Written, _Answered, WatchedStreamStream):
+    """A stream-stream call that is written to."""
+
+
+class ReplayedStreamUnary(_OneAnswer, _Replayed, WatchedStreamUnary):
+    """A stream-unary call."""
+
+
+class ReplayedStreamStream(_Replayed, _Answered, WatchedStreamStream):
     """A stream-stream call."""
 
 
@@ -308,4 +346,10 @@ RETRIED: dict[str, type[WatchedCall]] = {
     "stream_unary": RetriedStreamUnary,
     "stream_stream": RetriedStreamStream,
 }
-"""A unary call has nothing to remember but its request, which whoever started it has."""
+"""A call with one request has nothing else to remember, and whoever started it has that."""
+
+REPLAYED: dict[str, type[WatchedCall]] = {
+    "stream_unary": ReplayedStreamUnary,
+    "stream_stream": ReplayedStreamStream,
+}
+"""Those that were started with the messages of a `Replay`, which is what they take for their request."""
