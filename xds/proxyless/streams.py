@@ -269,9 +269,11 @@ class _OneAnswer(_Uncommitted):
         super()._first_ended(first)
 
     async def _find_out(self, first: Any) -> None:
-        with suppress(aio.AioRpcError):
-            await first
-        self._first_ended(first)
+        try:
+            with suppress(aio.AioRpcError):
+                await first
+        finally:
+            self._first_ended(first)
 
     async def _decided(self) -> None:
         if self._known is not None:
