@@ -26,7 +26,6 @@ from tests.parity.drop_in.trial import (
     ISTIO_RETRY,
     NAME,
     RETRY,
-    STREAM_RESPONSE,
     TARGET,
     Scenario,
     Trial,
@@ -115,8 +114,6 @@ def cases() -> Iterator[Any]:
     for each in SCENARIOS.values():
         for kind in each.kinds:
             for mode in each.modes:
-                if mode == RETRY and kind in STREAM_RESPONSE:
-                    continue  # not retried (yet): the same as READY
                 yield pytest.param(each, kind, mode, id=f"{each.name}-{kind}-{mode}")
 
 

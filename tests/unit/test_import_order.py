@@ -21,7 +21,7 @@ ORDER = (
     "identity bootstrap slices transport pools subchannels breaker dns",
     "reports clusters targets decision explain admin status",
     "client",
-    "deciding mirror news replay tap around attempts dispatch watched express calls interceptors",
+    "deciding mirror news replay tap around attempts dispatch watched streams express calls interceptors",
     "channel|http",
     "entry",
     "__init__",

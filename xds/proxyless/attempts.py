@@ -20,7 +20,7 @@ from .subchannels import Subchannel
 
 CANCELLED = "Locally cancelled by application!"
 """How grpc.aio words what its caller did; a server's own CANCELLED has other words."""
-_WRITE_FAILED = "Internal error from Core"
+WRITE_FAILED = "Internal error from Core"
 """What grpc.aio makes of a status that comes while a request is being written: before it, or over it."""
 
 
@@ -178,7 +178,7 @@ async def _before_answer(call: Any, first: asyncio.Task[Any], asked: asyncio.Eve
 
 def _truly(failure: aio.AioRpcError | None, told: list[aio.AioRpcError]) -> aio.AioRpcError | None:
     """The failure as the call told it when it ended; None where it had not failed at all."""
-    if failure is not None and told and failure.details() == _WRITE_FAILED:
+    if failure is not None and told and failure.details() == WRITE_FAILED:
         return None if told[0].code() is grpc.StatusCode.OK else told[0]
     return failure
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 import grpc
@@ -56,6 +57,11 @@ class Method:
         found = self.inner[subchannel] = make(self.path, self.serialize, self.deserialize)
         return found
 
+    @cached_property
+    def serialized(self) -> Method:
+        """The same method for requests that are serialized already."""
+        return replace(self, serialize=None)
+
     def renamed(self, path: str) -> Method:
         """The same kind of method under another path, as an interceptor may ask for."""
         return replace(self, path=path)
@@ -103,7 +109,7 @@ class CallSpec:
         """From now on its requests go by where they can be copied, and are serialized there."""
         self.tap = Tap(self.request, self.method.serialize or bytes)
         self.request = self.tap.messages()
-        self.method = replace(self.method, serialize=None)
+        self.method = self.method.serialized
 
     def answered(self, metadata: Any) -> Any:
         """The response's initial metadata after what the configuration does to it."""
@@ -122,6 +128,8 @@ class Begun:
     attempt: Attempt
     policy: RetryPolicy | None
     deadline: float | None
+    replay: Replay | None
+    """What it has taken of a stream of requests, where another attempt needs that."""
 
 
 class Dispatcher(Decider):
@@ -150,7 +158,7 @@ class Dispatcher(Decider):
         try:
             while True:
                 if begun is not None:
-                    policy, deadline = begun.policy, begun.deadline
+                    policy, deadline, replay = begun.policy, begun.deadline, begun.replay
                     attempt, link, last, begun = begun.attempt, begun.link, begun.ended, None
                     call, seen_to = last.call, True
                     tried.append(attempt.endpoint)
@@ -254,7 +262,7 @@ class Dispatcher(Decider):
         metadata = spec.metadata
         if spec.edits:
             metadata = edited(metadata, (level.request for level in spec.edits), spec.course.call.get)
-        inner = subchannel.method(method if replay is None else replace(method, serialize=None))
+        inner = subchannel.method(method if replay is None else method.serialized)
         call = cast(
             aio.Call,
             inner(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
@@ -22,9 +22,10 @@ from .depgraph import Config
 from .dispatch import Begun, CallSpec, Dispatcher, Method
 from .match import CallHeaders
 from .observer import Attempt
-from .replay import Rewound
+from .replay import Replay, Rewound
 from .resources import Route, WeightedCluster
 from .routing import Course, name_of
+from .streams import REPLAYED, RETRIED
 from .subchannels import Subchannel
 from .targets import ActiveTarget
 from .watched import WATCHED
@@ -84,34 +85,40 @@ class Express:
             if ways is None:
                 return _NOTHING
         # As `Ways.of`, which is asked for what is new; here, it costs no call of a function.
-        names, key = ways.names, cast("Any", method.path)
+        names = ways.names
+        key: Any = method.path
         for item in metadata if names else ():
             if item[0] in names:
                 key = key, item
         course = ways.kept.get(key) or ways.of(method.path, metadata)
-        unary = method.kind == "unary_unary"
-        if course is None or not (unary or course.way.retry is None):
-            return _NOTHING  # a stream of responses counts with its first, one of requests has to be kept
+        if course is None:
+            return _NOTHING
         way, drawn, cluster = course.way, course.sole, course.cluster
         if drawn is None:
             drawn = draw_weighted(way.clusters, course.weights, self._active.draw)
         if cluster is None:
             cluster = self._active.serving(drawn.name)[1]
-        link = cast("Subchannel | None", cluster.take())
+        link: Any = cluster.take()  # a Subchannel, as this target's pool has no other links
         if link is None:
             return None, Drawn(ways, way.route, drawn)
         limit = way.timeout
         if limit is None or (timeout is not None and timeout < limit):
             limit = timeout
         inner = method.inner.get(link) or method.on(link)
-        if unary or request is None or not method.streams_requests:
+        iterated = method.kind != "unary_unary" and request is not None and method.streams_requests
+        if not iterated:
             first = inner(request, timeout=limit, metadata=metadata, compression=compression)
-        else:
+        elif way.retry is None:
             request = Rewound(request)
             first = inner(request, timeout=limit, metadata=metadata, compression=compression)
             request.sent = first.wait_for_connection
+        else:
+            request = Replay(request, method.serialize)
+            inner = method.serialized.inner.get(link) or method.serialized.on(link)
+            first = inner(request.messages(), timeout=limit, metadata=metadata, compression=compression)
         start = (method, request, metadata, compression, ways, course, drawn)
-        call = WATCHED[method.kind](self._following, self._over, cluster, link, first, start)
+        kinds = WATCHED if way.retry is None else REPLAYED if iterated else RETRIED
+        call = kinds[method.kind](self._following, self._over, cluster, link, first, start)
         if self._tells:
             call.news = self._news.begun(self._attempt(method, course, cluster, link))
         return call, None
@@ -156,9 +163,11 @@ class Express:
         if failure is None:
             return None
         method, request, metadata, compression, ways, course, drawn = start
-        way = course.way
-        ended = Ended(first, failure)
-        if not ended.unsent(link, None) and (way.retry is None or not ended.retriable(way.retry, 1, None)):
+        way, ended = course.way, Ended(first, failure)
+        replay = request if isinstance(request, Replay) else None
+        if not ended.unsent(link, replay) and (
+            way.retry is None or not ended.retriable(way.retry, 1, replay)
+        ):
             return None
         left, now = first.time_remaining(), asyncio.get_running_loop().time()
         deadline = None if left is None else now + left
@@ -167,7 +176,7 @@ class Express:
         )
         spec.course = self.course(spec, Drawn(ways, way.route, drawn))
         attempt = self._attempt(method, course, cluster, link)
-        return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline)), spec
+        return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline, replay)), spec
 
 
 @dataclass(frozen=True, slots=True)

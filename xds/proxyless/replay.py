@@ -134,10 +134,16 @@ class Replay:
                     raise self._failure
                 if self._ended:
                     return
+                idle = self._pulling is None or self._pulling.done()
+                if self.committed and idle:
+                    async for each in self._iterator:  # which is this attempt's alone
+                        yield self._serialize(each)
+                    return
                 # In a task of its own: an attempt that is cancelled must not cancel the caller's iterator,
                 # and the next attempt goes on waiting for the same message.
-                if self._pulling is None or self._pulling.done():
+                if idle:
                     self._pulling = asyncio.create_task(self._pull())
+                assert self._pulling is not None
                 await asyncio.shield(self._pulling)
             if attempt != self._attempt:
                 return

@@ -189,7 +189,9 @@ class _UnaryResponse(WatchedCall):
         return (yield from self._call.__await__())
 
 
-class _StreamResponse(WatchedCall):
+class StreamResponse(WatchedCall):
+    """With a stream of responses."""
+
     _messages: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -218,7 +220,9 @@ class _StreamResponse(WatchedCall):
         return await self._call.read()
 
 
-class _StreamRequest(WatchedCall):
+class StreamRequest(WatchedCall):
+    """With requests that are written, or taken from an iterator."""
+
     async def write(self, request: Any) -> None:
         first = self._call
         try:
@@ -246,15 +250,15 @@ class WatchedUnaryUnary(_UnaryResponse, aio.UnaryUnaryCall):  # type: ignore[typ
     """A unary-unary call."""
 
 
-class WatchedUnaryStream(_StreamResponse, aio.UnaryStreamCall):  # type: ignore[type-arg]
+class WatchedUnaryStream(StreamResponse, aio.UnaryStreamCall):  # type: ignore[type-arg]
     """A unary-stream call."""
 
 
-class WatchedStreamUnary(_UnaryResponse, _StreamRequest, aio.StreamUnaryCall):  # type: ignore[type-arg]
+class WatchedStreamUnary(_UnaryResponse, StreamRequest, aio.StreamUnaryCall):  # type: ignore[type-arg]
     """A stream-unary call."""
 
 
-class WatchedStreamStream(_StreamResponse, _StreamRequest, aio.StreamStreamCall):  # type: ignore[type-arg]
+class WatchedStreamStream(StreamResponse, StreamRequest, aio.StreamStreamCall):  # type: ignore[type-arg]
     """A stream-stream call."""
 
 
