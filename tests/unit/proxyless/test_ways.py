@@ -121,4 +121,4 @@ def test_no_more_are_kept_than_so_many() -> None:
     for value in range(3 * LIMIT):
         way = kept.of("/s/m", [("h", str(value))])
         assert way is not None and way.route.index == (0 if str(value).startswith("1") else 1)
-    assert len(kept._kept) == LIMIT
+    assert len(kept.kept) == LIMIT
