@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 import grpc
 from grpc import aio
+from msgspec import Struct
 
 from .attempts import Ended, Retrying, asked_to_wait, ended
 from .balance import Status
@@ -113,8 +114,7 @@ class CallSpec:
         return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """A first attempt that was made elsewhere and has failed; `deadline` is the whole call's."""
 
     ended: Ended

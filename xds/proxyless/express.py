@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import grpc
 from grpc import aio
+from msgspec import Struct
 
 from .attempts import Ended, failure_told
 from .balance import draw_weighted
@@ -37,8 +37,7 @@ Start: TypeAlias = tuple[
 """All that another attempt needs of the first; a bare tuple, as one is made for every call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """What is settled about a call, whether it could be started at once or not."""
 
     ways: Ways[Any]
@@ -176,8 +175,7 @@ class Express:
         return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline)), spec
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
+class _Course(Struct, frozen=True):
     """A way with what is to be asked of it for each call: which cluster is drawn, and which one serves."""
 
     way: Way
