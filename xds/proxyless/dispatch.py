@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, cast
 
 import grpc
 from grpc import aio
-from msgspec import Struct
+from msgspec import Struct, field
 
 from .attempts import Ended, Retrying, asked_to_wait, ended
 from .balance import Status
@@ -38,15 +37,14 @@ CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "st
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-@dataclass(frozen=True, eq=False)
-class Method:
+class Method(Struct, frozen=True, eq=False, weakref=True):
     """A method as the stub declared it; one for each multicallable."""
 
     kind: CallKind
     path: str
     serialize: Any
     deserialize: Any
-    inner: dict[Subchannel, Any] = field(default_factory=dict, init=False, repr=False)
+    inner: dict[Subchannel, Any] = field(default_factory=dict)
     """Its inner multicallables on the subchannels it has been called on."""
 
     def on(self, subchannel: Subchannel) -> Any:
@@ -59,7 +57,11 @@ class Method:
 
     def renamed(self, path: str) -> Method:
         """The same kind of method under another path, as an interceptor may ask for."""
-        return replace(self, path=path)
+        return Method(self.kind, path, self.serialize, self.deserialize)
+
+    def serialized(self) -> Method:
+        """The same method for requests that are bytes already."""
+        return Method(self.kind, self.path, None, self.deserialize)
 
     @property
     def streams_responses(self) -> bool:
@@ -72,8 +74,7 @@ class Method:
         return self.kind.startswith("stream_")
 
 
-@dataclass
-class CallSpec:
+class CallSpec(Struct):
     """One call as the caller made it; `deadline` is on the event loop's clock."""
 
     method: Method
@@ -104,7 +105,7 @@ class CallSpec:
         """From now on its requests go by where they can be copied, and are serialized there."""
         self.tap = Tap(self.request, self.method.serialize or bytes)
         self.request = self.tap.messages()
-        self.method = replace(self.method, serialize=None)
+        self.method = self.method.serialized()
 
     def answered(self, metadata: Any) -> Any:
         """The response's initial metadata after what the configuration does to it."""
@@ -254,7 +255,7 @@ class Dispatcher(Decider):
         metadata = spec.metadata
         if spec.edits:
             metadata = edited(metadata, (level.request for level in spec.edits), spec.course.call.get)
-        inner = subchannel.method(method if replay is None else replace(method, serialize=None))
+        inner = subchannel.method(method if replay is None else method.serialized())
         try:
             call = cast(
                 aio.Call,
