@@ -140,7 +140,13 @@ async def test_nobody_is_told_of_a_failure_that_nobody_reads(
     mesh: proxyless.Client, server: Scripted
 ) -> None:
     complaints: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    def note(_: object, context: dict[str, Any]) -> None:
+        # Not what grpc's poller says when it has news for the closed loop of an earlier test.
+        if str(context.get("exception")) != "Event loop is closed":
+            complaints.append(context)
+
+    asyncio.get_running_loop().set_exception_handler(note)
     call = calls(mesh, "unary_stream", "unavailable")
     assert await call.code() is StatusCode.UNAVAILABLE
     del call
