@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -140,15 +141,11 @@ async def test_nobody_is_told_of_a_failure_that_nobody_reads(
     mesh: proxyless.Client, server: Scripted
 ) -> None:
     complaints: list[Any] = []
-
-    def note(_: object, context: dict[str, Any]) -> None:
-        # Not what grpc's poller says when it has news for the closed loop of an earlier test.
-        if str(context.get("exception")) != "Event loop is closed":
-            complaints.append(context)
-
-    asyncio.get_running_loop().set_exception_handler(note)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     call = calls(mesh, "unary_stream", "unavailable")
     assert await call.code() is StatusCode.UNAVAILABLE
     del call
     await mesh.close()
-    assert complaints == []
+    gc.collect()
+    # Other complaints are news for the loops of tests before this one, where somebody held a failed call.
+    assert [each for each in complaints if "never retrieved" in each["message"]] == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
+from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 
@@ -30,26 +31,34 @@ class Count:
             self.value -= 1
 
 
-class Counts:
-    """Counts by key; the clients of one process share them, and each lives as long as somebody holds it."""
+T = TypeVar("T")
 
-    def __init__(self) -> None:
-        self._counts: WeakValueDictionary[Hashable, Count] = WeakValueDictionary()
+
+class Shared(Generic[T]):
+    """What the clients of one process share, by key; each lives as long as somebody holds it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._found: WeakValueDictionary[Hashable, T] = WeakValueDictionary()
         self._lock = Lock()
 
-    def of(self, key: Hashable) -> Count:
-        """The count of a key."""
+    def of(self, key: Hashable) -> T:
+        """That of a key."""
         with self._lock:
-            found = self._counts.get(key)
+            found = self._found.get(key)
             if found is None:
-                found = self._counts[key] = Count()
+                found = self._found[key] = self._make()
             return found
 
 
-IN_FLIGHT = Counts()
-"""The calls in flight, by cluster and EDS name."""
+IN_FLIGHT: Shared[set[int]] = Shared(set)
+"""The calls in flight by `id`, as each may be told twice to have ended; by cluster and EDS name.
 
-RETRIES = Counts()
+Whoever adds one has looked at how many there are before: threads that do so at the same moment may pass a
+limit by one each, as in gRPC. A lock would cost every call more than that is worth.
+"""
+
+RETRIES = Shared(Count)
 """The calls that are being retried, by the same."""
 
 ACTIVE_FAULTS = Count()

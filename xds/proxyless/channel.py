@@ -164,6 +164,16 @@ class Channel(aio.Channel):
     def _closed_error(self) -> ClosedChannelError:
         return ClosedChannelError(f"the channel to {self._active.target.uri} is closed")
 
+    def _unusable(self) -> Exception:
+        """Why no call can be made."""
+        if self._closed or self._client.closed:
+            return self._closed_error()
+        try:
+            self._client.check_usable()
+        except ClosedError as error:
+            return error
+        raise AssertionError("a Client that is usable is at home")
+
     # --- for the multicallables ---------------------------------------------------------------------------
 
     def call(
@@ -177,9 +187,12 @@ class Channel(aio.Channel):
         compression: grpc.Compression | None,
     ) -> Any:
         """Make a call: the inner call object itself where it can be had at once, else a deferred one."""
-        if self._closed or self._client.closed:
-            raise self._closed_error()
-        self._client.check_usable()
+        try:
+            usable = asyncio.get_running_loop() is self._client.home and not self._closed
+        except RuntimeError:
+            usable = False
+        if not usable:
+            raise self._unusable()
         metadata, compression = tuple(metadata or ()), compression or self._compression
         steps = self._interceptors[method.kind]
         for add in steps.additions:

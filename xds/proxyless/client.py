@@ -70,6 +70,8 @@ class AdsClient:
             raise ClosedError(
                 "a proxyless.Client needs a running event loop: make it in a coroutine"
             ) from None
+        self.home: asyncio.AbstractEventLoop | None = self._loop
+        """The event loop it can be used on; None once it is closed."""
         self._born = _generation
         self._calls: list[Collection[Any]] = []
         """The calls of each channel that has not been closed, whether the channel itself is still there."""
@@ -113,7 +115,7 @@ class AdsClient:
 
     async def close(self) -> None:
         """End the stream and every connection; calls in flight are cancelled."""
-        self._closed = True
+        self._closed, self.home = True, None
         if self._timer is not None:
             self._timer.cancel()
         for call in [call for calls in self._calls for call in calls]:

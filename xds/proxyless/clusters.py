@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import grpc
@@ -50,12 +50,13 @@ class ActiveCluster:
         self._localities: dict[str, LocalityName] = {}
         self._awake = False
         self._names: NameWatch | None = None
-        self._outliers: OutlierDetector | None = None
+        self.outliers: OutlierDetector | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._judging: set[asyncio.Task[None]] = set()
         self._ask = Ask(draw, load=self._load)
         """What a call asks that may go anywhere."""
-        self._in_flight, self._retries = Count(), Count()
+        self.in_flight: set[int] = set()
+        self._retries = Count()
         self._limit = 0
         self.outcome: LeafOutcome = Pending("its first configuration")
 
@@ -86,7 +87,7 @@ class ActiveCluster:
     @property
     def ejected(self) -> frozenset[str]:
         """The addresses that outlier detection keeps calls from."""
-        return self._outliers.ejected if self._outliers is not None else frozenset()
+        return self.outliers.ejected if self.outliers is not None else frozenset()
 
     def locality(self, address: str) -> LocalityName:
         """Where an endpoint is; nameless where that is not known."""
@@ -107,7 +108,7 @@ class ActiveCluster:
         cluster = self.cluster
         if cluster is not None:
             self._limit, key = cluster.max_requests, _breaker_key(cluster)
-            self._in_flight, self._retries = IN_FLIGHT.of(key), RETRIES.of(key)
+            self.in_flight, self._retries = IN_FLIGHT.of(key), RETRIES.of(key)
         if cluster is None or before is None or cluster.discovery != before.discovery:
             self._stop_resolving()
         if cluster is None or before is None or cluster.outlier_detection != before.outlier_detection:
@@ -159,8 +160,8 @@ class ActiveCluster:
 
     def _refresh(self) -> None:
         """Forget the picker, which has become out of date."""
-        self.__dict__.pop("picker", None)
-        self.__dict__.pop("_sole", None)
+        for made in ("picker", "_sole", "_only"):
+            self.__dict__.pop(made, None)
 
     @cached_property
     def picker(self) -> Picker:
@@ -185,6 +186,13 @@ class ActiveCluster:
         endpoints = self.endpoints
         return None if endpoints is not None and endpoints.drops else self.picker.sole
 
+    @cached_property
+    def _only(self) -> Link | None:
+        """The one subchannel there is, where calls can go to it."""
+        if self._sole is None or len(self._subchannels) != 1:
+            return None
+        return next(iter(self._subchannels.values()))
+
     # --- calls --------------------------------------------------------------------------------------------
 
     def pick(self, avoid: frozenset[str], request_hash: int | None) -> Link | Status:
@@ -202,15 +210,16 @@ class ActiveCluster:
         return Status.UNUSABLE
 
     def take(self) -> Link | None:
-        """The subchannel for a call that may go to any, counted in; None where there is more to decide.
-
-        `started` takes the count over.
-        """
-        policy = self._sole
-        if policy is None:
-            return None
-        link = self._subchannels.get(policy.pick(self._ask))  # type: ignore[arg-type] # None is no address
-        return link if link is not None and link.connected() and self._in_flight.enter(self._limit) else None
+        """The subchannel for a call that may go to any; None where there is more to decide."""
+        link = self._only
+        if link is None:
+            policy = self._sole
+            if policy is None:
+                return None
+            link = self._subchannels.get(policy.pick(self._ask))  # type: ignore[arg-type] # None is no address
+            if link is None:
+                return None
+        return link if len(self.in_flight) < self._limit and link.connected() else None
 
     def refusal(self) -> str | None:
         """Why the next call is dropped, where it is: by category (drop_overloads), drawn anew for each."""
@@ -220,9 +229,9 @@ class ActiveCluster:
         category = draw_drop(endpoints.drops, self._draw)
         return None if category is None else f"the control plane wants calls dropped ({category})"
 
-    def enter(self) -> str | None:
-        """Count one more call in flight, or say why there must not be one; `started` takes the count over."""
-        if self._in_flight.enter(self._limit):
+    def full(self) -> str | None:
+        """Why there must not be one more call in flight, where it is so."""
+        if len(self.in_flight) < self._limit:
             return None
         return f"circuit breaker: {self._limit} calls are in flight already"
 
@@ -233,31 +242,27 @@ class ActiveCluster:
             return _nothing
         return self._retries.leave if self._retries.enter(cluster.max_retries) else None
 
-    def leave(self) -> None:
-        """Take back an `enter` that led to no call."""
-        self._in_flight.leave()
-
     def started(self, link: Link, call: Any) -> None:
         """Take note of a call in flight, until it ends."""
-        call.add_done_callback(partial(self.ended, link, self.begun(link, call)))
-
-    def begun(self, link: Link, call: Any) -> Count:
-        """Take note of a call in flight; `ended` has to be told with what this returns."""
+        in_flight = self.in_flight
+        in_flight.add(id(call))
         link.in_flight.add(id(call))
-        return self._in_flight
 
-    def ended(self, link: Link, count: Count, call: Any) -> None:
-        """Take note of its end, of which one may be told twice."""
-        if id(call) not in link.in_flight:
-            return
-        link.in_flight.remove(id(call))
-        count.leave()
+        def ended(call: Any) -> None:
+            in_flight.discard(id(call))
+            if id(call) in link.in_flight:  # its end may be told twice
+                link.in_flight.remove(id(call))
+                self.settle(link, call)
+
+        call.add_done_callback(ended)
+
+    def settle(self, link: Link, call: Any) -> None:
+        """See to what the end of a call on this subchannel means for it."""
         if link.draining:
             self._connections.pool.drained(link)
-        if self._outliers is not None:
-            task = asyncio.get_running_loop().create_task(
-                self._judge_call(link.key.address, call, self._outliers)
-            )
+        if self.outliers is not None:
+            judging = self._judge_call(link.key.address, call, self.outliers)
+            task = asyncio.get_running_loop().create_task(judging)
             self._judging.add(task)
             task.add_done_callback(self._judging.discard)
 
@@ -271,28 +276,28 @@ class ActiveCluster:
         if cluster is None or cluster.outlier_detection is None or not self._subchannels:
             self._stop_judging()
             return
-        if self._outliers is None:
-            self._outliers = OutlierDetector(cluster.outlier_detection, self._draw)
-            self._sweep_later(self._outliers)
-        self._outliers.keep(self._subchannels)
+        if self.outliers is None:
+            self.outliers = OutlierDetector(cluster.outlier_detection, self._draw)
+            self._sweep_later(self.outliers)
+        self.outliers.keep(self._subchannels)
 
     def _sweep_later(self, outliers: OutlierDetector) -> None:
         self._sweep = asyncio.get_running_loop().call_later(outliers.config.interval, self._on_interval)
 
     def _on_interval(self) -> None:
-        if self._outliers is not None:
-            before = self._outliers.ejected
-            self._outliers.sweep(asyncio.get_running_loop().time())
-            self._sweep_later(self._outliers)
-            if self._outliers.ejected != before:
+        if self.outliers is not None:
+            before = self.outliers.ejected
+            self.outliers.sweep(asyncio.get_running_loop().time())
+            self._sweep_later(self.outliers)
+            if self.outliers.ejected != before:
                 self._on_readiness()
 
     async def _judge_call(self, address: str, call: Any, outliers: OutlierDetector) -> None:
-        if await self._connections.pool.judge(call, address, outliers) and self._outliers is outliers:
+        if await self._connections.pool.judge(call, address, outliers) and self.outliers is outliers:
             self._on_readiness()
 
     def _stop_judging(self) -> None:
-        self._outliers = None
+        self.outliers = None
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

@@ -245,7 +245,7 @@ class Dispatcher(Decider):
             return f"{where}connecting to the endpoint that the call's hash or the order picks"
         if not isinstance(subchannel, Subchannel):
             return None
-        if (reason := cluster.enter()) is not None:
+        if (reason := cluster.full()) is not None:
             spec.dropped = where + reason
             return None
         method, address = spec.method, subchannel.key.address
@@ -256,22 +256,18 @@ class Dispatcher(Decider):
         if spec.edits:
             metadata = edited(metadata, (level.request for level in spec.edits), spec.course.call.get)
         inner = subchannel.method(method if replay is None else method.serialized())
-        try:
-            call = cast(
-                aio.Call,
-                inner(
-                    replay.messages() if replay is not None else spec.request,
-                    # A negative one is over before it begins; 0 leaves a server the rest of a millisecond.
-                    timeout=None if deadline is None else deadline - self._loop.time(),
-                    metadata=metadata,
-                    credentials=spec.credentials,
-                    # Never wait_for_ready: the call would stay with this endpoint for good.
-                    compression=spec.compression,
-                ),
-            )
-        except BaseException:
-            cluster.leave()
-            raise
+        call = cast(
+            aio.Call,
+            inner(
+                replay.messages() if replay is not None else spec.request,
+                # A negative one is over before it begins; 0 leaves a server the rest of a millisecond.
+                timeout=None if deadline is None else deadline - self._loop.time(),
+                metadata=metadata,
+                credentials=spec.credentials,
+                # Never wait_for_ready: the call would stay with this endpoint for good.
+                compression=spec.compression,
+            ),
+        )
         cluster.started(subchannel, call)
         spec.cluster = cluster
         if choice.action.mirrors and not tried:

@@ -62,13 +62,9 @@ class Mirrors:
         while (cluster := self._active.mirrored(mirror)) is not None:
             subchannel = cluster.pick(frozenset(), None)
             if isinstance(subchannel, Link):
-                if cluster.refusal() is not None or cluster.enter() is not None:
+                if cluster.refusal() is not None or cluster.full() is not None:
                     return None
-                try:
-                    call = start(subchannel)
-                except BaseException:
-                    cluster.leave()
-                    raise
+                call = start(subchannel)
                 cluster.started(subchannel, call)
                 return call
             if cluster.picker.status is Status.UNUSABLE:

@@ -29,6 +29,13 @@ class WatchedCall(aio.Call):
 
     spec: CallSpec | None = None
     """Of the attempts that follow the first."""
+    _ended = False
+    """Whether the first attempt has."""
+    _awaited = False
+    """Whether somebody waits for the response, and so finds out how the first attempt ended for nothing."""
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
+    _half_closing: bool | asyncio.Task[None] = False
+    """Whether the caller has no requests for the first attempt; what tells the one after it."""
 
     def __init__(
         self,
@@ -45,17 +52,29 @@ class WatchedCall(aio.Call):
         self._link = link
         self._call = first
         self._start = start
-        self._count = cluster.begun(link, first)
-        self._callbacks: list[Callable[[Any], None]] | None = None
-        self._half_closing: bool | asyncio.Task[None] = False
-        """Whether the caller has no requests for the first attempt; what tells the one after it."""
+        self._in_flight = cluster.in_flight
+        self._in_flight.add(id(first))
+        link.in_flight.add(id(first))
         first.add_done_callback(self._first_ended)
 
     def _first_ended(self, first: Any) -> None:
-        self._cluster.ended(self._link, self._count, first)
+        if self._ended:
+            return  # grpc.aio may say it twice
+        self._ended = True
+        cluster, link = self._cluster, self._link
+        self._in_flight.discard(id(first))
+        link.in_flight.discard(id(first))
+        if link.draining or cluster.outliers is not None:
+            cluster.settle(link, first)
+        if not self._awaited or self._callbacks:
+            self._decide()
+
+    def _decide(self) -> None:
+        """See to what follows the first attempt, which has ended."""
         again, self._again = self._again, None
         if again is None:
-            return  # grpc.aio may say it twice
+            return
+        first = self._call
         following = None if succeeded(first) else again(first, self._cluster, self._link, self._start)
         self._start = None
         if following is None:
@@ -65,9 +84,14 @@ class WatchedCall(aio.Call):
             self._call.add_done_callback(lambda _: self._over(self))
             if self._half_closing:
                 self._half_closing = asyncio.get_running_loop().create_task(self._call.done_writing())
-        if self._callbacks is not None:
-            for callback in self._callbacks:
-                self.add_done_callback(callback)
+        for callback in self._callbacks:
+            self.add_done_callback(callback)
+
+    def _counting(self) -> Any:
+        """The attempt that counts, as far as that is known."""
+        if self._ended and self._again is not None:
+            self._decide()
+        return self._call
 
     def attempts(self) -> int:
         """How many there have been."""
@@ -76,33 +100,31 @@ class WatchedCall(aio.Call):
     async def _told(self, what: str) -> Any:
         """Ask the call that counts; what a first attempt says that another follows is not an answer."""
         while True:
-            asked = self._call
+            asked = self._counting()
             answer = await getattr(asked, what)()
-            if asked is self._call:
+            if asked is self._counting():
                 return answer
 
     # --- grpc.aio.RpcContext ------------------------------------------------------------------------------
 
     def cancel(self) -> bool:
-        return bool(self._call.cancel())
+        return bool(self._counting().cancel())
 
     def cancelled(self) -> bool:
-        return bool(self._call.cancelled())
+        return bool(self._counting().cancelled())
 
     def done(self) -> bool:
-        return bool(self._call.done())
+        return bool(self._counting().done())
 
     def time_remaining(self) -> float | None:
-        remaining: float | None = self._call.time_remaining()
+        remaining: float | None = self._counting().time_remaining()
         return remaining
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        if self._again is None:
-            self._call.add_done_callback(lambda _: callback(self))
-        elif self._callbacks is None:
-            self._callbacks = [callback]
+        if self._ended:
+            self._counting().add_done_callback(lambda _: callback(self))
         else:
-            self._callbacks.append(callback)
+            self._callbacks = (*self._callbacks, callback)
 
     # --- grpc.aio.Call ------------------------------------------------------------------------------------
 
@@ -131,7 +153,7 @@ class WatchedCall(aio.Call):
         try:
             await first.wait_for_connection()
         except aio.AioRpcError:
-            if self._call is first:
+            if self._counting() is first:
                 raise
             await self._call.wait_for_connection()
 
@@ -139,11 +161,18 @@ class WatchedCall(aio.Call):
 class _UnaryResponse(WatchedCall):
     def __await__(self) -> Generator[Any, None, Any]:
         first = self._call
+        self._awaited = True
         try:
-            return (yield from first.__await__())
-        except aio.AioRpcError:
-            if self._call is first:
+            response = yield from first.__await__()
+        except BaseException as error:
+            self._awaited = False
+            if self._counting() is first or not isinstance(error, aio.AioRpcError):
                 raise
+        else:
+            if self._again is not None:
+                self._again = self._start = None
+                self._over(self)
+            return response
         return (yield from self._call.__await__())
 
 
@@ -161,7 +190,7 @@ class _StreamResponse(WatchedCall):
                 yield message
             return
         except aio.AioRpcError:
-            if self._call is first:
+            if self._counting() is first:
                 raise
         async for message in self._call:
             yield message
@@ -171,7 +200,7 @@ class _StreamResponse(WatchedCall):
         try:
             return await first.read()
         except aio.AioRpcError:
-            if self._call is first:
+            if self._counting() is first:
                 raise
         return await self._call.read()
 
@@ -182,7 +211,7 @@ class _StreamRequest(WatchedCall):
         try:
             await first.write(request)
         except (aio.AioRpcError, asyncio.InvalidStateError):
-            if self._call is first:
+            if self._counting() is first:
                 raise
             await self._call.write(request)
 
@@ -192,9 +221,9 @@ class _StreamRequest(WatchedCall):
             await first.done_writing()
         except cygrpc.InternalError:
             await first.code()  # why, it says when it has ended
-            if self._call is first:
+            if self._counting() is first:
                 raise
-        if self._call is first:
+        if self._counting() is first:
             self._half_closing = True
         else:
             await self._call.done_writing()

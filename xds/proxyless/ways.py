@@ -36,26 +36,30 @@ class Way(Struct, frozen=True):
 class Ways(Generic[T]):
     """The ways through one configuration of a target; each is kept as what `made` makes of it."""
 
-    __slots__ = ("_authority", "_kept", "_made", "_names", "config")
+    __slots__ = ("_authority", "_made", "config", "kept", "names")
 
     def __init__(self, config: Config, authority: str, made: Callable[[Way], T]) -> None:
         self.config: Final = config
         self._authority = authority
         self._made = made
-        self._names = config.table.names
-        self._kept: dict[object, T | None] = {}
+        self.names: Final = config.table.names
+        """The headers that rules look at."""
+        self.kept: Final[dict[object, T | None]] = {}
+        """By path and those headers, as `of` has them."""
 
     def of(self, path: str, metadata: Iterable[MetadataItem]) -> T | None:
         """The way of a call; None for one that has to be decided by itself."""
-        names = self._names
-        key = (path, *[item for item in metadata if item[0] in names]) if names else path
+        key: object = path
+        for item in metadata if self.names else ():
+            if item[0] in self.names:
+                key = key, item
         try:
-            return self._kept[key]
+            return self.kept[key]
         except KeyError:
             way = self._decide(path, metadata)
-            made = self._kept[key] = None if way is None else self._made(way)
-            if len(self._kept) > LIMIT:
-                del self._kept[next(iter(self._kept))]
+            made = self.kept[key] = None if way is None else self._made(way)
+            if len(self.kept) > LIMIT:
+                del self.kept[next(iter(self.kept))]
             return made
 
     def _decide(self, path: str, metadata: Iterable[MetadataItem]) -> Way | None:

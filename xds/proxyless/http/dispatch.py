@@ -197,7 +197,7 @@ class HttpDispatcher(Decider):
             return None
         if not isinstance(link, HttpSubchannel):
             return None
-        if (reason := cluster.enter()) is not None:
+        if (reason := cluster.full()) is not None:
             raise self._error(grpc.StatusCode.UNAVAILABLE, where + reason)
         attempt = Attempt()
         cluster.started(link, attempt)  # from here on, its end takes the count back
