@@ -209,7 +209,7 @@ def test_the_observer_needs_no_telemetry() -> None:
 
 
 def test_the_library_leans_on_what_it_declares_only() -> None:
-    declared = {"click", "re2", "grpc", "google", "proxyless", "xxhash", *PROTO_ROOTS}
+    declared = {"click", "msgspec", "re2", "grpc", "google", "proxyless", "xxhash", *PROTO_ROOTS}
     optional = {"http": {"aiohttp", "multidict", "yarl"}}
     for path in modules(LIBRARY):
         used = {name.split(".")[0] for name in imports(path)}

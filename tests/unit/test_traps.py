@@ -110,6 +110,7 @@ def test_this_environment_is_whole() -> None:
     ("missing", "said", "mend"),
     [
         ("re2", "re2 cannot be imported", "pip install --force-reinstall google-re2"),
+        ("msgspec", "msgspec cannot be imported", "pip install --force-reinstall msgspec"),
         ("envoy", "listener_pb2 cannot be imported", "pip install --force-reinstall xds-protos"),
         ("xds.core", "the package `xds` of xds-protos is shadowed by", "remove `__init__.py`"),
     ],
@@ -168,7 +169,7 @@ def test_the_wheel_holds_the_library_its_types_and_nothing_else(tmp_path: Path) 
     required = headers.get_all("Requires-Dist", [])
     needs = {each.split(">")[0] for each in required if "extra ==" not in each}
     assert [each for each in required if "extra ==" in each] == ["aiohttp>=3.12; extra == 'http'"]
-    assert needs == {"click", "google-re2", "grpcio", "protobuf", "xds-protos", "xxhash"}
+    assert needs == {"click", "google-re2", "grpcio", "msgspec", "protobuf", "xds-protos", "xxhash"}
 
 
 def sources() -> list[Path]:

@@ -1,12 +1,13 @@
 """proxyless: a service mesh's xDS client inside a Python process, for grpc.aio. No sidecar, no agent."""
 
+from typing import TYPE_CHECKING, Any
+
 from .interrupts import quiet_imports
 
 with quiet_imports():
     try:
         from .bootstrap import Bootstrap
         from .channel import Channel
-        from .decision import Decision
         from .entry import Client, insecure_channel, secure_channel
         from .errors import (
             BootstrapError,
@@ -21,6 +22,9 @@ with quiet_imports():
         from .doctor import explained
 
         raise explained(error) from error
+
+if TYPE_CHECKING:
+    from .decision import Decision
 
 __all__ = [
     "Attempt",
@@ -38,3 +42,16 @@ __all__ = [
     "insecure_channel",
     "secure_channel",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what most processes never ask for when it is asked for (PEP 562)."""
+    if name != "Decision":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .decision import Decision  # noqa: PLC0415
+
+    return Decision
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

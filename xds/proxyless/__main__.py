@@ -241,7 +241,7 @@ def doctor() -> None:
         click.echo(f"broken: {problem.what}\n  mend: {problem.mend}")
     if problems:
         sys.exit(1)
-    click.echo("all well: grpcio, the xDS protos, google-re2 and the OpenTelemetry protos are whole")
+    click.echo("all well: grpcio, the xDS protos, google-re2, msgspec and the OpenTelemetry protos are whole")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Iterable
 from typing import Any
+
+from msgspec import Struct
 
 from .bootstrap import Bootstrap
 from .depgraph import ClusterConfig, Config, Failed
@@ -73,8 +74,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")  # the body of a direct response; JSON has no bytes
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        items = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+    if isinstance(value, Struct):
+        items = ((name, getattr(value, name)) for name in value.__struct_fields__)
         return {name: plain(each) for name, each in items if each is not None and each != ()}
     if isinstance(value, (tuple, frozenset)):
         return [plain(each) for each in (sorted(value) if isinstance(value, frozenset) else value)]

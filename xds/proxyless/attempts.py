@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from grpc import aio
+from msgspec import Struct
 
 from .around import AnsweredCall
 from .clusters import ActiveCluster
@@ -42,8 +42,7 @@ class Retrying:
             leave()
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How an attempt went: it counts, or it failed and another one may follow."""
 
     call: aio.Call

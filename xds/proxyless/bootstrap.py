@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from .errors import BootstrapError
 from .identity import ISTIO_ROOT, ISTIO_SERVER_NAME, ISTIO_TOKEN, TlsFiles
 
@@ -151,8 +153,7 @@ def _report_ignored_servers(source: str, count: int) -> None:
     _log.warning("%s: xds_servers: %d after the first have no effect: there is no fallback", source, count)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     source: str
 
     def _typed(self, value: Any, kind: type, word: str, where: str) -> Any:

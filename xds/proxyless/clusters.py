@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import grpc
+from msgspec import Struct
 
 from .balance import Ask, OutlierDetector, Picker, Policy, Readiness, Status, draw_drop, make_picker
 from .balance.priorities import addresses, usable_by_priority
@@ -20,8 +20,7 @@ from .pools import Link, Pool, SubchannelKey
 from .resources import Cluster, DnsDiscovery, EdsDiscovery, Endpoints, LocalityName
 
 
-@dataclass(frozen=True, slots=True)
-class Connections:
+class Connections(Struct, frozen=True):
     """What the clusters of one target connect with."""
 
     pool: Pool[Any]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from .fault import effective_policies
 from .held import Held, State
@@ -44,15 +45,13 @@ Key: TypeAlias = tuple[Kind, str]
 Lookup: TypeAlias = Callable[[Kind, str], Held | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """Something is still on its way; `what` says what."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """It will not work as things are; `reason` says why."""
 
     reason: str
@@ -60,16 +59,14 @@ class Failed:
     """Only the control plane is out of reach: no reason to drop what is in force."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterConfig:
+class ClusterConfig(Struct, frozen=True):
     """A cluster with its endpoints; those of a host name are looked up by whoever connects: None."""
 
     cluster: Cluster
     endpoints: Endpoints | None
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateConfig:
+class AggregateConfig(Struct, frozen=True):
     """A cluster of clusters: those at its ends, in the order in which they are tried (gRFC A37)."""
 
     cluster: Cluster
@@ -80,8 +77,7 @@ LeafOutcome: TypeAlias = ClusterConfig | Pending | Failed
 ClusterOutcome: TypeAlias = LeafOutcome | AggregateConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Everything the calls of one target need; swapped whole."""
 
     listener: Listener
@@ -130,8 +126,7 @@ class Config:
 Outcome: TypeAlias = Config | Pending | Failed
 
 
-@dataclass(slots=True)
-class Dependencies:
+class Dependencies(Struct):
     """What one target depends on, and what came of it."""
 
     listener_name: str
@@ -243,8 +238,7 @@ def _waits(outcome: ClusterOutcome, clusters: Mapping[str, ClusterOutcome]) -> b
     return False
 
 
-@dataclass(slots=True)
-class _Graph:
+class _Graph(Struct):
     """The clusters that routes name, and those that these are made of."""
 
     lookup: Lookup

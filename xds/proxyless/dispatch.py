@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 import grpc
 from grpc import aio
+from msgspec import Struct, field
 
 from .attempts import Ended, Retrying, asked_to_wait, ended
 from .balance import Status
@@ -38,15 +38,14 @@ CallKind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "st
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-@dataclass(frozen=True, eq=False)
-class Method:
+class Method(Struct, frozen=True, eq=False, weakref=True, dict=True):
     """A method as the stub declared it; one for each multicallable."""
 
     kind: CallKind
     path: str
     serialize: Any
     deserialize: Any
-    inner: dict[Subchannel, Any] = field(default_factory=dict, init=False, repr=False)
+    inner: dict[Subchannel, Any] = field(default_factory=dict)
     """Its inner multicallables on the subchannels it has been called on."""
 
     def on(self, subchannel: Subchannel) -> Any:
@@ -60,11 +59,11 @@ class Method:
     @cached_property
     def serialized(self) -> Method:
         """The same method for requests that are serialized already."""
-        return replace(self, serialize=None)
+        return Method(self.kind, self.path, None, self.deserialize)
 
     def renamed(self, path: str) -> Method:
         """The same kind of method under another path, as an interceptor may ask for."""
-        return replace(self, path=path)
+        return Method(self.kind, path, self.serialize, self.deserialize)
 
     @property
     def streams_responses(self) -> bool:
@@ -77,8 +76,7 @@ class Method:
         return self.kind.startswith("stream_")
 
 
-@dataclass
-class CallSpec:
+class CallSpec(Struct):
     """One call as the caller made it; `deadline` is on the event loop's clock."""
 
     method: Method
@@ -119,8 +117,7 @@ class CallSpec:
         return aio.Metadata(*edited_answer(tuple(metadata or ()), levels, self.course.call.get))
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """A first attempt that was made elsewhere and has failed; `deadline` is the whole call's."""
 
     ended: Ended

@@ -19,6 +19,7 @@ _IMPORTS = (
     ("grpc.aio", "grpcio"),
     ("envoy.config.listener.v3.listener_pb2", "xds-protos"),
     ("re2", "google-re2"),
+    ("msgspec", "msgspec"),
 )
 
 

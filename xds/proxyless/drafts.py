@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .match import CallHeaders, RequestHeaders
 
@@ -20,8 +22,7 @@ _QUERY_PART = re.compile(r"[0-9A-Za-z._~!$'()*+,;:@%/?-]*")
 _FIXED = (":scheme",)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A gRPC call as it might be made."""
 
     path: str
@@ -51,8 +52,7 @@ class Draft:
         return value is None or _VALUE.fullmatch(value) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestDraft(Draft):
+class RequestDraft(Draft, frozen=True):
     """An HTTP request as it might be made: `authority` is its URL's, which a `host` header may replace."""
 
     verb: str = "GET"

@@ -6,7 +6,8 @@ grpc.aio tells that in the details of the status only, in C-core's words.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .retry import Loss
 
@@ -20,8 +21,7 @@ _REFUSED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """What broke an attempt off, or the HTTP status of what answered in the server's place; or neither."""
 
     lost: Loss | None = None

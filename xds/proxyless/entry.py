@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc import aio
@@ -12,9 +12,11 @@ from grpc import aio
 from .bootstrap import Bootstrap
 from .channel import Channel
 from .client import AdsClient
-from .decision import Decision
 from .errors import ClosedError
 from .names import is_url
+
+if TYPE_CHECKING:
+    from .decision import Decision
 
 
 class Client(AdsClient):

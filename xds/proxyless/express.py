@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
+from msgspec import Struct, field
 
 from .attempts import Ended, failure_told
 from .balance import draw_weighted
@@ -38,8 +38,7 @@ Start: TypeAlias = tuple[
 """All that another attempt needs of the first; a bare tuple, as one is made for every call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """What is settled about a call, whether it could be started at once or not."""
 
     ways: Ways[Any]
@@ -179,8 +178,7 @@ class Express:
         return self._resume(spec, Begun(ended, link, attempt, way.retry, deadline, replay)), spec
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
+class _Course(Struct, frozen=True, eq=False):
     """A way with what is to be asked of it for each call: which cluster is drawn, and which one serves."""
 
     way: Way
@@ -188,7 +186,7 @@ class _Course:
     """The only one, where none has to be drawn."""
     cluster: ActiveCluster | None = None
     weights: tuple[int, ...] = ()
-    attempts: dict[tuple[ActiveCluster, Subchannel], Attempt] = field(default_factory=dict, compare=False)
+    attempts: dict[tuple[ActiveCluster, Subchannel], Attempt] = field(default_factory=dict)
     """As observers are told of them: the same for every call that goes to the same endpoint."""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .match import CallHeaders, RequestHeaders
 from .resources import FaultAbort, FaultFilter, FaultPolicy, Fraction
@@ -20,8 +21,7 @@ _HTTP_OF_GRPC = {0: 200, 1: 499, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429,
 """What Envoy answers an HTTP request with where a gRPC status is configured; 500 for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is injected into one call: seconds of delay, then a status, or neither."""
 
     delay: float = 0.0

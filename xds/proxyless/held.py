@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Container
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .resources import Resource
 
@@ -48,8 +50,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 """Every step a resource can take. A pair that is not here cannot happen: only REQUESTED ones have a timer."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataErrors:
+class DataErrors(Struct, frozen=True):
     """What an error in the data does to a version that is in force: by default all but a deletion spare it.
 
     A88 would have a deletion spare it, too; gRPC 1.85 does not unless told to, nor does this library.
@@ -81,8 +82,7 @@ class DataErrors:
 SPARING = DataErrors()
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A watched resource: its state, the version in force if there is one, and the last error.
 
     The error is of the state. While a version is in force it is what A88 calls an ambient one.

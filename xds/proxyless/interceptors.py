@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
+from msgspec import Struct
 
 from .around import IteratedCall
 from .dispatch import CallKind, CallSpec
@@ -29,8 +29,7 @@ _KINDS: dict[CallKind, tuple[type[Any], str]] = {
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """The interceptors of one kind of call, in order: first those that need no task, then the rest."""
 
     additions: tuple[Callable[[Metadata], Metadata], ...] = ()

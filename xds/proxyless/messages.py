@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from .errors import ResourceError
 from .held import Event
@@ -10,8 +10,7 @@ from .parse import Parsed
 from .resources import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A DiscoveryRequest to send; `error` makes it a NACK. `first` ones carry the node."""
 
     kind: Kind
@@ -22,8 +21,7 @@ class Request:
     first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     """Why the control plane cannot send a resource (xRFC TP3); `code` is a gRPC status."""
 
     name: str
@@ -36,8 +34,7 @@ class Denial:
         return Event.DENIED if self.code in (5, 7) else Event.TROUBLED
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """A DiscoveryResponse as it came: the resources are (type URL, bytes)."""
 
     type_url: str
@@ -47,8 +44,7 @@ class Response:
     denials: tuple[Denial, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """How many resources of a response were valid, and how many broke a rule."""
 
     kind: Kind
@@ -56,8 +52,7 @@ class Receipt:
     invalid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A response and what was read in it, resource by resource; no `kind` where nobody had asked for it."""
 
     response: Response

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from .errors import TargetError
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A parsed `xds:` target (gRFC A27)."""
 
     uri: str
@@ -60,8 +60,7 @@ def is_url(target: str) -> bool:
     return target.lower().startswith(("http://", "https://"))
 
 
-@dataclass(frozen=True, slots=True)
-class SubsetKey:
+class SubsetKey(Struct, frozen=True):
     """An Istio cluster name taken apart: `outbound|9080|v2|reviews.default.svc.cluster.local`."""
 
     direction: str

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import grpc
+from msgspec import Struct
 
 from .balance import OutlierDetector, Readiness
 
 
-@dataclass(frozen=True)
-class SubchannelKey:
+class SubchannelKey(Struct, frozen=True):
     """What makes two subchannels the same."""
 
     address: str

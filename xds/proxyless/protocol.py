@@ -8,7 +8,9 @@ any monotonic scale. `deadline` says when `tick` is due.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .errors import ResourceError
 from .held import SPARING, TRANSITIONS, DataErrors, Event, Held, State
@@ -30,8 +32,7 @@ NOT_THERE = "the control plane has no such resource"
 _LONGEST_REASON = 500
 
 
-@dataclass(slots=True)
-class _Channel:
+class _Channel(Struct):
     """One resource type: what is watched, and where it stands on this stream."""
 
     held: dict[str, Held] = field(default_factory=dict)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from .balance import Status, call_hash, draw_weighted, set_cookie
 from .depgraph import Config
@@ -17,8 +18,7 @@ ClusterStatus: TypeAlias = Callable[[str], tuple[Status, str]]
 """What a cluster can do now, and why not where it cannot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The call belongs to this route; `cluster` is None only where a fault aborts it first."""
 
     route: Route
@@ -31,8 +31,7 @@ class Chosen:
     """What fallback passed over before, a sentence each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """No route takes the call."""
 
     reason: str

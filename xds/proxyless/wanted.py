@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .drafts import Draft, RequestDraft
 from .errors import UnknownRouteError
@@ -27,8 +29,7 @@ _VERBS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 """Methods worth trying before any that are made up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A route that somebody wants a call to take."""
 
     name: str
@@ -113,8 +114,7 @@ def _unless(rule: Rule, fallback: bool) -> str:
     return ", unless none of its clusters can serve it" if passed_over else ""
 
 
-@dataclass(slots=True)
-class _Search:
+class _Search(Struct):
     """Changes a call until the rule takes it; every value is tried before it is believed."""
 
     rule: Rule

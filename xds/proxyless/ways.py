@@ -7,8 +7,9 @@ are: no fault, no edited header, no copy, no hash. Every other call is decided b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from .depgraph import Config
 from .match import CallHeaders
@@ -20,8 +21,7 @@ LIMIT = 512
 """How many ways are kept; with more kinds of calls than that, the oldest is forgotten for each new one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """Where calls of one kind go; with several clusters, one is drawn for each call."""
 
     route: Route

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from proxyless.depgraph import ClusterConfig, Failed, Pending
 from proxyless.held import Held, State
 from proxyless.resources import (

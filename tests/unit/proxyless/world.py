@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from proxyless.depgraph import Config, Dependencies, Key
 from proxyless.held import Held, State
 from proxyless.resources import (

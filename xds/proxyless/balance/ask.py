@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from ..resources import LbPolicy
 
@@ -21,8 +22,7 @@ class Readiness(enum.Enum):
     FAILED = "TRANSIENT_FAILURE"
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """An endpoint as policies see it; its weight is its own times its locality's."""
 
     address: str
@@ -33,8 +33,7 @@ def _nothing(address: str) -> int:
     return 0
 
 
-@dataclass(slots=True)
-class Ask:
+class Ask(Struct):
     """One call that needs an endpoint."""
 
     draw: Draw

@@ -7,8 +7,9 @@ Envoy's, at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from math import sqrt
+
+from msgspec import Struct
 
 from ..resources import OutlierDetection
 from .ask import Draw
@@ -18,8 +19,7 @@ _HTTP_OF_GRPC = {2: 500, 4: 504, 12: 501, 13: 500, 14: 503, 15: 500}
 _GATEWAY = (502, 503, 504)
 
 
-@dataclass(slots=True)
-class _Record:
+class _Record(Struct):
     """What is known of one endpoint."""
 
     successes: int = 0

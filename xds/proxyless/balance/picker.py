@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ..resources import Endpoints, LbPolicy
 from .ask import Ask, Draw, Host, Policy, Readiness
@@ -24,8 +25,7 @@ class Status(enum.Enum):
     UNUSABLE = "unusable"
 
 
-@dataclass(slots=True)
-class _Tier:
+class _Tier(Struct):
     """The localities of one priority: each a policy, drawn by weight."""
 
     share: int
@@ -43,8 +43,7 @@ class _Tier:
         return draw_weighted(members, weights, ask.draw).pick(ask)
 
 
-@dataclass(slots=True)
-class Picker:
+class Picker(Struct):
     """Picks among the endpoints of one cluster; built anew whenever one of them changes."""
 
     status: Status

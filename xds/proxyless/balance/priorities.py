@@ -8,8 +8,9 @@ Envoy has it, a priority hands over as much as its healthy endpoints, multiplied
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ..resources import Endpoint, Endpoints, Locality
 from .ask import Readiness
@@ -29,8 +30,7 @@ def usable_by_priority(endpoints: Endpoints) -> list[Group]:
     return [groups[priority] for priority in sorted(groups)]
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Struct, frozen=True):
     """The groups that serve, each with its share; where there is none, the group that is connecting."""
 
     groups: tuple[tuple[int, Group], ...] = ()

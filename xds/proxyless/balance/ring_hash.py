@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
+from msgspec import Struct
 from xxhash import xxh64_intdigest
 
 from ..resources import LbPolicy
@@ -19,8 +19,7 @@ from .ask import Ask, Draw, Host, Readiness, ready
 _HASHES = 2**64
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """Points on the circle of 64-bit hashes, and which host each belongs to."""
 
     hashes: tuple[int, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ..resources import Action, ClusterAction, Fraction, Route, VirtualHost
 from ..steps import Steps, finish
@@ -18,8 +19,7 @@ Draw: TypeAlias = Callable[[int], int]
 """Draw(n) gives a random integer in [0, n); injected, so that decisions repeat."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One route tried for one call: whether it matched, and if not, the first thing that failed."""
 
     route: Route
@@ -27,8 +27,7 @@ class Step:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Tests:
+class _Tests(Struct, frozen=True):
     """What a call is put to, compiled."""
 
     path: StringTest

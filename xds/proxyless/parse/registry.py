@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterProto
 from envoy.config.listener.v3.listener_pb2 import Listener as ListenerProto
 from envoy.service.discovery.v3.discovery_pb2 import Resource as Wrapper
 from google.protobuf.message import DecodeError
+from msgspec import Struct
 
 from ..errors import ResourceError
 from ..resources import Kind, Resource
@@ -46,8 +46,7 @@ _PARSERS: dict[Kind, tuple[Shell, str, _Parse]] = {
 _WRAPPER = "type.googleapis.com/envoy.service.discovery.v3.Resource"
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """A valid resource, its bytes, and what it says without effect here."""
 
     name: str

@@ -8,10 +8,10 @@ resource (`CLOSED`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.unknown_fields import UnknownFieldSet
+from msgspec import Struct, field
 
 from ..errors import ResourceError
 
@@ -149,8 +149,7 @@ CLOSED = frozenset(
 """Messages in which a field that is not understood refuses the resource."""
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct):
     """What a resource says and this library does not act on, gathered while it is parsed."""
 
     lines: list[str] = field(default_factory=list)

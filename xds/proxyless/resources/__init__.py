@@ -1,4 +1,4 @@
-"""xDS resources as frozen dataclasses, free of protobuf.
+"""xDS resources as frozen structs, free of protobuf.
 
 `parse/` makes them from the wire, everything else reads them. Equality is by value, so that a rebuilt
 resource that says the same is the same. Durations are seconds.

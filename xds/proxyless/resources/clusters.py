@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class LbPolicy:
+
+class LbPolicy(Struct, frozen=True):
     """How the endpoints of a cluster share its calls (gRFCs A27, A42, A48, A52)."""
 
     name: str = "round_robin"
@@ -21,15 +21,13 @@ class LbPolicy:
     """ring_hash: bounds of the number of points; gRPC caps both at 4096."""
 
 
-@dataclass(frozen=True, slots=True)
-class EdsDiscovery:
+class EdsDiscovery(Struct, frozen=True):
     """Endpoints by the EDS resource of this name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class DnsDiscovery:
+class DnsDiscovery(Struct, frozen=True):
     """Endpoints by looking up a host name (Envoy's LOGICAL_DNS); seconds between two look-ups."""
 
     host: str
@@ -42,8 +40,7 @@ class DnsDiscovery:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateDiscovery:
+class AggregateDiscovery(Struct, frozen=True):
     """Other clusters, the first of which that can serve does (gRFCs A37, A75)."""
 
     clusters: tuple[str, ...]
@@ -52,8 +49,7 @@ class AggregateDiscovery:
 Discovery: TypeAlias = EdsDiscovery | DnsDiscovery | AggregateDiscovery
 
 
-@dataclass(frozen=True, slots=True)
-class OutlierDetection:
+class OutlierDetection(Struct, frozen=True):
     """envoy.config.cluster.v3.OutlierDetection (gRFC A50). Seconds, and percentages of a hundred.
 
     An `enforcing` percentage of 0 turns its criterion off. The `consecutive` ones are Envoy's.
@@ -77,8 +73,7 @@ class OutlierDetection:
     enforcing_consecutive_gateway_failure: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """envoy.config.cluster.v3.Cluster."""
 
     name: str

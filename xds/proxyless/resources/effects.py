@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from .matching import Fraction, HeaderMatch
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """envoy.config.route.v3.RetryPolicy. Back-offs are seconds."""
 
     retry_on: frozenset[str]
@@ -31,16 +31,14 @@ class RetryPolicy:
         return bool(self.retry_on)
 
 
-@dataclass(frozen=True, slots=True)
-class FaultDelay:
+class FaultDelay(Struct, frozen=True):
     """A delay in seconds, for a fraction of the calls; `seconds` None takes it from the request's headers."""
 
     seconds: float | None
     fraction: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class FaultAbort:
+class FaultAbort(Struct, frozen=True):
     """A gRPC status (its number) for a fraction of the calls; None takes it from the request's headers."""
 
     code: int | None
@@ -49,8 +47,7 @@ class FaultAbort:
     """The HTTP status, where it is that which was configured."""
 
 
-@dataclass(frozen=True, slots=True)
-class FaultPolicy:
+class FaultPolicy(Struct, frozen=True):
     """envoy.extensions.filters.http.fault.v3.HTTPFault (gRFC A33)."""
 
     delay: FaultDelay | None = None
@@ -58,16 +55,14 @@ class FaultPolicy:
     max_active: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultFilter:
+class FaultFilter(Struct, frozen=True):
     """A fault filter by its name in the listener's chain, or an override of it further down (gRFC A39)."""
 
     name: str
     policy: FaultPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class HashCookie:
+class HashCookie(Struct, frozen=True):
     """envoy.config.route.v3.RouteAction.HashPolicy.Cookie; with `ttl` it is set where a request has none."""
 
     name: str
@@ -78,8 +73,7 @@ class HashCookie:
     """Further ones of the cookie that is set; an empty value stands for a name alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class HashPolicy:
+class HashPolicy(Struct, frozen=True):
     """What a call's hash is made of: a header, a cookie or query parameter, else the channel (gRFC A42).
 
     Cookies and query parameters are of HTTP requests; gRPC calls have none.
@@ -95,8 +89,7 @@ class HashPolicy:
     cookie: HashCookie | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PathRewrite:
+class PathRewrite(Struct, frozen=True):
     """What becomes of a request's path: the matched prefix, or each match of a regex, is replaced."""
 
     prefix: str | None = None
@@ -105,8 +98,7 @@ class PathRewrite:
     """What replaces each match of `regex`; \\1 to \\9 are its groups."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderEdit:
+class HeaderEdit(Struct, frozen=True):
     """envoy.config.core.v3.HeaderValueOption; `%REQ(name)%` and `%RESP(name)%` in its value are headers."""
 
     how: Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
@@ -115,8 +107,7 @@ class HeaderEdit:
     keep_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderEdits:
+class HeaderEdits(Struct, frozen=True):
     """What one level of the configuration does to headers: it removes first, then adds in order."""
 
     remove: tuple[str, ...] = ()
@@ -126,8 +117,7 @@ class HeaderEdits:
         return bool(self.remove or self.add)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageEdits:
+class MessageEdits(Struct, frozen=True):
     """What one level does to the headers of requests and responses."""
 
     request: HeaderEdits = HeaderEdits()

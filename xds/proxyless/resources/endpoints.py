@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .matching import Fraction
 
@@ -23,8 +24,7 @@ class Health(enum.Enum):
         return self in (Health.UNKNOWN, Health.HEALTHY)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """An address and what is known of its health."""
 
     ip: str
@@ -38,8 +38,7 @@ class Endpoint:
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalityName:
+class LocalityName(Struct, frozen=True):
     """region/zone/sub_zone."""
 
     region: str = ""
@@ -50,8 +49,7 @@ class LocalityName:
         return "/".join((self.region, self.zone, self.sub_zone)).rstrip("/") or "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Locality:
+class Locality(Struct, frozen=True):
     """envoy.config.endpoint.v3.LocalityLbEndpoints with a weight above 0."""
 
     name: LocalityName
@@ -60,16 +58,14 @@ class Locality:
     endpoints: tuple[Endpoint, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """A share of the calls that the control plane wants refused (DropOverload)."""
 
     category: str
     fraction: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True):
     """envoy.config.endpoint.v3.ClusterLoadAssignment."""
 
     name: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from .effects import FaultFilter
 from .routes import RouteConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """An api_listener: an HttpConnectionManager with its routes by name (RDS) or inline."""
 
     name: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class StringMatch:
+
+class StringMatch(Struct, frozen=True):
     """envoy.type.matcher.v3.StringMatcher."""
 
     how: Literal["exact", "prefix", "suffix", "contains", "regex"]
@@ -15,23 +15,20 @@ class StringMatch:
     ignore_case: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RangeMatch:
+class RangeMatch(Struct, frozen=True):
     """A header value as a base-10 integer in `[start, end)`."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class PresentMatch:
+class PresentMatch(Struct, frozen=True):
     """Whether a header is there at all."""
 
     present: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderMatch:
+class HeaderMatch(Struct, frozen=True):
     """envoy.config.route.v3.HeaderMatcher."""
 
     name: str
@@ -40,16 +37,14 @@ class HeaderMatch:
     treat_missing_as_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class QueryMatch:
+class QueryMatch(Struct, frozen=True):
     """envoy.config.route.v3.QueryParameterMatcher: a parameter's first value, as it stands in the URL."""
 
     name: str
     test: StringMatch | PresentMatch = PresentMatch(True)
 
 
-@dataclass(frozen=True, slots=True)
-class PathMatch:
+class PathMatch(Struct, frozen=True):
     """The path specifier of envoy.config.route.v3.RouteMatch."""
 
     how: Literal["prefix", "exact", "regex", "path_separated_prefix"]
@@ -57,8 +52,7 @@ class PathMatch:
     ignore_case: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fraction:
+class Fraction(Struct, frozen=True):
     """envoy.type.v3.FractionalPercent."""
 
     numerator: int
@@ -68,8 +62,7 @@ class Fraction:
 EVERY_CALL = Fraction(100)
 
 
-@dataclass(frozen=True, slots=True)
-class RouteMatch:
+class RouteMatch(Struct, frozen=True):
     """envoy.config.route.v3.RouteMatch."""
 
     path: PathMatch

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
+
+from msgspec import Struct
 
 from .effects import NO_EDITS, FaultFilter, HashPolicy, MessageEdits, PathRewrite, RetryPolicy
 from .matching import EVERY_CALL, Fraction, RouteMatch
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedCluster:
+class WeightedCluster(Struct, frozen=True):
     """One choice of envoy.config.route.v3.WeightedCluster."""
 
     name: str
@@ -19,8 +19,7 @@ class WeightedCluster:
     edits: MessageEdits = NO_EDITS
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(Struct, frozen=True):
     """A share of the calls is sent to this cluster as well (RequestMirrorPolicy)."""
 
     cluster: str
@@ -29,8 +28,7 @@ class Mirror:
     """The copy's authority ends in `-shadow`, as Envoy's does."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterAction:
+class ClusterAction(Struct, frozen=True):
     """Forward to one of these clusters, drawn by weight; a plain `cluster` is a list of one."""
 
     clusters: tuple[WeightedCluster, ...]
@@ -47,8 +45,7 @@ class ClusterAction:
     """The authority an HTTP request is sent with, if not its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class RedirectAction:
+class RedirectAction(Struct, frozen=True):
     """envoy.config.route.v3.RedirectAction: an HTTP request is sent elsewhere, a gRPC call fails (A28)."""
 
     what: ClassVar[str] = "redirect"
@@ -61,8 +58,7 @@ class RedirectAction:
     strip_query: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DirectResponse:
+class DirectResponse(Struct, frozen=True):
     """envoy.config.route.v3.DirectResponseAction: the answer to an HTTP request; a gRPC call fails (A28)."""
 
     what: ClassVar[str] = "direct_response"
@@ -70,8 +66,7 @@ class DirectResponse:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class OtherAction:
+class OtherAction(Struct, frozen=True):
     """An action that no client can follow (filter_action, non_forwarding_action): the call fails (A28)."""
 
     what: str
@@ -80,8 +75,7 @@ class OtherAction:
 Action: TypeAlias = ClusterAction | RedirectAction | DirectResponse | OtherAction
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """envoy.config.route.v3.Route."""
 
     match: RouteMatch
@@ -97,8 +91,7 @@ class Route:
         return Route(self.match, self.action, self.name, index, self.faults, self.edits)
 
 
-@dataclass(frozen=True, slots=True)
-class VirtualHost:
+class VirtualHost(Struct, frozen=True):
     """envoy.config.route.v3.VirtualHost."""
 
     name: str
@@ -109,8 +102,7 @@ class VirtualHost:
     edits: MessageEdits = NO_EDITS
 
 
-@dataclass(frozen=True, slots=True)
-class RouteConfig:
+class RouteConfig(Struct, frozen=True):
     """envoy.config.route.v3.RouteConfiguration."""
 
     name: str
