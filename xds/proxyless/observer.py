@@ -101,7 +101,7 @@ class Observer:
         """A call ended, after so many seconds and attempts; none where it never got to an endpoint."""
 
     def sole_attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
-        """A call ended with its first attempt: `attempt_ended` and `call_ended` in one.
+        """A gRPC call that could start at once ended with its first attempt: the two above in one.
 
-        Those two are told instead, unless this is overridden.
+        Of other calls, and where this is not overridden, those two are told.
         """
