@@ -41,7 +41,8 @@ class XdsTelemetry(XdsMetrics):
     def call_routed(self, attempt: Attempt) -> None:
         """Count it and put it on the span."""
         lane = self._asked()
-        self._routed(attempt, None if self._known is None else self._known.label(lane))
+        label = None if self._known is None else self._known.label(lane)
+        self._batch.add(self._write_started, attempt, label)
         xds_spans.routed(attempt, lane)
 
     def call_retried(self, attempt: Attempt, code: str) -> None:

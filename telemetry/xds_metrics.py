@@ -9,7 +9,8 @@ A78's `grpc.lb.wrr.*` have nothing to count: there is no weighted_round_robin po
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from importlib.metadata import version
 
 from opentelemetry import metrics
@@ -61,7 +62,7 @@ class XdsMetrics(Observer):
         if unknown := set(labels) - OPTIONAL_LABELS:
             raise ValueError(f"{', '.join(sorted(unknown))}: not among {', '.join(sorted(OPTIONAL_LABELS))}")
         self._labels = frozenset(labels)
-        self._lane_label = lane
+        self._lane: Callable[[], str | None] = lane or _no_lane
         self._states: dict[tuple[Kind, str], str] = {}
         self._counts: Counter[tuple[Kind, str]] = Counter()
         self._reachable: dict[str, bool] = {}
@@ -197,10 +198,7 @@ class XdsMetrics(Observer):
 
     def call_routed(self, attempt: Attempt) -> None:
         """An attempt started; HTTP requests are not gRPC's to count."""
-        self._routed(attempt, self._lane())
-
-    def _routed(self, attempt: Attempt, lane: str | None) -> None:
-        self._batch.add(self._write_started, attempt, lane)
+        self._batch.add(self._write_started, attempt, self._lane())
 
     def attempt_ended(self, attempt: Attempt, code: str, seconds: float) -> None:
         """With the labels that tell where it went; HTTP's conventions know requests alone."""
@@ -216,9 +214,6 @@ class XdsMetrics(Observer):
         """Both at once."""
         self._batch.add(self._write_both, attempt, code, seconds, self._lane(), get_current())
 
-    def _lane(self) -> str | None:
-        return None if self._lane_label is None else self._lane_label()
-
     def _write_started(self, attempt: Attempt, lane: str | None) -> None:
         if not is_http(attempt.method):
             self._started[attempt.target, attempt.method, lane] += 1
@@ -233,11 +228,9 @@ class XdsMetrics(Observer):
     ) -> None:
         if is_http(attempt.method):
             return
-        attributes = {**_call(attempt.target, attempt.method, lane), "grpc.status": code}
-        if BACKEND_SERVICE in self._labels:
-            attributes[BACKEND_SERVICE] = attempt.cluster
-        if LOCALITY in self._labels:
-            attributes[LOCALITY] = _locality(attempt.locality)
+        cluster = attempt.cluster if BACKEND_SERVICE in self._labels else None
+        place = attempt.locality if LOCALITY in self._labels else None
+        attributes = _attempt(attempt.target, attempt.method, lane, code, cluster, place)
         self._attempt_duration.record(seconds, attributes, context)
 
     def _write_call(
@@ -254,10 +247,9 @@ class XdsMetrics(Observer):
             asked = {**of_request(target, method), **of_end(code), **_label(lane)}
             self._request_duration.record(seconds, asked, context)
             return
-        attributes = _call(target, method, lane)
         if attempts > 1:
-            self._retries.record(attempts - 1, attributes, context)
-        self._call_duration.record(seconds, {**attributes, "grpc.status": code}, context)
+            self._retries.record(attempts - 1, _call(target, method, lane), context)
+        self._call_duration.record(seconds, _attempt(target, method, lane, code), context)
 
     def _write_both(
         self, attempt: Attempt, code: str, seconds: float, lane: str | None, context: Context
@@ -266,8 +258,33 @@ class XdsMetrics(Observer):
         self._write_call(attempt.target, attempt.method, code, seconds, 1, lane, context)
 
 
-def _call(target: str, method: str, lane: str | None) -> dict[str, str]:
+# Few are made and many are written: the SDK copies what it is given.
+
+
+@lru_cache
+def _call(target: str, method: str, lane: str | None) -> Mapping[str, str]:
     return {"grpc.method": method.removeprefix("/"), "grpc.target": target, **_label(lane)}
+
+
+@lru_cache
+def _attempt(
+    target: str,
+    method: str,
+    lane: str | None,
+    code: str,
+    cluster: str | None = None,
+    place: LocalityName | None = None,
+) -> Mapping[str, str]:
+    attributes = {**_call(target, method, lane), "grpc.status": code}
+    if cluster is not None:
+        attributes[BACKEND_SERVICE] = cluster
+    if place is not None:
+        attributes[LOCALITY] = _locality(place)
+    return attributes
+
+
+def _no_lane() -> None:
+    """Give the metrics of calls no label of a lane."""
 
 
 def _label(lane: str | None) -> dict[str, str]:

@@ -119,7 +119,8 @@ class Express:
         kinds = WATCHED if way.retry is None else REPLAYED if iterated else RETRIED
         call = kinds[method.kind](self._following, self._over, cluster, link, first, start)
         if self._tells:
-            call.news = self._news.begun(self._attempt(method, course, cluster, link))
+            attempt = course.attempts.get((cluster, link)) or self._attempt(method, course, cluster, link)
+            call.news = self._news.begun(attempt)
         return call, None
 
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
@@ -145,14 +146,12 @@ class Express:
 
     def _attempt(self, method: Method, course: _Course, cluster: ActiveCluster, link: Subchannel) -> Attempt:
         """What an observer is told of a first attempt."""
-        found = course.attempts.get((cluster, link))
-        if found is None:
-            name = "" if cluster.cluster is None else cluster.cluster.name
-            endpoint, route = link.key.address, name_of(course.way.route)
-            place, target = cluster.locality(endpoint), self._active.target.uri
-            found = Attempt(target, method.path, route, name, endpoint, place, 1)
-            course.attempts[cluster, link] = found
-        return found
+        name = "" if cluster.cluster is None else cluster.cluster.name
+        endpoint, route = link.key.address, name_of(course.way.route)
+        place, target = cluster.locality(endpoint), self._active.target.uri
+        made = Attempt(target, method.path, route, name, endpoint, place, 1)
+        course.attempts[cluster, link] = made
+        return made
 
     def _following(
         self, first: Any, cluster: ActiveCluster, link: Subchannel, start: Start
