@@ -125,7 +125,9 @@ class Express:
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
         """What is settled about a call, for whoever decides about it anew."""
         call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
-        course = self._active.course(drawn.ways.config, call)
+        config = drawn.ways.config
+        routes = config.table.matches_from(drawn.route, call, self._active.draw)
+        course = self._active.course(config, call, routes)
         course.draw_as(drawn.route, drawn.cluster)
         return course
 
