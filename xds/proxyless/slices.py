@@ -23,7 +23,14 @@ async def in_slices(steps: Steps[T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
-        await asyncio.sleep(0)
+        await a_turn_for_others()
+
+
+async def a_turn_for_others() -> None:
+    """Let all run that is due by now."""
+    # In the next turn the event loop finds what has come due, but runs it after whoever waited for that turn.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 def _take_a_slice(steps: Steps[T]) -> None:
