@@ -28,9 +28,10 @@ async def in_slices(steps: Steps[T]) -> T:
 
 async def a_turn_for_others() -> None:
     """Let all run that is due by now."""
-    # In the next turn the event loop finds what has come due, but runs it after whoever waited for that turn.
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    # In the next turn the event loop finds what has come due, in the one after it runs the tasks that waited
+    # for that; each time after whoever waited for the turn alone.
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def _take_a_slice(steps: Steps[T]) -> None:
