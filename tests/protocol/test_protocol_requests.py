@@ -36,6 +36,18 @@ def test_types_are_asked_for_in_the_order_of_their_dependency() -> None:
     assert [request.kind for request in talk.requests()] == [LDS, RDS, CDS, EDS]
 
 
+def test_a_type_of_which_more_is_asked_for_comes_before_what_only_acknowledges() -> None:
+    talk = Talk((RDS, "a"), (CDS, "b"), (EDS, "b"))
+    talk.requests()
+    nonce = talk.answer(RDS, GOOD[RDS]("a"))
+    talk.machine.watch(CDS, "c")
+    talk.machine.unwatch(EDS, "b")
+    asked, acknowledged, dropped = talk.requests()
+    assert (asked.kind, asked.names) == (CDS, ("b", "c"))
+    assert acknowledged == Request(RDS, ("a",), "1", nonce)
+    assert (dropped.kind, dropped.names) == (EDS, ())
+
+
 def test_a_request_lists_every_name_of_its_type_once() -> None:
     talk = Talk((CDS, "b"), (CDS, "a"), (CDS, "b"))
     assert talk.request().names == ("a", "b")

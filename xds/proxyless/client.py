@@ -257,17 +257,8 @@ class AdsClient:
             writer = self._loop.create_task(self._write(stream), name="proxyless ADS writer")
             self._send()
             while (data := await stream.receive()) is not None:
-                response = await in_slices(opening(data))
-                if not answered:
-                    answered = True
-                    _log.info("control plane %s: connected", server)
-                    self.observe(self.observer.stream_connected, server)
-                reading = await in_slices(self._machine.reading(response))
-                receipt = self._machine.accept(reading, self._loop.time())
-                if receipt is not None:
-                    kind, valid, invalid = receipt.kind, receipt.valid, receipt.invalid
-                    self.observe(self.observer.response_received, server, kind, valid, invalid)
-                await in_slices(self._following())
+                await in_slices(self._heeding(data, first=not answered))
+                answered = True
             return answered, f"control plane {server}: closed the stream"
         except aio.AioRpcError as error:
             tls = "" if self.bootstrap.tls is None else f" ({self.bootstrap.tls.at_stake(error.code().name)})"
@@ -283,6 +274,23 @@ class AdsClient:
                 await asyncio.wait([writer])
             if stream is not None:
                 await stream.close()
+
+    def _heeding(self, data: bytes, *, first: bool) -> Steps[None]:
+        """Read a response, apply it, and go by it; raises NoResponseError where the bytes are none."""
+        response = yield from opening(data)
+        server = self.bootstrap.server
+        if first:
+            _log.info("control plane %s: connected", server)
+            self.observe(self.observer.stream_connected, server)
+        yield
+        reading = yield from self._machine.reading(response)
+        receipt = self._machine.accept(reading, self._loop.time())
+        if receipt is not None:
+            kind, valid, invalid = receipt.kind, receipt.valid, receipt.invalid
+            self.observe(self.observer.response_received, server, kind, valid, invalid)
+        yield from self._following()
+        for active in list(self._targets.values()):
+            yield from active.dependencies.clearing()
 
     async def _write(self, stream: AdsStream) -> None:
         """Write what the machine wants sent; ends with the stream, whose reader says why."""

@@ -33,6 +33,7 @@ from .resources import (
     RetryPolicy,
     Route,
     RouteConfig,
+    VirtualHost,
     WeightedCluster,
 )
 from .steps import Steps, finish
@@ -134,6 +135,7 @@ class Dependencies(Struct):
     outcome: Outcome = field(default_factory=lambda: Pending("its first configuration"))
     needs: frozenset[Key] = frozenset()
     _table: RouteTable | None = None
+    _replaced: list[RouteTable] = field(default_factory=list)
 
     def preparing(self, lookup: Lookup) -> Steps[None]:
         """Do in steps, and beforehand, what would take `resolve` long: the table of what is held now."""
@@ -145,8 +147,27 @@ class Dependencies(Struct):
         if not isinstance(routes, RouteConfig):
             return
         host = select_virtual_host(routes.virtual_hosts, self.authority)
-        if host is not None and (self._table is None or self._table.virtual_host != host):
-            self._table = yield from RouteTable.building(host, self._table)
+        if host is not None:
+            yield from self._tabling(host)
+
+    def _tabling(self, host: VirtualHost) -> Steps[RouteTable]:
+        table = self._table
+        if table is None or table.virtual_host != host:
+            table = yield from RouteTable.building(host, table)
+            if self._table is not None:
+                self._replaced.append(self._table)
+            self._table = table
+        return table
+
+    def clearing(self) -> Steps[None]:
+        """Empty in steps the tables that are no longer in force."""
+        in_force = self.outcome.table if isinstance(self.outcome, Config) else None
+        replaced, self._replaced = self._replaced, []
+        for table in replaced:
+            if table is in_force:
+                self._replaced.append(table)
+            else:
+                yield from table.emptying()
 
     def resolve(self, lookup: Lookup, stream_error: str = "") -> None:
         """Recompute `needs` and `outcome` from what is held now."""
@@ -202,10 +223,9 @@ class Dependencies(Struct):
         host = select_virtual_host(routes.virtual_hosts, self.authority)
         if host is None:
             return Failed(f"no virtual host of route configuration {routes.name!r} serves {self.authority!r}")
-        if self._table is None or self._table.virtual_host != host:
-            self._table = finish(RouteTable.building(host, self._table))
-        clusters = self._clusters(self._table, lookup, needs, stream_error)
-        return Config(listener, routes, self._table, clusters)
+        table = finish(self._tabling(host))
+        clusters = self._clusters(table, lookup, needs, stream_error)
+        return Config(listener, routes, table, clusters)
 
     def _clusters(
         self, table: RouteTable, lookup: Lookup, needs: set[Key], stream_error: str

@@ -83,13 +83,15 @@ class Express:
             ways = self._current()
             if ways is None:
                 return _NOTHING
-        # As `Ways.of`, which is asked for what is new; here, it costs no call of a function.
+        # As `Ways.of`; here, it costs no call of a function.
         names = ways.names
         key: Any = method.path
         for item in metadata if names else ():
             if item[0] in names:
                 key = key, item
-        course = ways.kept.get(key) or ways.of(method.path, metadata)
+        course = ways.kept.get(key, _NEW)
+        if course is _NEW:
+            course = ways.learn(key, method.path, metadata)
         if course is None:
             return _NOTHING
         way, drawn, cluster = course.way, course.sole, course.cluster
@@ -126,7 +128,9 @@ class Express:
     def course(self, spec: CallSpec, drawn: Drawn) -> Course:
         """What is settled about a call, for whoever decides about it anew."""
         call = CallHeaders(spec.method.path, self._active.target.authority, spec.metadata)
-        course = self._active.course(drawn.ways.config, call)
+        config = drawn.ways.config
+        routes = config.table.matches_from(drawn.route, call, self._active.draw)
+        course = self._active.course(config, call, routes)
         course.draw_as(drawn.route, drawn.cluster)
         return course
 
@@ -189,4 +193,5 @@ class _Course(Struct, frozen=True, eq=False):
     """As observers are told of them: the same for every call that goes to the same endpoint."""
 
 
+_NEW: Any = object()
 _NOTHING = None, None

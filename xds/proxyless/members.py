@@ -7,7 +7,6 @@ differ in the member's value only. RE2 needs no part in them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 _LONGEST = 4096
@@ -42,12 +41,14 @@ def member_of(pattern: str) -> Member | None:
     return None if found is None else Member(_literal(found[1]), _literal(found[2]))
 
 
-def values_of(key: str, header: str) -> Iterator[str]:
-    """Yield the values a list has for a key, in order."""
+def values_of(key: str, header: str) -> list[str]:
+    """Return the values a list has for a key, in order."""
+    values = []
     for member in header.split(","):
         name, equals, rest = member.partition("=")
         if equals and name.strip(_BLANKS) == key:
-            yield rest.partition(";")[0].strip(_BLANKS)
+            values.append(rest.partition(";")[0].strip(_BLANKS))
+    return values
 
 
 _ESCAPED = re.compile(r"\\(.)")

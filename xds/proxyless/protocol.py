@@ -61,6 +61,11 @@ class _Channel(Struct):
             self._wanted = tuple(sorted(self.held.keys() - self.unwanted))
         return self._wanted
 
+    @property
+    def asks(self) -> bool:
+        """Whether names are wanted that have not been sent."""
+        return self.wanted != self.sent and not set(self.sent).issuperset(self.wanted)
+
     def watch(self, name: str) -> None:
         """Somebody watches it."""
         self.held.setdefault(name, Held())
@@ -222,10 +227,14 @@ class AdsMachine:
     # --- what follows from them ---------------------------------------------------------------------------
 
     def take_requests(self, now: float) -> list[Request]:
-        """Return the requests to send now, in order."""
+        """Return the requests to send now, in order: the types of which more is asked for come first.
+
+        Calls may wait for what these bring; nobody waits for an ACK.
+        """
         if not self._connected:
             return []
-        requests = [request for kind in Kind for request in self._requests_of(kind, now)]
+        kinds = sorted(Kind, key=lambda kind: not self._channels[kind].asks)
+        requests = [request for kind in kinds for request in self._requests_of(kind, now)]
         if requests and not self._node_sent:
             self._node_sent = True
             requests[0] = replace(requests[0], first=True)

@@ -23,6 +23,14 @@ async def in_slices(steps: Steps[T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
+        await a_turn_for_others()
+
+
+async def a_turn_for_others() -> None:
+    """Let all run that is due by now."""
+    # In the next turn the event loop finds what has come due, in the one after it runs the tasks that waited
+    # for that; each time after whoever waited for the turn alone.
+    for _ in range(3):
         await asyncio.sleep(0)
 
 

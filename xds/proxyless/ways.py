@@ -7,7 +7,7 @@ are: no fault, no edited header, no copy, no hash. Every other call is decided b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -36,7 +36,7 @@ class Way(Struct, frozen=True):
 class Ways(Generic[T]):
     """The ways through one configuration of a target; each is kept as what `made` makes of it."""
 
-    __slots__ = ("_authority", "_made", "config", "kept", "names")
+    __slots__ = ("_authority", "_by_route", "_made", "config", "kept", "names")
 
     def __init__(self, config: Config, authority: str, made: Callable[[Way], T]) -> None:
         self.config: Final = config
@@ -46,6 +46,8 @@ class Ways(Generic[T]):
         """The headers that rules look at."""
         self.kept: Final[dict[object, T | None]] = {}
         """By path and those headers, as `of` has them."""
+        self._by_route: dict[tuple[str, int], T | None] = {}
+        """By path and route: of thousands of values, most take one route."""
 
     def of(self, path: str, metadata: Iterable[MetadataItem]) -> T | None:
         """The way of a call; None for one that has to be decided by itself."""
@@ -56,24 +58,41 @@ class Ways(Generic[T]):
         try:
             return self.kept[key]
         except KeyError:
-            way = self._decide(path, metadata)
-            made = self.kept[key] = None if way is None else self._made(way)
-            if len(self.kept) > LIMIT:
-                del self.kept[next(iter(self.kept))]
-            return made
+            return self.learn(key, path, metadata)
 
-    def _decide(self, path: str, metadata: Iterable[MetadataItem]) -> Way | None:
-        config = self.config
-        route = config.table.sure(CallHeaders(path, self._authority, metadata))
-        if route is None or not isinstance(route.action, ClusterAction):
+    def learn(self, key: object, path: str, metadata: Iterable[MetadataItem]) -> T | None:
+        """Decide for the first call of a kind, and keep it for the others: `key` is what `kept` goes by."""
+        route = self.config.table.sure(CallHeaders(path, self._authority, metadata))
+        if route is None:
+            made = None
+        else:
+            taken = path, route.index
+            try:
+                made = self._by_route[taken]
+            except KeyError:
+                way = self._way(route)
+                made = None if way is None else self._made(way)
+                _keep(self._by_route, taken, made)
+        _keep(self.kept, key, made)
+        return made
+
+    def _way(self, route: Route) -> Way | None:
+        """The way of all calls that take a route."""
+        config, action = self.config, route.action
+        if not isinstance(action, ClusterAction):
             return None
-        action = route.action
         clusters = tuple(each for each in action.clusters if each.weight)
         retry = config.retry(action)
         alone = action.mirrors or action.hash_policies or (retry is not None and retry.per_try_timeout)
         if alone or any(_changes(config, route, each) for each in clusters):
             return None
         return Way(route, action, clusters, retry, config.timeout(action))
+
+
+def _keep(kept: dict[Any, T], key: object, made: T) -> None:
+    kept[key] = made
+    if len(kept) > LIMIT:
+        del kept[next(iter(kept))]
 
 
 def _changes(config: Config, route: Route, cluster: WeightedCluster) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxyless.depgraph import AggregateConfig, ClusterConfig, Pending
+from proxyless.depgraph import AggregateConfig, ClusterConfig, Config, Pending
 from proxyless.held import State
 from proxyless.resources import (
     AggregateDiscovery,
@@ -13,6 +13,7 @@ from proxyless.resources import (
     EdsDiscovery,
     Listener,
 )
+from proxyless.steps import finish
 
 from tests.unit.proxyless.world import CDS, EDS, LDS, RDS, World, endpoints, routes
 
@@ -39,6 +40,31 @@ def test_the_last_good_routes_serve_until_the_new_ones_arrive() -> None:
     world.has(RDS, routes("a", name="r2"))
     assert world.config().route_config.name == "r2"
     assert world.needs == {"LDS l", "RDS r2", "CDS a", "EDS e-a"}
+
+
+def prepared(world: World) -> Config:
+    """The configuration, its table made in steps and what was replaced cleared, as the client does."""
+    finish(world.target.preparing(world.lookup))
+    config = world.config()
+    finish(world.target.clearing())
+    return config
+
+
+def compiled(config: Config) -> bool:
+    return any(rule is not None for rule in config.table._rules)
+
+
+def test_a_table_is_emptied_once_another_is_in_force() -> None:
+    world = World().whole("a")
+    first = prepared(world)
+    assert compiled(first)
+    world.has(LDS, Listener("l", "r2", max_stream_duration=1.0))
+    world.becomes(RDS, "r2", State.REQUESTED)
+    assert prepared(world).table is first.table and compiled(first)
+    world.has(RDS, routes("a", "a", name="r2"))
+    second = prepared(world)
+    assert second.table is not first.table
+    assert compiled(second) and not compiled(first)
 
 
 def test_good_routes_take_effect_beside_a_cluster_that_is_still_to_come() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from ipaddress import ip_address
 from typing import Any
 
@@ -112,6 +113,37 @@ def test_a_table_made_from_another_decides_as_one_made_alone(
         taken = list(table.matches(call, lambda n: 0))
         assert taken == list(alone.matches(call, lambda n: 0))
         assert taken == [step.route for step in table.explain(call, lambda n: 0) if step.matched]
+
+
+@settings(deadline=None)
+@given(ROUTES)
+def test_a_table_that_was_emptied_decides_as_before(routes: list[dict[str, Any]]) -> None:
+    parsed = outcome(table_of(routes), None)
+    assert isinstance(parsed, Parsed) and isinstance(parsed.resource, RouteConfig)
+    table = RouteTable(parsed.resource.virtual_hosts[0])
+    for call in CALLS:
+        taken = list(table.matches(call, lambda n: 0))
+        finish(table.emptying())
+        assert list(table.matches(call, lambda n: 0)) == taken
+
+
+@settings(deadline=None)
+@given(ROUTES)
+def test_whoever_knows_the_first_route_gets_the_same_others(routes: list[dict[str, Any]]) -> None:
+    parsed = outcome(table_of(routes), None)
+    assert isinstance(parsed, Parsed) and isinstance(parsed.resource, RouteConfig)
+    table = RouteTable(parsed.resource.virtual_hosts[0])
+    for call in CALLS:
+        taken = list(table.matches(call, lambda n: 0))
+        if taken:
+            assert list(table.matches_from(taken[0], call, lambda n: 0)) == taken
+
+
+def test_routes_are_nothing_to_the_garbage_collector() -> None:
+    parsed = outcome(table_of(POOL), None)
+    assert isinstance(parsed, Parsed) and isinstance(parsed.resource, RouteConfig)
+    for route in parsed.resource.virtual_hosts[0].routes:
+        assert not any(map(gc.is_tracked, (route, route.match, *route.match.headers)))
 
 
 ENTRIES = st.lists(st.tuples(st.integers(1, 9), st.sampled_from(["HEALTHY", "DRAINING"])), max_size=5)

@@ -66,8 +66,11 @@ class World:
         self.held[kind, name] = replace(before, state=state, resource=kept, error=error)
         return self
 
+    def lookup(self, kind: Kind, name: str) -> Held | None:
+        return self.held.get((kind, name))
+
     def resolve(self) -> Any:
-        self.target.resolve(lambda kind, name: self.held.get((kind, name)), self.error)
+        self.target.resolve(self.lookup, self.error)
         return self.target.outcome
 
     def config(self) -> Config:

@@ -21,7 +21,10 @@ class CallHeaders:
     `application/grpc` (gRFC A28).
     """
 
-    __slots__ = ("_fields", "path")
+    __slots__ = ("get", "path")
+
+    get: Callable[[str], str | None]
+    """Returns the value matched under a name (lower case); None where there is none."""
 
     is_grpc = True
     query: Mapping[str, str] | None = None
@@ -41,11 +44,7 @@ class CallHeaders:
         fields[":authority"] = authority
         fields[":method"] = "POST"
         fields[":scheme"] = "http"
-        self._fields = fields
-
-    def get(self, name: str) -> str | None:
-        """Return the value matched under `name` (lower case); None where there is none."""
-        return self._fields.get(name)
+        self.get = fields.get
 
 
 class RequestHeaders(CallHeaders):
@@ -75,7 +74,7 @@ class RequestHeaders(CallHeaders):
         fields[":authority"] = authority
         fields[":method"] = method
         fields[":scheme"] = scheme
-        self._fields = fields
+        self.get = fields.get
         self.query = _first_values(target)
         self.is_grpc = _GRPC.fullmatch(fields.get("content-type", "")) is not None
 

@@ -104,4 +104,8 @@ class RouteIndex:
                 continue
             said = (value,) if member is None else set(values_of(member, value))
             found += [by_value[each] for each in said if each in by_value]
-        return found[0] if len(found) == 1 else merge(*found)
+        if len(found) == 1:
+            return found[0]
+        if len(found) == 2 and len(self.open) <= _SMALL and len(found[1]) <= _SMALL:
+            return sorted((*found[0], *found[1]))  # `merge` pays for being lazy
+        return merge(*found)

@@ -172,6 +172,16 @@ class RouteTable:
             rule = self._rules[place] = Rule(self.virtual_host.routes[place])
         return rule
 
+    def emptying(self) -> Steps[None]:
+        """Let go of what it has compiled, in steps: freeing thousands of regexes at once takes long.
+
+        Whoever still asks it has what is needed compiled anew.
+        """
+        for place, rule in enumerate(self._rules):
+            if rule is not None:
+                yield
+                self._rules[place] = None
+
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of all its routes, in order."""
@@ -182,6 +192,13 @@ class RouteTable:
         for place in self._index.candidates(call):
             rule = self._rules[place] or self._rule(place)
             if rule.matches(call, draw):
+                yield rule.route
+
+    def matches_from(self, first: Route, call: CallHeaders, draw: Draw) -> Iterator[Route]:
+        """Yield the route that is known to match first, and after it those that `matches` would."""
+        yield first
+        for place in self._index.candidates(call):
+            if place > first.index and (rule := self._rule(place)).matches(call, draw):
                 yield rule.route
 
     def sure(self, call: CallHeaders) -> Route | None:

@@ -2,6 +2,9 @@
 
 `parse/` makes them from the wire, everything else reads them. Equality is by value, so that a rebuilt
 resource that says the same is the same. Durations are seconds.
+
+What there are thousands of is nothing to the garbage collector (`gc=False`): a value that is made of others
+and never changes is in no cycle.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Health(enum.Enum):
         return self in (Health.UNKNOWN, Health.HEALTHY)
 
 
-class Endpoint(Struct, frozen=True):
+class Endpoint(Struct, frozen=True, gc=False):
     """An address and what is known of its health."""
 
     ip: str
@@ -38,7 +38,7 @@ class Endpoint(Struct, frozen=True):
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
-class LocalityName(Struct, frozen=True):
+class LocalityName(Struct, frozen=True, gc=False):
     """region/zone/sub_zone."""
 
     region: str = ""
@@ -49,7 +49,7 @@ class LocalityName(Struct, frozen=True):
         return "/".join((self.region, self.zone, self.sub_zone)).rstrip("/") or "-"
 
 
-class Locality(Struct, frozen=True):
+class Locality(Struct, frozen=True, gc=False):
     """envoy.config.endpoint.v3.LocalityLbEndpoints with a weight above 0."""
 
     name: LocalityName
@@ -58,14 +58,14 @@ class Locality(Struct, frozen=True):
     endpoints: tuple[Endpoint, ...]
 
 
-class Drop(Struct, frozen=True):
+class Drop(Struct, frozen=True, gc=False):
     """A share of the calls that the control plane wants refused (DropOverload)."""
 
     category: str
     fraction: Fraction
 
 
-class Endpoints(Struct, frozen=True):
+class Endpoints(Struct, frozen=True, gc=False):
     """envoy.config.endpoint.v3.ClusterLoadAssignment."""
 
     name: str

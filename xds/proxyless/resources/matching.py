@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class StringMatch(Struct, frozen=True):
+class StringMatch(Struct, frozen=True, gc=False):
     """envoy.type.matcher.v3.StringMatcher."""
 
     how: Literal["exact", "prefix", "suffix", "contains", "regex"]
@@ -15,20 +15,20 @@ class StringMatch(Struct, frozen=True):
     ignore_case: bool = False
 
 
-class RangeMatch(Struct, frozen=True):
+class RangeMatch(Struct, frozen=True, gc=False):
     """A header value as a base-10 integer in `[start, end)`."""
 
     start: int
     end: int
 
 
-class PresentMatch(Struct, frozen=True):
+class PresentMatch(Struct, frozen=True, gc=False):
     """Whether a header is there at all."""
 
     present: bool
 
 
-class HeaderMatch(Struct, frozen=True):
+class HeaderMatch(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.HeaderMatcher."""
 
     name: str
@@ -37,14 +37,14 @@ class HeaderMatch(Struct, frozen=True):
     treat_missing_as_empty: bool = False
 
 
-class QueryMatch(Struct, frozen=True):
+class QueryMatch(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.QueryParameterMatcher: a parameter's first value, as it stands in the URL."""
 
     name: str
     test: StringMatch | PresentMatch = PresentMatch(True)
 
 
-class PathMatch(Struct, frozen=True):
+class PathMatch(Struct, frozen=True, gc=False):
     """The path specifier of envoy.config.route.v3.RouteMatch."""
 
     how: Literal["prefix", "exact", "regex", "path_separated_prefix"]
@@ -52,7 +52,7 @@ class PathMatch(Struct, frozen=True):
     ignore_case: bool = False
 
 
-class Fraction(Struct, frozen=True):
+class Fraction(Struct, frozen=True, gc=False):
     """envoy.type.v3.FractionalPercent."""
 
     numerator: int
@@ -62,7 +62,7 @@ class Fraction(Struct, frozen=True):
 EVERY_CALL = Fraction(100)
 
 
-class RouteMatch(Struct, frozen=True):
+class RouteMatch(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.RouteMatch."""
 
     path: PathMatch

@@ -10,7 +10,7 @@ from .effects import NO_EDITS, FaultFilter, HashPolicy, MessageEdits, PathRewrit
 from .matching import EVERY_CALL, Fraction, RouteMatch
 
 
-class WeightedCluster(Struct, frozen=True):
+class WeightedCluster(Struct, frozen=True, gc=False):
     """One choice of envoy.config.route.v3.WeightedCluster."""
 
     name: str
@@ -19,7 +19,7 @@ class WeightedCluster(Struct, frozen=True):
     edits: MessageEdits = NO_EDITS
 
 
-class Mirror(Struct, frozen=True):
+class Mirror(Struct, frozen=True, gc=False):
     """A share of the calls is sent to this cluster as well (RequestMirrorPolicy)."""
 
     cluster: str
@@ -28,7 +28,7 @@ class Mirror(Struct, frozen=True):
     """The copy's authority ends in `-shadow`, as Envoy's does."""
 
 
-class ClusterAction(Struct, frozen=True):
+class ClusterAction(Struct, frozen=True, gc=False):
     """Forward to one of these clusters, drawn by weight; a plain `cluster` is a list of one."""
 
     clusters: tuple[WeightedCluster, ...]
@@ -45,7 +45,7 @@ class ClusterAction(Struct, frozen=True):
     """The authority an HTTP request is sent with, if not its own."""
 
 
-class RedirectAction(Struct, frozen=True):
+class RedirectAction(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.RedirectAction: an HTTP request is sent elsewhere, a gRPC call fails (A28)."""
 
     what: ClassVar[str] = "redirect"
@@ -58,7 +58,7 @@ class RedirectAction(Struct, frozen=True):
     strip_query: bool = False
 
 
-class DirectResponse(Struct, frozen=True):
+class DirectResponse(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.DirectResponseAction: the answer to an HTTP request; a gRPC call fails (A28)."""
 
     what: ClassVar[str] = "direct_response"
@@ -66,7 +66,7 @@ class DirectResponse(Struct, frozen=True):
     body: bytes = b""
 
 
-class OtherAction(Struct, frozen=True):
+class OtherAction(Struct, frozen=True, gc=False):
     """An action that no client can follow (filter_action, non_forwarding_action): the call fails (A28)."""
 
     what: str
@@ -75,7 +75,7 @@ class OtherAction(Struct, frozen=True):
 Action: TypeAlias = ClusterAction | RedirectAction | DirectResponse | OtherAction
 
 
-class Route(Struct, frozen=True):
+class Route(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.Route."""
 
     match: RouteMatch
@@ -91,7 +91,7 @@ class Route(Struct, frozen=True):
         return Route(self.match, self.action, self.name, index, self.faults, self.edits)
 
 
-class VirtualHost(Struct, frozen=True):
+class VirtualHost(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.VirtualHost."""
 
     name: str
@@ -102,7 +102,7 @@ class VirtualHost(Struct, frozen=True):
     edits: MessageEdits = NO_EDITS
 
 
-class RouteConfig(Struct, frozen=True):
+class RouteConfig(Struct, frozen=True, gc=False):
     """envoy.config.route.v3.RouteConfiguration."""
 
     name: str
