@@ -175,7 +175,7 @@ class Dispatcher(Decider):
                         until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
                     # An attempt with a stream of responses has no limit of its own once it is answered.
                     streams = spec.method.streams_responses
-                    started = self._start(spec, choice, deadline if streams else until, tried, replay)
+                    started = self._start(spec, config, choice, deadline if streams else until, tried, replay)
                     if isinstance(started, str):
                         await self._wait(deadline, started)
                         continue
@@ -226,6 +226,7 @@ class Dispatcher(Decider):
     def _start(
         self,
         spec: CallSpec,
+        config: Config,
         choice: Chosen,
         deadline: float | None,
         tried: Sequence[str] = (),
@@ -253,8 +254,6 @@ class Dispatcher(Decider):
             spec.dropped = where + reason
             return None
         method, address = spec.method, subchannel.key.address
-        config = self._active.outcome
-        assert isinstance(config, Config)
         spec.edits = config.edits(choice.route, choice.cluster)
         metadata = spec.metadata
         if spec.edits:
