@@ -164,7 +164,9 @@ def test_what_was_in_force_before_is_kept_until_the_new_routes_are_whole() -> No
     world.has(EDS, endpoints("e-a", 1, 2))  # its endpoints stay current
     now = world.config()
     assert now.before is not None
-    assert now.before.clusters["a"] == ClusterConfig(Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2))
+    assert now.before.clusters["a"] == ClusterConfig(
+        Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2)
+    )
     world.has(CDS, Cluster("new", EdsDiscovery("e-new")))
     assert world.config().before is not None
     world.has(EDS, endpoints("e-new", 3))
