@@ -12,6 +12,7 @@ import proxyless
 import proxyless.http
 import pytest
 import pytest_asyncio
+from envoy.config.core.v3.base_pb2 import HeaderValue
 from grpc import aio
 from proxyless.status import status_lines
 
@@ -21,16 +22,18 @@ from tests.fakes.control_plane import FakeControlPlane
 from tests.fakes.http_backends import HttpBackend
 
 from .conftest import METHOD, NAME, TARGET, News
-from .routing import IN_LANE, LANE, call
+from .routing import IN_LANE, LANE, call, unavailable_first, with_fault, with_retry
+
+ALWAYS = {"numerator": 100}
 
 
 async def change_and_go(
-    control_plane: FakeControlPlane, news: News, routes: list[Any], mesh: proxyless.Client, name: str = NAME
+    control_plane: FakeControlPlane, news: News, mesh: proxyless.Client, routes: Any
 ) -> None:
     """Change the routes, and be gone before the client hears of the new clusters; it knows that."""
     control_plane.automatic = False
     stream, asked = control_plane.streams[0], len(control_plane.streams[0].names[build.CDS])
-    stream.send(build.RDS, [build.route_config(name, routes)], "99")
+    stream.send(build.RDS, [routes], "99")
     await control_plane.until(lambda: len(stream.names[build.CDS]) > asked)
     await control_plane.stop()
     await news.until(lambda: bool(mesh.config_dump()["server"]["error"]))
@@ -48,7 +51,7 @@ async def midway(
     async with mesh.channel(TARGET) as channel:
         assert await call(mesh) == b"v1"
         swapped = [build.route("v1", headers=IN_LANE), build.route("new") | {"name": "next"}]
-        await change_and_go(control_plane, news, swapped, mesh)
+        await change_and_go(control_plane, news, mesh, build.route_config(NAME, swapped))
         yield channel
 
 
@@ -109,14 +112,42 @@ async def test_where_the_old_routes_have_no_answer_the_error_is_that_of_the_new(
     control_plane: FakeControlPlane, mesh: proxyless.Client, news: News, v1: Backend
 ) -> None:
     control_plane.set(*build.service(NAME, {"v1": [v1.address]}, [build.route("v1", prefix="/test.")]))
-    assert await call(mesh) == b"v1"
-    await change_and_go(control_plane, news, [build.route("new") | {"name": "next"}], mesh)
-    of = mesh.channel(TARGET).unary_unary("/other.Service/Method")
+    channel = mesh.channel(TARGET)
+    assert await channel.unary_unary(METHOD)(b"", timeout=20) == b"v1"
+    changed = build.route_config(NAME, [build.route("new") | {"name": "next"}])
+    await change_and_go(control_plane, news, mesh, changed)
     with pytest.raises(aio.AioRpcError) as caught:
-        await of(b"", timeout=5)
+        await channel.unary_unary("/other.Service/Method")(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     said = caught.value.details() or ""
+    assert await channel.unary_unary(METHOD)(b"", timeout=5) == b"v1"
     assert said.startswith(f"{TARGET}: route 'next': cluster new: CDS resource 'new' cannot be had: ")
+
+
+async def test_all_that_a_call_gets_is_of_the_configuration_that_decides(
+    control_plane: FakeControlPlane, mesh: proxyless.Client, news: News
+) -> None:
+    """Its faults, once; its retries; its timeout; what is done to its headers on every level."""
+
+    def signed(by: str, *routes: Any) -> Any:
+        made = build.route_config(NAME, routes)
+        made.response_headers_to_add.add().header.MergeFrom(HeaderValue(key="by", value=by))
+        return made
+
+    async with Backend("v1", unavailable_first(1)) as v1:
+        old = with_fault(with_retry(build.route("v1")), delay={"fixed_delay": "0.01s", "percentage": ALWAYS})
+        lane = build.route("v1", headers=IN_LANE)
+        control_plane.set(*build.service(NAME, {"v1": [v1.address]}, [build.route("v1", prefix="/other")]))
+        of = mesh.channel(TARGET).unary_unary(METHOD)
+        with pytest.raises(aio.AioRpcError, match="no route"):
+            await of(b"", timeout=20)
+        control_plane.set(signed("before", old))
+        await news.until(lambda: news.updates.count(("RDS", NAME)) == 2 and ("EDS", "v1") in news.updates)
+        await change_and_go(control_plane, news, mesh, signed("now", lane, build.route("new")))
+        for metadata, by in ((), "before"), (LANE, "now"):
+            answering = of(b"", metadata=metadata, timeout=5)
+            assert await answering == b"v1"
+            assert (await answering.initial_metadata())["by"] == by
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["cluster", "answer"])
@@ -133,7 +164,8 @@ async def test_http_requests_too(
         url = "http://web:80/hello" if answered else "http://web:80/"
         async with session.get("http://web:80/") as response:
             assert await response.text() == "v1"
-        await change_and_go(control_plane, news, [build.route("new")], mesh, "web:80")
+        changed = build.route_config("web:80", [build.route("new")])
+        await change_and_go(control_plane, news, mesh, changed)
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=5)) as response:
             assert await response.text() == ("hi" if answered else "v1")
             assert response.headers.get("x-by") == ("before" if answered else None)
