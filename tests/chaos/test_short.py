@@ -1,4 +1,4 @@
-"""Where the library falls short of what chaos asks, as small as it can be shown."""
+"""What chaos does not meet of its own accord, as small as it can be shown."""
 
 from __future__ import annotations
 
