@@ -20,7 +20,7 @@ from controlplane.registry import Registry
 from controlplane.snapshot import TYPE_URLS, Snapshot, View
 from controlplane.stream import Stream
 
-MAX_GENERATIONS = 10_000
+MAX_GENERATIONS = 128
 """How many generations are remembered by what they changed."""
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from controlplane.node import Node, parse_node
 from controlplane.snapshot import NOTHING, SHORT_NAMES, TYPE_URLS, Resources, Snapshot
 
-MAX_CHANGES = 10_000
+MAX_CHANGES = 512
 """How many changes a stream remembers for those who ask later whether it has answered them."""
 
 _WILDCARD_TYPES = ("LDS", "CDS")

@@ -52,6 +52,8 @@ async def wait_for_clients(state: State, since: int, timeout: float) -> SyncRepo
 def report(state: State, since: int, now: float) -> SyncReport:
     """How far the clients are at this moment (`now` in monotonic seconds)."""
     changed: dict[str, set[str]] = {"LDS": set(), "RDS": set(), "CDS": set(), "EDS": set()}
+    # Whom a change of so long ago affected is not known any more: then it is everybody.
+    forgotten = bool(state.history) and state.history[0][0] > since + 1
     for generation, by_type in state.history:
         if generation > since:
             for short, names in by_type.items():
@@ -59,7 +61,7 @@ def report(state: State, since: int, now: float) -> SyncReport:
     clients: list[ClientSync] = []
     for client in state.clients:
         mine = [change for change in client.stream.changes if change.generation > since]
-        if not mine or client.stream.node is None:
+        if client.stream.node is None or not (mine or forgotten):
             continue
         for change in mine:
             changed[change.short] |= change.names

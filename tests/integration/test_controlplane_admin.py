@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from controlplane.app import ControlPlane
+from controlplane.state import MAX_GENERATIONS
 from tests.unit.controlplane.peers import HOST, ROUTES, admin_of, ads, rule, to
 
 ENTRY = f"""
@@ -218,6 +219,21 @@ async def test_a_client_that_leaves_is_not_waited_for(tmp_path: Path) -> None:
             assert not (await admin.get("/sync?since=1&timeout=0"))["complete"]
         synced = await admin.get("/sync?since=1&timeout=30")
         assert (synced["complete"], synced["clients"]) == (True, [])
+
+
+async def test_of_changes_too_long_ago_to_be_remembered_every_client_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"{ENTRY}---\n{SUBSETS}")
+    plane = ControlPlane(tmp_path, port=0, admin_port=0)
+    async with plane, admin_of(plane) as admin, ads(plane.port) as stream:
+        await stream.subscribe("CDS", [])
+        for number in range(MAX_GENERATIONS + 2):
+            (tmp_path / "rules.yaml").write_text(rule(to(f"v{1 + number % 2}")))
+            generation = (await admin.post("/reload"))["generation"]
+        assert len(plane.state.history) == MAX_GENERATIONS
+        # A rule is nothing to a subscription to clusters, and that is known of the last change of all.
+        assert (await admin.get(f"/sync?since={generation - 1}&timeout=0"))["clients"] == []
+        (client,) = (await admin.get("/sync?since=1&timeout=0"))["clients"]
+        assert client["state"] != "refused"
 
 
 async def test_a_directory_that_goes_and_comes_back_is_followed(tmp_path: Path) -> None:
