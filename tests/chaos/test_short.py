@@ -1,16 +1,14 @@
-"""Where the library falls short of what chaos asks, as small as it can be shown."""
+"""What chaos does not meet of its own accord, as small as it can be shown."""
 
 from __future__ import annotations
 
 import proxyless
-import pytest
 
 from tests.fakes import resources as build
 from tests.fakes.backends import Backend
 from tests.fakes.control_plane import FakeControlPlane
 
 
-@pytest.mark.xfail(strict=True, reason="calls of a route wait for its new cluster, whoever served it before")
 async def test_a_control_plane_that_goes_in_the_middle_of_a_change_costs_no_call() -> None:
     """A route names a cluster the client does not know; before it can ask, there is nobody to ask."""
     name = "reviews:9080"

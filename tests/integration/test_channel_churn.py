@@ -222,16 +222,20 @@ async def answer_of(call: Any, kind: str, requests: Any) -> bytes:
 
 @asynccontextmanager
 async def an_endpoint_gone_unseen(
-    control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+    control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch, *, decided: bool = False
 ) -> AsyncIterator[proxyless.Channel]:
     """Of two servers one goes in the moment between the look at its connection and the call's start.
 
-    As if that moment were as long as the calls last: nobody looks, and no news comes.
+    As if that moment were as long as the calls last: nobody looks, and no news comes. Each call can be
+    `decided` by itself.
     """
+    route = build.route("c")
+    if decided:
+        route["request_headers_to_add"] = [{"header": {"key": "decided", "value": "alone"}}]
     backends = await gather_backends("a", "b")
     a, b = backends.values()
     async with proxyless.Client(bootstrap_for(control_plane)) as mesh:
-        control_plane.set(*build.service(NAME, {"c": [a.address, b.address]}, [build.route("c")]))
+        control_plane.set(*build.service(NAME, {"c": [a.address, b.address]}, [route]))
         channel = mesh.channel(TARGET)
         answers: set[bytes] = set()
         while len(answers) < 2:
@@ -244,6 +248,7 @@ async def an_endpoint_gone_unseen(
 
 
 @pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("decided", [False, True], ids=["at once", "decided"])
 @pytest.mark.parametrize("waits", [None, True], ids=["", "waits for recovery"])
 @pytest.mark.parametrize(
     ("kind", "how"),
@@ -254,10 +259,11 @@ async def test_a_call_that_could_not_leave_is_made_anew(
     kind: str,
     how: str,
     waits: bool | None,
+    decided: bool,
     control_plane: FakeControlPlane,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch, decided=decided) as channel:
         make = getattr(channel, kind)(f"/test.Service/{kind.title().replace('_', '')}")
         for _ in range(10):
             requests = requests_of(kind, how)
@@ -267,11 +273,15 @@ async def test_a_call_that_could_not_leave_is_made_anew(
 
 
 @pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("decided", [False, True], ids=["at once", "decided"])
 @pytest.mark.parametrize("requests", [None, []], ids=["written", "iterable"])
 async def test_a_call_without_requests_is_made_anew_as_well(
-    requests: list[bytes] | None, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+    requests: list[bytes] | None,
+    decided: bool,
+    control_plane: FakeControlPlane,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch, decided=decided) as channel:
         for _ in range(10):
             call = channel.stream_stream("/test.Service/StreamStream")(requests, timeout=20)
             if requests is None:
@@ -281,12 +291,13 @@ async def test_a_call_without_requests_is_made_anew_as_well(
 
 
 @pytest.mark.usefixtures("quick_collections")
+@pytest.mark.parametrize("decided", [False, True], ids=["at once", "decided"])
 @pytest.mark.parametrize("iterated", [True, False])
 async def test_a_first_request_that_takes_its_time_reaches_the_attempt_that_counts(
-    iterated: bool, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+    iterated: bool, decided: bool, control_plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first attempt has failed long before, and was waiting for the request."""
-    async with an_endpoint_gone_unseen(control_plane, monkeypatch) as channel:
+    async with an_endpoint_gone_unseen(control_plane, monkeypatch, decided=decided) as channel:
         for _ in range(4):
             retried = asyncio.Event()
 

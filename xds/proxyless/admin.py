@@ -51,10 +51,12 @@ def _target(active: ActiveTarget) -> dict[str, Any]:
         word = "reason" if isinstance(outcome, Failed) else "waiting_for"
         text = outcome.reason if isinstance(outcome, Failed) else outcome.what
         return {"state": "failed" if isinstance(outcome, Failed) else "pending", word: text}
+    decided_before = {"decided_before": sorted(outcome.cut_off)} if outcome.cut_off else {}
     return {
         "state": "ready",
         "route_config": outcome.route_config.name,
         "virtual_host": outcome.table.virtual_host.name,
+        **decided_before,
         "clusters": {
             name: {
                 "status": cluster.picker.status.value,

@@ -10,13 +10,17 @@ from typing import Any, Self
 import grpc
 from grpc import aio
 
+from .attempts import Ended, failure_told
 from .calls import DEFERRED, DeferredCall
 from .client import AdsClient
+from .clusters import ActiveCluster
 from .dispatch import Begun, CallSpec, Dispatcher, Method
 from .errors import ClosedError
 from .express import Drawn, Express
 from .interceptors import by_kind, run_chain
 from .replay import WriteQueue
+from .subchannels import Subchannel
+from .watched import WATCHED
 
 
 class ClosedChannelError(ClosedError, aio.UsageError):
@@ -233,10 +237,30 @@ class Channel(aio.Channel):
             spec.attempt = asyncio.get_running_loop().create_future()
         if drawn is not None:
             spec.course = self._express.course(spec, drawn)
-        bring = self._dispatcher.run(spec)
-        call = self._track(spec, bring, writes, spec.answered, spec.asked)
+        call = self._track(spec, self._bring(spec), writes, spec.answered, spec.asked)
         self._dispatcher.news.made(call, spec.method.path, lambda: spec.attempts)
         return call
+
+    async def _bring(self, spec: CallSpec) -> aio.Call:
+        """Bring a call to its inner one, in whose place another is made where it cannot leave."""
+        call = await self._dispatcher.run(spec)
+        if spec.left_alone is None:
+            return call
+        assert spec.cluster is not None
+        link = spec.left_alone[0]
+        return WATCHED[spec.method.kind](self._following, _nothing, spec.cluster, link, call, spec)
+
+    def _following(
+        self, first: Any, cluster: ActiveCluster, link: Subchannel, spec: CallSpec
+    ) -> tuple[aio.Call, CallSpec] | None:
+        """What follows an attempt that was left alone; None where that is the end of the call."""
+        failure = failure_told(first)
+        ended = Ended(first, failure)
+        if not ended.unsent(link, None) or spec.left_alone is None:
+            return None
+        _, attempt, deadline = spec.left_alone
+        spec.left_alone = None
+        return self._resume(spec, Begun(ended, link, attempt, None, deadline, None)), spec
 
     def _resume(self, spec: CallSpec, begun: Begun) -> aio.Call:
         """Go on with a call after its first attempt."""
@@ -271,6 +295,10 @@ def _own_writes(spec: CallSpec) -> WriteQueue | None:
 
 def _text(method: str | bytes) -> str:
     return method if isinstance(method, str) else method.decode()
+
+
+def _nothing(call: aio.Call) -> None:
+    """Whoever holds the call around it sees to its end."""
 
 
 async def _ended(call: aio.Call) -> None:

@@ -73,9 +73,9 @@ class Decider(ABC):
             elif not isinstance(config, Config):
                 waiting_for = config.what
             else:
-                choice = self._choose(config, spec)
+                config, choice = self._choose(config, spec)
                 if isinstance(choice, Refused):
-                    raise self._refused(spec, choice)
+                    raise self._refused(config, spec, choice)
                 deadline = self._deadline(config, choice, spec)
                 if choice.fault:
                     await self._inject(spec, choice, deadline)
@@ -93,14 +93,18 @@ class Decider(ABC):
                     waiting_for = self._wait_or_fail(spec, waiting_for, choice.skipped)
             await self._wait(deadline, waiting_for)
 
-    def _refused(self, spec: Undecided, choice: Refused) -> Exception:
+    def _refused(self, config: Config, spec: Undecided, choice: Refused) -> Exception:
         """What is raised where no route sends the call to a cluster."""
         return self._error(grpc.StatusCode.UNAVAILABLE, choice.reason, choice.skipped)
 
-    def _choose(self, config: Config, spec: Undecided) -> Chosen | Refused:
-        if spec.course is None or spec.course.table is not config.table:
-            spec.course = self._active.course(config, self._headers(spec))
-        return self._active.choose(config, spec.course)
+    def _choose(self, config: Config, spec: Undecided) -> tuple[Config, Chosen | Refused]:
+        course = spec.course
+        if course is not None and course.table is not config.table:
+            course = course.other  # the configuration before has decided last
+        if course is None or course.table is not config.table:
+            course = self._active.course(config, self._headers(spec))
+        config, spec.course, choice = self._active.decide(config, course)
+        return config, choice
 
     def _deadline(self, config: Config, choice: Chosen, spec: Undecided) -> float | None:
         """When the call has to be over: the caller's deadline or the route's timeout, both from its start."""

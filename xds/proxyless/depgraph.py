@@ -58,6 +58,8 @@ class Failed(Struct, frozen=True):
     reason: str
     transient: bool = False
     """Only the control plane is out of reach: no reason to drop what is in force."""
+    cut_off: bool = False
+    """There is no stream to ask for it."""
 
 
 class ClusterConfig(Struct, frozen=True):
@@ -85,6 +87,11 @@ class Config(Struct, frozen=True):
     route_config: RouteConfig
     table: RouteTable
     clusters: Mapping[str, ClusterOutcome]
+    """Those that its routes name, what these are made of, and the same for `before`."""
+    before: Config | None = None
+    """What was in force before, with its clusters as they are now, until all of this one has been settled."""
+    cut_off: frozenset[str] = frozenset()
+    """The clusters for which nobody can be asked now: calls that come to them are decided by `before`."""
 
     def timeout(self, action: ClusterAction) -> float | None:
         """Seconds a call may take by configuration; None for no limit (gRFC A31)."""
@@ -160,11 +167,12 @@ class Dependencies(Struct):
         return table
 
     def clearing(self) -> Steps[None]:
-        """Empty in steps the tables that are no longer in force."""
-        in_force = self.outcome.table if isinstance(self.outcome, Config) else None
+        """Empty in steps the tables that no call is decided by any more."""
+        config = self.outcome if isinstance(self.outcome, Config) else None
+        asked = [each.table for each in (config, config and config.before) if each is not None]
         replaced, self._replaced = self._replaced, []
         for table in replaced:
-            if table is in_force:
+            if any(table is each for each in asked):
                 self._replaced.append(table)
             else:
                 yield from table.emptying()
@@ -184,12 +192,7 @@ class Dependencies(Struct):
             # The old configuration serves on, its clusters as they are now, until the new one is whole.
             needs |= {key for key in self.needs if key[0] is Kind.ROUTE_CONFIG}
             old = self.outcome
-            new = Config(
-                old.listener,
-                old.route_config,
-                old.table,
-                self._clusters(old.table, lookup, needs, stream_error),
-            )
+            new = self._config(old.listener, old.route_config, old.table, lookup, needs, stream_error)
         self.needs, self.outcome = frozenset(needs), new
 
     def ambient(self, lookup: Lookup, cluster: str, stream_error: str) -> tuple[str, ...]:
@@ -223,19 +226,33 @@ class Dependencies(Struct):
         host = select_virtual_host(routes.virtual_hosts, self.authority)
         if host is None:
             return Failed(f"no virtual host of route configuration {routes.name!r} serves {self.authority!r}")
-        table = finish(self._tabling(host))
-        clusters = self._clusters(table, lookup, needs, stream_error)
-        return Config(listener, routes, table, clusters)
+        return self._config(listener, routes, finish(self._tabling(host)), lookup, needs, stream_error)
 
-    def _clusters(
-        self, table: RouteTable, lookup: Lookup, needs: set[Key], stream_error: str
-    ) -> dict[str, ClusterOutcome]:
-        before = self.outcome.clusters if isinstance(self.outcome, Config) else {}
+    def _config(
+        self,
+        listener: Listener,
+        routes: RouteConfig,
+        table: RouteTable,
+        lookup: Lookup,
+        needs: set[Key],
+        stream_error: str,
+    ) -> Config:
+        last = self.outcome if isinstance(self.outcome, Config) else None
         clusters: dict[str, ClusterOutcome] = {}
-        graph = _Graph(lookup, needs, stream_error, before, clusters)
+        graph = _Graph(lookup, needs, stream_error, last.clusters if last is not None else {}, clusters)
         for name in table.clusters:
             graph.add(name)
-        return clusters
+        before = None if last is None else last.before
+        # Of several that follow each other before one of them is whole, what was whole before them all.
+        if last is not None and last.table is not table and (before is None or _lacks(before)):
+            before = last
+        if before is None or not any(map(_unsettled, clusters.values())):
+            return Config(listener, routes, table, clusters)
+        cut_off = frozenset(name for name in table.clusters if _cut_off(clusters[name], clusters))
+        for name in before.table.clusters:
+            graph.add(name)
+        before = Config(before.listener, before.route_config, before.table, clusters)
+        return Config(listener, routes, table, clusters, before, cut_off)
 
 
 def _resource(lookup: Lookup, kind: Kind, name: str) -> Resource | None:
@@ -256,6 +273,18 @@ def _waits(outcome: ClusterOutcome, clusters: Mapping[str, ClusterOutcome]) -> b
         if not isinstance(below, Failed) or below.transient:
             return _unsettled(below)
     return False
+
+
+def _lacks(config: Config) -> bool:
+    """Whether calls of some route would have to wait for its cluster."""
+    return any(_waits(config.clusters[name], config.clusters) for name in config.table.clusters)
+
+
+def _cut_off(outcome: ClusterOutcome, clusters: Mapping[str, ClusterOutcome]) -> bool:
+    """Whether there is nobody to ask for the cluster, be it for one of its leaves."""
+    if isinstance(outcome, AggregateConfig):
+        return any(_cut_off(clusters[leaf], clusters) for leaf in outcome.leaves)
+    return isinstance(outcome, Failed) and outcome.cut_off
 
 
 class _Graph(Struct):
@@ -346,7 +375,8 @@ class _LoopError(Exception):
 def _missing(key: Key, held: Held | None, stream_error: str) -> Pending | Failed:
     word = _word(key)
     if held is None or held.state is State.REQUESTED:
-        return Failed(f"{word} cannot be had: {stream_error}", True) if stream_error else Pending(word)
+        reason = f"{word} cannot be had: {stream_error}"
+        return Failed(reason, transient=True, cut_off=True) if stream_error else Pending(word)
     return _trouble(key, held)
 
 

@@ -25,7 +25,7 @@ from .match import CallHeaders
 from .mirror import Mirrors
 from .news import CallNews
 from .observer import Attempt
-from .replay import Replay
+from .replay import Replay, Rewound
 from .resources import MessageEdits, RetryPolicy
 from .retry import backoff
 from .routing import Chosen, Course, describe, name_of
@@ -98,6 +98,8 @@ class CallSpec(Struct):
     """Which one its last attempt went to."""
     attempts: int = 0
     """How many there have been."""
+    left_alone: tuple[Subchannel, Attempt, float | None] | None = None
+    """Where its only attempt went, and when the call has to be over, if `run` does not wait for its end."""
     attempt: asyncio.Future[aio.Call] | None = None
     """Is given the first inner call, where somebody wants to know it although another may follow."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -143,7 +145,10 @@ class Dispatcher(Decider):
         self._mirrors.close()
 
     async def run(self, spec: CallSpec, begun: Begun | None = None) -> aio.Call:
-        """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error."""
+        """Bring the call to the inner call that counts; raises aio.AioRpcError, the caller's error.
+
+        One that is `left_alone` is not counted yet among those of its cluster that are in flight.
+        """
         replay: Replay | None = None
         tried: list[str] = []
         call: aio.Call | None = None
@@ -170,12 +175,15 @@ class Dispatcher(Decider):
                         spec.tap_requests()
                     if watched and replay is None and spec.method.streams_requests:
                         replay = Replay(spec.request, spec.method.serialize)
+                    left_alone = not watched and spec.tap is None
+                    if left_alone and spec.method.streams_requests and not isinstance(spec.request, Rewound):
+                        spec.request = Rewound(spec.request)
                     deadline = until = self._deadline(config, choice, spec)
                     if policy is not None and policy.per_try_timeout is not None:
                         until = earlier(deadline, self._loop.time() + policy.per_try_timeout)
                     # An attempt with a stream of responses has no limit of its own once it is answered.
                     streams = spec.method.streams_responses
-                    started = self._start(spec, choice, deadline if streams else until, tried, replay)
+                    started = self._start(spec, config, choice, deadline if streams else until, tried, replay)
                     if isinstance(started, str):
                         await self._wait(deadline, started)
                         continue
@@ -187,6 +195,13 @@ class Dispatcher(Decider):
                     tried.append(attempt.endpoint)
                     if spec.attempt is not None and not spec.attempt.done():
                         spec.attempt.set_result(call)
+                    assert spec.cluster is not None
+                    if left_alone:
+                        spec.left_alone = link, attempt, deadline
+                        if isinstance(spec.request, Rewound):
+                            spec.request.sent = call.wait_for_connection
+                        return call
+                    spec.cluster.started(link, call)
                     if not watched:
                         return call
                     limit = until if until != deadline else None
@@ -226,6 +241,7 @@ class Dispatcher(Decider):
     def _start(
         self,
         spec: CallSpec,
+        config: Config,
         choice: Chosen,
         deadline: float | None,
         tried: Sequence[str] = (),
@@ -253,8 +269,6 @@ class Dispatcher(Decider):
             spec.dropped = where + reason
             return None
         method, address = spec.method, subchannel.key.address
-        config = self._active.outcome
-        assert isinstance(config, Config)
         spec.edits = config.edits(choice.route, choice.cluster)
         metadata = spec.metadata
         if spec.edits:
@@ -272,7 +286,6 @@ class Dispatcher(Decider):
                 compression=spec.compression,
             ),
         )
-        cluster.started(subchannel, call)
         spec.cluster = cluster
         if choice.action.mirrors and not tried:
             self._mirror(spec, choice, deadline, metadata)

@@ -71,14 +71,22 @@ def _decide(active: ActiveTarget, draft: Draft, want_route: str | None) -> Decis
     if isinstance(outcome, Failed):
         return Decision(**base, error=outcome.reason)
     tried: list[Step] = []
+    tried_before: list[Step] = []
     course = active.course(outcome, call, _recorded(outcome, call, active, tried))
-    choice = active.choose(outcome, course)
+    if outcome.before is not None:
+        recorded = _recorded(outcome.before, call, active, tried_before)
+        course.pair(active.course(outcome.before, call, recorded))
+    config, course, choice = active.decide(outcome, course)
     steps = [f"route {describe(step.route)}: {step.reason}" for step in tried]
+    if config is not outcome:
+        cut_off = (f"cluster {name}: {active.status(name)[1]}" for name in sorted(outcome.cut_off))
+        steps.append(f"the configuration that was in force before decides: {'; '.join(cut_off)}")
+        steps += [f"before: route {describe(step.route)}: {step.reason}" for step in tried_before]
     common: dict[str, Any] = {
         **base,
-        "route_config": outcome.route_config.name,
-        "virtual_host": outcome.table.virtual_host.name,
-        "domain": fitting_domain(outcome.table.virtual_host, active.target.authority),
+        "route_config": config.route_config.name,
+        "virtual_host": config.table.virtual_host.name,
+        "domain": fitting_domain(config.table.virtual_host, active.target.authority),
     }
     if want_route is not None:
         wanted = _wanted(active, outcome, draft, want_route, choice)
@@ -90,12 +98,12 @@ def _decide(active: ActiveTarget, draft: Draft, want_route: str | None) -> Decis
         answer = _answer(choice.route, request) if choice.route is not None else None
         if choice.route is None or answer is None:
             return Decision(**common, error=choice.reason)
-        edits = list(_edits(outcome.edits(choice.route, None), only="response"))
+        edits = list(_edits(config.edits(choice.route, None), only="response"))
         return Decision(**common, route=_name(choice.route), answer=answer, edits=edits)
     if choice.status is Status.WAITING:
         return Pending(choice.reason)
     common["steps"] = [*steps, *_passed(choice.skipped)]
-    return _describe(outcome, choice, active, draft, course.hash(choice.route), common)
+    return _describe(config, choice, active, draft, course.hash(choice.route), common)
 
 
 def _wanted(
@@ -105,14 +113,14 @@ def _wanted(
     fallback = active.fallback == "next-route"
     for rule in find(config.table, name):
         hit = choice.route is rule.route and (isinstance(choice, Chosen) or _answered(rule.route, draft))
-        after = _after_matching(active, rule.route, draft)
+        after = _after_matching(active, config, rule.route, draft)
         if isinstance(after, Pending):
             return after
         found.append(_plain_wanted(advise(config.table, rule, draft, fallback=fallback), hit, after))
     return found
 
 
-def _after_matching(active: ActiveTarget, route: Route, draft: Draft) -> str | Pending | None:
+def _after_matching(active: ActiveTarget, config: Config, route: Route, draft: Draft) -> str | Pending | None:
     """What becomes of a call that takes a route, where that is not simply that it is sent."""
     if not isinstance(route.action, ClusterAction):
         if not isinstance(draft, RequestDraft):
@@ -130,6 +138,8 @@ def _after_matching(active: ActiveTarget, route: Route, draft: Draft) -> str | P
                 return None
             said.append(f"cluster {cluster.name}: {reason}")
     then = "the next matching route" if active.fallback == "next-route" else "nothing: the call fails"
+    if any(each.weight and each.name in config.cut_off for each in route.action.clusters):
+        then = "the configuration that was in force before"
     return f"{'; '.join(said)}; what comes then is {then}"
 
 

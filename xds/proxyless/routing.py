@@ -11,7 +11,14 @@ from .balance import Status, call_hash, draw_weighted, set_cookie
 from .depgraph import Config
 from .fault import NO_FAULT, Fault, combined, draw_fault
 from .match import CallHeaders, Draw, RequestHeaders, RouteTable
-from .resources import ClusterAction, HashCookie, Route, WeightedCluster
+from .resources import (
+    ClusterAction,
+    DirectResponse,
+    HashCookie,
+    RedirectAction,
+    Route,
+    WeightedCluster,
+)
 
 Fallback: TypeAlias = Literal["none", "next-route"]
 ClusterStatus: TypeAlias = Callable[[str], tuple[Status, str]]
@@ -58,6 +65,7 @@ class Course:
         "_hashes",
         "_rest",
         "call",
+        "other",
         "table",
     )
 
@@ -82,6 +90,20 @@ class Course:
         self._hashes: dict[int, int] = {}
         self._cookies: dict[int, list[str]] = {}
         self._channel = channel
+        self.other: Course | None = None
+        """The same call's course through the table before or after this one, where both are asked."""
+
+    def pair(self, other: Course) -> None:
+        """Keep a course of the same call through another table."""
+        self.other, other.other = other, self
+
+    def through(self, table: RouteTable) -> Course:
+        """The same call's course through another table."""
+        if self.other is None or self.other.table is not table:
+            faults, channel = self._active_faults, self._channel
+            self.pair(Course(table, self.call, self._draw, active_faults=faults, channel=channel))
+        assert self.other is not None
+        return self.other
 
     def routes(self) -> Iterator[Route]:
         """Yield the routes that match, in order; looks no further than it is asked."""
@@ -153,11 +175,47 @@ class Course:
         self._faults[route.index] = ()
 
 
-def choose(config: Config, course: Course, *, fallback: Fallback, status: ClusterStatus) -> Chosen | Refused:
+def decide(
+    config: Config, course: Course, *, fallback: Fallback, status: ClusterStatus
+) -> tuple[Config, Course, Chosen | Refused]:
+    """Choose by the configuration in force; returns which one decided, and the call's course through it.
+
+    A call that comes to a cluster for which nobody can be asked now is decided by the configuration before,
+    as long as that has a way for it.
+    """
+    choice = choose(config, course, fallback=fallback, status=status, ends=config.cut_off)
+    if config.before is None or isinstance(choice, Refused) or choice.status is not Status.UNUSABLE:
+        return config, course, choice
+    if choice.cluster is None or choice.cluster.name not in config.cut_off:
+        return config, course, choice
+    other = course.through(config.before.table)
+    kept = choose(config.before, other, fallback=fallback, status=status)
+    if _is_answer(kept, course.call):
+        return config.before, other, kept
+    return config, course, choose(config, course, fallback=fallback, status=status)
+
+
+def _is_answer(choice: Chosen | Refused, call: CallHeaders) -> bool:
+    """Whether there is, or may soon be, somebody who answers, be it the configuration itself."""
+    if isinstance(choice, Chosen):
+        return choice.status is not Status.UNUSABLE
+    answers = choice.route is not None and isinstance(choice.route.action, RedirectAction | DirectResponse)
+    return answers and isinstance(call, RequestHeaders)
+
+
+def choose(
+    config: Config,
+    course: Course,
+    *,
+    fallback: Fallback,
+    status: ClusterStatus,
+    ends: Container[str] = (),
+) -> Chosen | Refused:
     """Take the first of the matching routes that can serve the call.
 
     Without fallback that is the first, whatever its clusters can do. With "next-route", a route whose
-    clusters are all unusable is passed over; a route that aborts the call by fault never is.
+    clusters are all unusable is passed over; a route that aborts the call by fault never is, nor is one
+    of the clusters in `ends`.
     """
     skipped: list[str] = []
     last: Chosen | None = None
@@ -177,7 +235,7 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
             return Chosen(route, action, None, Status.USABLE, "", fault, tuple(skipped))
         state, reason = status(cluster.name)
         unusable: set[str] = set()
-        while state is Status.UNUSABLE and fallback == "next-route":
+        while state is Status.UNUSABLE and fallback == "next-route" and cluster.name not in ends:
             unusable.add(cluster.name)
             other = course.cluster(route, unusable)
             if other is None:
@@ -186,7 +244,7 @@ def choose(config: Config, course: Course, *, fallback: Fallback, status: Cluste
             cluster = other
             state, reason = status(cluster.name)
         last = Chosen(route, action, cluster, state, reason, fault, tuple(skipped))
-        if state is not Status.UNUSABLE or fallback == "none":
+        if state is not Status.UNUSABLE or fallback == "none" or cluster.name in ends:
             return last
         skipped.append(f"route {describe(route)}: cluster {cluster.name}: {reason}")
     if last is not None:

@@ -52,7 +52,9 @@ def answered(dump: dict[str, Any]) -> bool:
 
 def _target_state(target: dict[str, Any]) -> str:
     if target["state"] == "ready":
-        return f"ready: virtual host {target['virtual_host']!r} of {target['route_config']!r}"
+        before = ", ".join(target.get("decided_before", ()))
+        more = f"; calls to {before} are decided by what was in force before" if before else ""
+        return f"ready: virtual host {target['virtual_host']!r} of {target['route_config']!r}{more}"
     if target["state"] == "failed":
         return f"failed: {target['reason']}"
     return f"waiting for {target['waiting_for']}"

@@ -16,7 +16,7 @@ from .match import CallHeaders, Draw
 from .names import Target
 from .pools import Pool
 from .resources import Mirror, Route
-from .routing import Chosen, Course, Fallback, Refused, choose
+from .routing import Chosen, Course, Fallback, Refused, decide
 
 
 class ActiveTarget:
@@ -160,9 +160,9 @@ class ActiveTarget:
             channel=self.number,
         )
 
-    def choose(self, config: Config, course: Course) -> Chosen | Refused:
-        """Decide for one call, with what the clusters can do now."""
-        return choose(config, course, fallback=self.fallback, status=self.status)
+    def decide(self, config: Config, course: Course) -> tuple[Config, Course, Chosen | Refused]:
+        """Decide for one call, with what the clusters can do now, and say by which configuration."""
+        return decide(config, course, fallback=self.fallback, status=self.status)
 
     def connectivity(self, try_to_connect: bool) -> grpc.ChannelConnectivity:
         """The target as one channel's state: ready if any of its clusters is."""

@@ -94,7 +94,7 @@ def test_a_first_part_that_is_missing_or_refused_fails_and_says_which() -> None:
 def test_a_stream_that_is_down_fails_what_waits_for_it_but_not_for_good() -> None:
     world = World()
     world.error = "UNAVAILABLE: refused"
-    assert world.resolve() == Failed("LDS resource 'l' cannot be had: UNAVAILABLE: refused", True)
+    assert world.resolve() == Failed("LDS resource 'l' cannot be had: UNAVAILABLE: refused", True, True)
     world.error = ""
     assert isinstance(world.resolve(), Pending)
 

@@ -41,7 +41,7 @@ EVENTS = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(EVENTS, max_size=40))
 def test_any_sequence(events: list[Any]) -> None:
-    world = World()
+    world, whole = World(), _Whole()
     for event in events:
         before = world.target.outcome
         if event[0] == "has":
@@ -56,19 +56,30 @@ def test_any_sequence(events: list[Any]) -> None:
         world.held = {key: held for key, held in world.held.items() if key in world.target.needs}
         if isinstance(outcome, Config):
             _check_config(world, outcome)
+            _check_what_was_before(world, outcome)
         if isinstance(before, Config):
             _check_nothing_good_is_dropped(world, before, outcome)
+        whole.check(outcome)
         again = world.resolve()
         assert again == outcome  # nothing changed: nothing changes
 
 
-def _check_config(world: World, config: Config) -> None:
-    routed = {
+def _routed(config: Config | None) -> set[str]:
+    return {
         cluster.name
-        for route in config.table.virtual_host.routes
+        for route in (config.table.virtual_host.routes if config is not None else ())
         if isinstance(route.action, ClusterAction)
         for cluster in route.action.clusters
     }
+
+
+def _unsettled(config: Config, names: set[str]) -> set[str]:
+    states = {name: config.clusters[name] for name in names}
+    return {n for n, s in states.items() if isinstance(s, Pending) or (isinstance(s, Failed) and s.transient)}
+
+
+def _check_config(world: World, config: Config) -> None:
+    routed = _routed(config) | _routed(config.before)
     assert set(config.clusters) == routed  # never a route to a cluster it knows nothing of
     assert config.table.virtual_host in config.route_config.virtual_hosts
     for name, each in config.clusters.items():
@@ -78,6 +89,36 @@ def _check_config(world: World, config: Config) -> None:
             assert isinstance(discovery, EdsDiscovery) and each.endpoints is not None
             assert (each.cluster.name, each.endpoints.name) == (name, discovery.name)
             assert (EDS, discovery.name) in world.target.needs
+
+
+def _check_what_was_before(world: World, config: Config) -> None:
+    unsettled = _unsettled(config, _routed(config))
+    if config.before is None:
+        assert not config.cut_off
+        return
+    assert unsettled  # once it is whole, nothing before it counts
+    assert config.before.before is None
+    assert config.before.table is not config.table
+    assert config.before.clusters == config.clusters
+    assert config.cut_off == (unsettled if world.error else set())
+
+
+class _Whole:
+    """The last configuration all of which was settled is there until that is true of another."""
+
+    def __init__(self) -> None:
+        self.last: Config | None = None
+
+    def check(self, outcome: Any) -> None:
+        if not isinstance(outcome, Config):
+            self.last = None
+        elif not _unsettled(outcome, _routed(outcome)):
+            self.last = outcome
+        elif self.last is not None and self.last.table is not outcome.table:
+            assert outcome.before is not None
+            assert outcome.before.table is self.last.table
+            if _unsettled(outcome, _routed(self.last)):
+                self.last = None  # what news took from it, news may have to bring again
 
 
 def _check_nothing_good_is_dropped(world: World, before: Config, outcome: Any) -> None:

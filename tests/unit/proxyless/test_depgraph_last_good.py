@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxyless.depgraph import AggregateConfig, ClusterConfig, Config, Pending
+import pytest
+from proxyless.depgraph import AggregateConfig, ClusterConfig, Config, Failed, Pending
 from proxyless.held import State
 from proxyless.resources import (
     AggregateDiscovery,
@@ -170,6 +171,123 @@ def test_a_host_name_serves_on_while_its_cluster_becomes_another() -> None:
     assert world.config().clusters["x"] == ClusterConfig(named, None)
     world.has(CDS, Cluster("x", EdsDiscovery("e-new")))
     assert world.config().clusters["x"] == ClusterConfig(named, None)
+
+
+# --- a change that the control plane does not bring to its end --------------------------------------------
+
+DOWN = "UNAVAILABLE: refused"
+
+
+def test_what_was_in_force_before_is_kept_until_the_new_routes_are_whole() -> None:
+    world = World().whole("a")
+    old = world.config()
+    world.has(RDS, routes("new"))
+    now = world.config()
+    assert now.before is not None and now.before.before is None
+    assert now.before.table is old.table and now.table is not old.table
+    assert now.cut_off == frozenset()  # while there is a control plane, calls wait for what it says
+    assert world.needs == {"LDS l", "RDS r", "CDS new", "CDS a", "EDS e-a"}
+    world.has(EDS, endpoints("e-a", 1, 2))  # its endpoints stay current
+    now = world.config()
+    assert now.before is not None
+    assert now.before.clusters["a"] == ClusterConfig(
+        Cluster("a", EdsDiscovery("e-a")), endpoints("e-a", 1, 2)
+    )
+    world.has(CDS, Cluster("new", EdsDiscovery("e-new")))
+    assert world.config().before is not None
+    world.has(EDS, endpoints("e-new", 3))
+    assert world.config().before is None
+    assert world.needs == {"LDS l", "RDS r", "CDS new", "EDS e-new"}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["cluster", "endpoints"])
+def test_calls_are_decided_by_it_while_nobody_can_be_asked(known: bool) -> None:
+    world = World().whole("a", "b")
+    world.config()
+    world.has(RDS, routes("new", "a"))
+    if known:
+        world.has(CDS, Cluster("new", EdsDiscovery("e-new")))
+    waiting = world.config()
+    world.error = DOWN
+    now = world.config()
+    assert now.cut_off == {"new"}  # a is ready: its route stays in force
+    what = "EDS resource 'e-new'" if known else "CDS resource 'new'"
+    assert now.clusters["new"] == Failed(f"{what} cannot be had: {DOWN}", transient=True, cut_off=True)
+    assert now.before is not None and isinstance(now.before.clusters["b"], ClusterConfig)
+    assert {"CDS b", "EDS e-b"} <= world.needs
+    world.error = ""
+    assert world.config() == waiting
+
+
+def test_a_cluster_that_is_late_is_not_one_that_nobody_can_be_asked_for() -> None:
+    world = World().whole("a")
+    world.config()
+    world.has(RDS, routes("new")).becomes(CDS, "new", State.OVERDUE, "slow")
+    now = world.config()
+    assert now.before is not None and now.cut_off == frozenset()
+    world.error = DOWN
+    assert world.config().cut_off == frozenset()
+
+
+def test_what_the_control_plane_says_is_not_there_has_been_settled() -> None:
+    world = World().whole("a")
+    world.config()
+    world.has(RDS, routes("new"))
+    world.config()
+    world.becomes(CDS, "new", State.ABSENT)
+    assert world.config().before is None
+    world.error = DOWN
+    assert world.config().before is None
+
+
+def test_of_several_changes_what_was_whole_before_them_all_is_kept() -> None:
+    world = World().whole("a")
+    old = world.config()
+    for name in ("one", "two", "three"):
+        world.has(RDS, routes(name))
+        now = world.config()
+        assert now.before is not None and now.before.table is old.table
+    assert world.needs == {"LDS l", "RDS r", "CDS three", "CDS a", "EDS e-a"}
+    world.has(RDS, routes("a"))
+    assert world.config().before is None
+
+
+def test_of_several_changes_none_of_which_was_whole_the_last_is_kept() -> None:
+    world = World().whole("b").has(RDS, routes("a"))
+    world.config()
+    world.has(RDS, routes("b", "one"))
+    middle = world.config()
+    world.has(RDS, routes("two"))
+    now = world.config()
+    assert now.before is not None and now.before.table is middle.table
+    assert isinstance(now.before.clusters["b"], ClusterConfig)
+
+
+def test_it_is_kept_while_the_routes_after_the_next_are_on_their_way() -> None:
+    world = World().whole("a")
+    old = world.config()
+    world.has(RDS, routes("new"))
+    middle = world.config()
+    world.has(LDS, Listener("l", "r2"))
+    now = world.config()
+    assert now.table is middle.table
+    assert now.before is not None and now.before.table is old.table
+
+
+def test_an_aggregate_is_cut_off_where_one_of_its_parts_is() -> None:
+    world = World().whole("a", "b")
+    world.config()
+    world.has(RDS, routes("x", "y")).has(CDS, Cluster("x", AggregateDiscovery(("a", "new"))))
+    world.has(CDS, Cluster("y", AggregateDiscovery(("a", "b"))))
+    world.error = DOWN
+    assert world.config().cut_off == {"x"}
+
+
+def test_a_first_configuration_has_none_before_it() -> None:
+    world = World().whole("a")
+    world.has(RDS, routes("a", "new"))
+    world.error = DOWN
+    assert (world.config().before, world.config().cut_off) == (None, frozenset())
 
 
 def test_a_refused_version_leaves_the_last_good_one_in_force() -> None:

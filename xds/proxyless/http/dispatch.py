@@ -23,7 +23,7 @@ from ..depgraph import Config
 from ..edits import edited, edited_answer
 from ..match import CallHeaders, RequestHeaders
 from ..mirror import Mirrors
-from ..resources import DirectResponse, MessageEdits, RedirectAction, RetryPolicy, Route
+from ..resources import DirectResponse, MessageEdits, RedirectAction, RetryPolicy
 from ..retry import Loss, may_retry_request, request_backoff
 from ..rewrites import location, rewritten
 from ..routing import Chosen, Refused, describe
@@ -44,10 +44,10 @@ _BY_ALIAS: dict[str, str] = {"ws": "http"}
 class _AnsweredHere(Exception):
     """The configuration itself answers the request."""
 
-    def __init__(self, answer: MadeAnswer, route: Route | None = None) -> None:
+    def __init__(self, answer: MadeAnswer, edits: tuple[MessageEdits, ...] = ()) -> None:
         super().__init__()
         self.answer = answer
-        self.route = route
+        self.edits = edits
 
 
 class HttpDispatcher(Decider):
@@ -143,18 +143,17 @@ class HttpDispatcher(Decider):
         await super()._inject(spec, choice, deadline)
         spec.delayed += self._loop.time() - began
 
-    def _refused(self, spec: Undecided, choice: Refused) -> Exception:
+    def _refused(self, config: Config, spec: Undecided, choice: Refused) -> Exception:
         assert isinstance(spec, Exchange)
-        action = choice.route.action if choice.route is not None else None
+        route = choice.route
+        action = route.action if route is not None else None
+        if route is None or not isinstance(action, DirectResponse | RedirectAction):
+            return super()._refused(config, spec, choice)
+        edits = config.edits(route, None)
         if isinstance(action, DirectResponse):
-            return _AnsweredHere(MadeAnswer(action.status, action.body), choice.route)
-        if isinstance(action, RedirectAction):
-            assert choice.route is not None
-            to = location(
-                action, choice.route.match.path, _scheme(spec.url), spec.authority, spec.url.raw_path_qs
-            )
-            return _AnsweredHere(MadeAnswer(action.status, headers=(("Location", to),)), choice.route)
-        return super()._refused(spec, choice)
+            return _AnsweredHere(MadeAnswer(action.status, action.body), edits)
+        to = location(action, route.match.path, _scheme(spec.url), spec.authority, spec.url.raw_path_qs)
+        return _AnsweredHere(MadeAnswer(action.status, headers=(("Location", to),)), edits)
 
     def _error(self, code: grpc.StatusCode, reason: str, skipped: tuple[str, ...] = ()) -> HttpError:
         kind = {
@@ -318,9 +317,7 @@ class HttpDispatcher(Decider):
     async def _answered_here(self, spec: Exchange, made: _AnsweredHere) -> aiohttp.ClientResponse:
         with self._connector.going(spec.request, made.answer):
             response = await spec.handler(spec.request)
-        config = self._active.outcome
-        if made.route is not None and isinstance(config, Config):
-            self._edit(spec, response, config.edits(made.route, None))
+        self._edit(spec, response, made.edits)
         self._news.over(spec.name, spec.started, len(spec.tried), str(response.status))
         return response
 
