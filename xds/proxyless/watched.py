@@ -95,7 +95,8 @@ class WatchedCall(aio.Call):
             self._call.add_done_callback(lambda _: self._over(self))
             if self._half_closing:
                 self._half_closing = asyncio.get_running_loop().create_task(self._call.done_writing())
-        for callback in self._callbacks:
+        callbacks, self._callbacks = self._callbacks, ()  # they may know this call, and keep each other alive
+        for callback in callbacks:
             self.add_done_callback(callback)
 
     def _counting(self) -> Any:
