@@ -22,7 +22,7 @@ HEAD = Path(__file__).with_name("reliability.head.md")
 def page(report: dict[str, Any], soak: dict[str, Any] | None) -> str:
     """The whole page."""
     lines = [
-        f"## Chaos\n\n`make chaos SEED={report['seed']}`, on {os.cpu_count()} cores that did more than this: "
+        f"## Chaos\n\n`make chaos SEED={report['seed']}`, on {os.cpu_count()} cores: "
         f"{report['calls']} calls in {report['seconds']:.0f} s.\n",
         "| what | figure | command |",
         "|---|---|---|",
@@ -43,7 +43,12 @@ def page(report: dict[str, Any], soak: dict[str, Any] | None) -> str:
         times = f"{outcome.done}" if outcome.done == outcome.wanted else f"{outcome.done} of {outcome.wanted}"
         command = f"`python -m tests.chaos --only {outcome.name}`"
         lines.append(f"| {outcome.name} | {times} | {middle} | {worst} | {command} |")
-    lines += ["", *(f"- **{name}**: {_told(fault)}" for name, (fault, _, _) in FAULTS.items()), ""]
+    noted = {each["name"]: each["notes"] for each in report["outcomes"]}
+    lines += [""]
+    for name, (fault, _, _) in FAULTS.items():
+        here = ", ".join(f"{what} {number}" for what, number in noted.get(name, {}).items())
+        lines.append(f"- **{name}**: {_told(fault)}" + (f" Here: {here}." if here else ""))
+    lines += [""]
     if soak is not None:
         lines += _soak(soak)
     return HEAD.read_text(encoding="utf-8") + "\n".join(lines)
