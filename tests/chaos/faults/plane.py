@@ -103,7 +103,8 @@ async def fuzz(world: World, load: Load, rounds: Rounds) -> None:
     """A resource that somebody holds is sent anew, changed into one that must be refused.
 
     Each tenth time the rules change as well; a name that nobody asks for any more when its forgery comes
-    is passed over, and not counted as refused. Recovery: from the forgery until the true one is in force again.
+    is passed over, and not counted as refused. Recovery: from the forgery until the true one is in force
+    again.
     """
     async with Meddler(world.plane_address, world.rng) as meddler:
         await world.through(meddler.address)
