@@ -5,8 +5,6 @@ What the configuration itself leaves open (a route to a subset nowhere defined) 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2
@@ -18,10 +16,25 @@ from controlplane.snapshot import View
 
 def references(short: str, resource: Any) -> frozenset[tuple[str, str]]:
     """The (type, name) pairs a resource makes its client ask for."""
-    return _references(short, bytes(resource.value))
+    key = short, bytes(resource.value)
+    found = _young.get(key)
+    if found is None:
+        found = _young[key] = _old.get(key) or _references(*key)
+    return found
 
 
-@lru_cache(maxsize=10_000)
+_Key = tuple[str, bytes]
+_young: dict[_Key, frozenset[tuple[str, str]]] = {}
+_old: dict[_Key, frozenset[tuple[str, str]]] = {}
+
+
+def forget_unused() -> None:
+    """Forget what nobody has asked about since the last time: resources that are served no more."""
+    _old.clear()
+    _old.update(_young)
+    _young.clear()
+
+
 def _references(short: str, value: bytes) -> frozenset[tuple[str, str]]:
     if short == "LDS":
         manager = http_connection_manager_pb2.HttpConnectionManager()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from controlplane.objects import Object, ObjectKey
@@ -38,9 +37,23 @@ def parse_texts(texts: Mapping[str, str]) -> Loaded:
     return Loaded(objects, tuple(sorted(errors)), tuple(sorted(warnings)))
 
 
-@lru_cache(maxsize=4_096)
+_KEPT = 4_096
+_parsed: dict[str, tuple[str, Loaded]] = {}
+"""Files as they were last parsed: of a directory that has changed most files have not."""
+
+
 def _parse_text(file: str, text: str) -> Loaded:
-    """One file; remembered, since of a directory that has changed most files have not."""
+    """One file; what it was before is forgotten, or memory would grow with every change."""
+    known = _parsed.pop(file, None)
+    if known is None or known[0] != text:
+        known = text, _parse_anew(file, text)
+    _parsed[file] = known
+    if len(_parsed) > _KEPT:
+        del _parsed[next(iter(_parsed))]
+    return known[1]
+
+
+def _parse_anew(file: str, text: str) -> Loaded:
     objects: list[Object] = []
     errors: list[Problem] = []
     warnings: list[Problem] = []

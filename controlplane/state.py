@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from envoy.service.discovery.v3 import discovery_pb2
 
-from controlplane.consistency import inconsistencies
+from controlplane.consistency import forget_unused, inconsistencies
 from controlplane.loader import Loaded
 from controlplane.names import DEFAULT_NAMESPACE
 from controlplane.objects import Object
@@ -70,6 +70,7 @@ class State:
         before, after = _by_key(self.objects), _by_key(loaded.objects)
         if before != after:
             snapshot = Snapshot(Registry(loaded.objects), self.generation + 1)
+            forget_unused()
             if wrong := self.inconsistencies(snapshot):
                 self._fail(wrong)
                 return
