@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from controlplane import loader, names
+from controlplane import consistency, loader, names
 from controlplane.consistency import inconsistencies, references
 from controlplane.loader import load_directory, load_texts, merge
 from controlplane.node import Node
 from controlplane.objects import ObjectKey
+from controlplane.state import State
 
 RULE = """
 apiVersion: networking.istio.io/v1
@@ -39,6 +40,21 @@ def test_files_that_cannot_be_read_are_errors_by_name(tmp_path: Path) -> None:
     assert "UTF-8" in error.message
     (missing,) = load_directory(tmp_path / "gone").errors
     assert "not a directory" in missing.message
+
+
+def test_of_what_changes_again_and_again_no_more_is_kept_than_there_is(services_yaml: str) -> None:
+    """Or the memory of a control plane grows with each change."""
+    state, sizes = State(), []
+    for number in range(20):
+        rule = RULE.replace("{route:", f"{{name: r{number}, route:")
+        state.apply(load_texts({"services.yaml": services_yaml, "rule.yaml": rule}))
+        assert not state.errors
+        for route in state.snapshot.anyone("default").resources("RDS", (), wildcard=True).by_name.values():
+            references("RDS", route)  # as whoever waits for the clients does
+        sizes.append(len(consistency._young) + len(consistency._old))
+    (text,) = (text for file, (text, _) in loader._parsed.items() if file == "rule.yaml")
+    assert "r19" in text
+    assert sizes[-1] == sizes[2]
 
 
 def test_a_merge_replaces_what_has_the_same_name(services_yaml: str) -> None:
