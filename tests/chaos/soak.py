@@ -16,7 +16,7 @@ from random import Random, SystemRandom
 from .judge import Verdict, judge
 from .load import Load
 from .programs import descriptors_of, memory_of
-from .world import DRIVER, EVERY_LANE, World
+from .world import DRIVER, EVERY_LANE, Spec, World
 
 SECONDS = 600.0
 WARM = 0.2
@@ -49,7 +49,12 @@ def grown(before: dict[str, Held], after: dict[str, Held]) -> list[str]:
 
 
 async def look(world: World, load: Load) -> dict[str, Held]:
-    """What every process holds while no call is on its way."""
+    """What every process holds while no call is on its way, with the first routes in force each time.
+
+    Connections and tasks are another number where lanes go to other versions.
+    """
+    await world.turn(Spec.first())
+    await load.turnover(world.now())
     async with load.paused():
         gc.collect()
         tasks = {each.name: int((await world.ask(each))["tasks"]) for each in world.servers}

@@ -205,7 +205,10 @@ class World:
 
     async def flip(self) -> None:
         """Change one lane's version of a service, and wait until every client has taken that."""
-        spec = self.spec.flipped(self.rng)
+        await self.turn(self.spec.flipped(self.rng))
+
+    async def turn(self, spec: Spec) -> None:
+        """Put these rules in force, and wait until every client has taken them."""
         self.plan(spec)
         report = await self.book.apply({"rules": spec.rules()}, SETTLE)
         assert report.ok, report.lines()
