@@ -15,7 +15,7 @@ from weakref import WeakSet
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 SIZE = 64
-"""How many are written at once: a few tenths of a millisecond of work."""
+"""How many are written at once: enough for warm caches, too few for a stall."""
 Measurement: TypeAlias = tuple[Callable[..., None], Any]
 """What writes it, and what that is to be called with."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from grpc import aio
 from grpc._cython import cygrpc
@@ -37,6 +37,21 @@ _MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 
 class _Uncommitted(WatchedCall):
     """Another attempt may follow the first until `_commit`."""
+
+    def __init__(
+        self,
+        again: Again,
+        over: Callable[[Any], None],
+        cluster: ActiveCluster,
+        link: Subchannel,
+        first: Any,
+        start: Any,
+    ) -> None:
+        super().__init__(again, over, cluster, link, first, self._prepared(first, start))
+
+    def _prepared(self, first: Any, start: Any) -> Any:
+        """Make ready to remember; returns what another attempt is made from."""
+        return start
 
     def _commit(self) -> None:
         if self._uncommitted():
@@ -66,18 +81,10 @@ class _Answered(_Uncommitted, StreamResponse):
     _answer: asyncio.Task[Any] | None = None
     """What is read ahead, until somebody takes it."""
 
-    def __init__(
-        self,
-        again: Again,
-        over: Callable[[Any], None],
-        cluster: ActiveCluster,
-        link: Subchannel,
-        first: Any,
-        start: Any,
-    ) -> None:
-        super().__init__(again, over, cluster, link, first, start)
-        self._first: Final = first
+    def _prepared(self, first: Any, start: Any) -> Any:
+        self._first = first
         asyncio.get_running_loop().call_soon(self._read_ahead)
+        return super()._prepared(first, start)
 
     def _read_ahead(self) -> None:
         if self._messages is None and not self._by_hand:
@@ -155,21 +162,13 @@ class _Written(_Uncommitted, StreamRequest):
     _rewriting: asyncio.Task[None] | None = None
     _half_closed = False
 
-    def __init__(
-        self,
-        again: Again,
-        over: Callable[[Any], None],
-        cluster: ActiveCluster,
-        link: Subchannel,
-        first: Any,
-        start: Any,
-    ) -> None:
-        method, *rest = start
+    def _prepared(self, first: Any, start: Any) -> Any:
+        method, *rest = super()._prepared(first, start)
         self._serialize = method.serialize
         self._kept: list[bytes] | None = []
         """None once nothing need be remembered: every message is the call's own business."""
         self._size = 0
-        super().__init__(again, over, cluster, link, first, (method.serialized, *rest))
+        return method.serialized, *rest
 
     def _forget(self) -> None:
         self._kept = None
@@ -309,18 +308,10 @@ class _OneAnswer(_Uncommitted):
 class _Replayed(_Uncommitted):
     """With an iterator of requests, of which a `Replay` remembers what was taken."""
 
-    def __init__(
-        self,
-        again: Again,
-        over: Callable[[Any], None],
-        cluster: ActiveCluster,
-        link: Subchannel,
-        first: Any,
-        start: Any,
-    ) -> None:
+    def _prepared(self, first: Any, start: Any) -> Any:
         self._replay: Replay = start[1]
-        super().__init__(again, over, cluster, link, first, start)
         self.add_done_callback(lambda _: self._replay.close())
+        return super()._prepared(first, start)
 
     def _forget(self) -> None:
         self._replay.commit()
