@@ -83,15 +83,7 @@ class Express:
             ways = self._current()
             if ways is None:
                 return _NOTHING
-        # As `Ways.of`; here, it costs no call of a function.
-        names = ways.names
-        key: Any = method.path
-        for item in metadata if names else ():
-            if item[0] in names:
-                key = key, item
-        course = ways.kept.get(key, _NEW)
-        if course is _NEW:
-            course = ways.learn(key, method.path, metadata)
+        course = ways.of(method.path, metadata)
         if course is None:
             return _NOTHING
         way, drawn, cluster = course.way, course.sole, course.cluster
@@ -193,5 +185,4 @@ class _Course(Struct, frozen=True, eq=False):
     """As observers are told of them: the same for every call that goes to the same endpoint."""
 
 
-_NEW: Any = object()
 _NOTHING = None, None

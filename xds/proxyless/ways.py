@@ -36,32 +36,32 @@ class Way(Struct, frozen=True):
 class Ways(Generic[T]):
     """The ways through one configuration of a target; each is kept as what `made` makes of it."""
 
-    __slots__ = ("_authority", "_by_route", "_made", "config", "kept", "names")
+    __slots__ = ("_authority", "_by_route", "_kept", "_made", "_names", "config")
 
     def __init__(self, config: Config, authority: str, made: Callable[[Way], T]) -> None:
         self.config: Final = config
         self._authority = authority
         self._made = made
-        self.names: Final = config.table.names
-        """The headers that rules look at."""
-        self.kept: Final[dict[object, T | None]] = {}
-        """By path and those headers, as `of` has them."""
+        self._names = config.table.names
+        self._kept: dict[object, T | None] = {}
+        """By path and the headers that rules look at."""
         self._by_route: dict[tuple[str, int], T | None] = {}
         """By path and route: of thousands of values, most take one route."""
 
     def of(self, path: str, metadata: Iterable[MetadataItem]) -> T | None:
         """The way of a call; None for one that has to be decided by itself."""
+        names = self._names
         key: object = path
-        for item in metadata if self.names else ():
-            if item[0] in self.names:
+        for item in metadata if names else ():
+            if item[0] in names:
                 key = key, item
         try:
-            return self.kept[key]
+            return self._kept[key]
         except KeyError:
-            return self.learn(key, path, metadata)
+            return self._learn(key, path, metadata)
 
-    def learn(self, key: object, path: str, metadata: Iterable[MetadataItem]) -> T | None:
-        """Decide for the first call of a kind, and keep it for the others: `key` is what `kept` goes by."""
+    def _learn(self, key: object, path: str, metadata: Iterable[MetadataItem]) -> T | None:
+        """Decide for the first call of a kind, and keep it for the others: `key` is what is gone by."""
         route = self.config.table.sure(CallHeaders(path, self._authority, metadata))
         if route is None:
             made = None
@@ -73,7 +73,7 @@ class Ways(Generic[T]):
                 way = self._way(route)
                 made = None if way is None else self._made(way)
                 _keep(self._by_route, taken, made)
-        _keep(self.kept, key, made)
+        _keep(self._kept, key, made)
         return made
 
     def _way(self, route: Route) -> Way | None:

@@ -109,11 +109,11 @@ def test_headers_that_no_route_looks_at_make_no_difference_and_those_it_does_are
     kept = Ways(host, "a", lambda way: made.append(way) or way)
     for request_id in range(10):
         kept.of("/s/m", [("x-request-id", str(request_id)), ("h", "1")])
-    assert len(kept.kept) == 1
+    assert len(kept._kept) == 1
     for header, index in (([("h", "2")], 1), ([("h", "1"), ("h", "1")], 1), ([("h", "1")], 0)):
         way = kept.of("/s/m", header)  # a header twice is another value
         assert way is not None and way.route.index == index
-    assert len(kept.kept) == 3
+    assert len(kept._kept) == 3
     # What comes of a route is made once for all of them, but a path of its own.
     assert [way.route.index for way in made] == [0, 1]
     kept.of("/s/other", [("h", "1")])
@@ -126,4 +126,4 @@ def test_no_more_are_kept_than_so_many() -> None:
     for value in range(3 * LIMIT):
         way = kept.of("/s/m", [("h", str(value))])
         assert way is not None and way.route.index == (0 if str(value).startswith("1") else 1)
-    assert len(kept.kept) == LIMIT
+    assert len(kept._kept) == LIMIT
