@@ -18,10 +18,7 @@ from controlplane.objects import Object
 from controlplane.problems import Problem
 from controlplane.registry import Registry
 from controlplane.snapshot import TYPE_URLS, Snapshot, View
-from controlplane.stream import Stream
-
-MAX_GENERATIONS = 128
-"""How many generations are remembered by what they changed."""
+from controlplane.stream import MAX_GENERATIONS, Stream
 
 _log = logging.getLogger(__name__)
 

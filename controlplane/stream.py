@@ -16,8 +16,8 @@ from envoy.service.discovery.v3 import discovery_pb2
 from controlplane.node import Node, parse_node
 from controlplane.snapshot import NOTHING, SHORT_NAMES, TYPE_URLS, Resources, Snapshot
 
-MAX_CHANGES = 512
-"""How many changes a stream remembers for those who ask later whether it has answered them."""
+MAX_GENERATIONS = 128
+"""For how many it is remembered what they changed, for those who ask later whether that was taken."""
 
 _WILDCARD_TYPES = ("LDS", "CDS")
 
@@ -74,7 +74,7 @@ class Stream:
     def __init__(self, stream_id: str, snapshot: Snapshot) -> None:
         self.node: Node | None = None
         self.subscriptions: dict[str, Subscription] = {}
-        self.changes: deque[Change] = deque(maxlen=MAX_CHANGES)
+        self.changes: deque[Change] = deque()
         self._id = stream_id
         self._snapshot = snapshot
         self._responses = 0
@@ -129,6 +129,8 @@ class Stream:
     def on_snapshot(self, snapshot: Snapshot) -> list[discovery_pb2.DiscoveryResponse]:
         """Take a new state: one response for each type in which something this client gets has changed."""
         self._snapshot = snapshot
+        while self.changes and self.changes[0].generation <= snapshot.generation - MAX_GENERATIONS:
+            self.changes.popleft()
         found = []
         for short in TYPE_URLS:
             known = self.subscriptions.get(short)

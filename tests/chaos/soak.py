@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -57,14 +57,14 @@ async def look(world: World, load: Load) -> dict[str, Held]:
     await load.turnover(world.now())
     async with load.paused():
         gc.collect()
-        tasks = {each.name: int((await world.ask(each))["tasks"]) for each in world.servers}
         programs = {each.name: each.program for each in world.servers} | {"controlplane": world.plane}
-        found = {
-            name: Held(program.memory(), program.descriptors(), tasks.get(name))
-            for name, program in programs.items()
-        }
+        found = {name: Held(each.memory(), each.descriptors(), None) for name, each in programs.items()}
         own = os.getpid()
         found[DRIVER] = Held(memory_of(own), descriptors_of(own), len(asyncio.all_tasks()))
+        # To ask takes a connection, of which gRPC lets go some time after it has been closed.
+        for each in world.servers:
+            tasks = int((await world.ask(each))["tasks"])
+            found[each.name] = replace(found[each.name], tasks=tasks)
     return found
 
 

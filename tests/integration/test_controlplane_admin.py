@@ -236,6 +236,20 @@ async def test_of_changes_too_long_ago_to_be_remembered_every_client_is_looked_a
         assert client["state"] != "refused"
 
 
+async def test_a_stream_remembers_what_changed_as_long_as_the_state_does(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"{ENTRY}---\n{SUBSETS}")
+    plane = ControlPlane(tmp_path, port=0, admin_port=0)
+    async with plane, admin_of(plane) as admin, ads(plane.port) as stream:
+        await stream.subscribe("RDS", [ROUTES])
+        for number in range(MAX_GENERATIONS + 2):
+            (tmp_path / "rules.yaml").write_text(rule(to(f"v{1 + number % 2}")))
+            await admin.post("/reload")
+        (client,) = plane.state.clients
+        assert [change.generation for change in client.stream.changes] == [
+            generation for generation, _ in plane.state.history
+        ]
+
+
 async def test_a_directory_that_goes_and_comes_back_is_followed(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.mkdir()
