@@ -122,7 +122,7 @@ async def fuzz(world: World, load: Load, rounds: Rounds) -> None:
 
 
 async def _refusal(meddler: Meddler, rng: Random) -> tuple[Conversation, str]:
-    """Tell somebody something wrong until one who still asks for it has refused it; whom, and of which type."""
+    """Tell somebody something wrong until one who still asks for it has refused it; whom, and its type."""
     while True:
         talk, url, name, forged = _forgery(meddler, rng)
         if await meddler.forge(talk, forged):
