@@ -11,11 +11,15 @@ import sys
 import time
 from typing import Any
 
+from bench.clients.answers import expect
 
-async def first_call(channel: Any) -> None:
+
+async def first_call(channel: Any, expected: str) -> None:
     """One call, and the clock that all processes of the machine share."""
-    await channel.unary_unary("/bench.Echo/Unary")(b"x" * 64, timeout=30)
-    sys.stdout.write(json.dumps(time.perf_counter()) + "\n")
+    answer = await channel.unary_unary("/bench.Echo/Unary")(b"x" * 64, timeout=30)
+    answered = time.perf_counter()
+    expect(answer, expected)
+    sys.stdout.write(json.dumps(answered) + "\n")
 
 
 async def main(spec: dict[str, Any]) -> None:
@@ -25,12 +29,12 @@ async def main(spec: dict[str, Any]) -> None:
 
         client = proxyless.Client(proxyless.Bootstrap.from_env(spec["ours"]))
         async with client as mesh, mesh.channel(spec["target"]) as channel:
-            await first_call(channel)
+            await first_call(channel, spec["expect"])
     else:
         import grpc.aio  # noqa: PLC0415
 
         async with grpc.aio.insecure_channel(spec["target"]) as channel:
-            await first_call(channel)
+            await first_call(channel, spec["expect"])
 
 
 if __name__ == "__main__":

@@ -56,8 +56,10 @@ def first_call(stage: Stage) -> list[Figure]:
     rng = random.Random(stage.seed)
     for turn in range(stage.scale.of(15, 2) + 1):
         for peer in rng.sample(list(took), len(took)):
-            to = world.spec["plain"] if peer == PLAIN else target()
-            spec = json.dumps({"peer": peer, "ours": world.spec["ours"], "target": to})
+            to = {"target": target(), "expect": "v1"}
+            if peer == PLAIN:
+                to = {"target": world.spec["plain"], "expect": "v3"}
+            spec = json.dumps({"peer": peer, "ours": world.spec["ours"], **to})
             began = time.perf_counter()
             with stage.processes.program("bench.clients.cold", spec, env=world.env) as process:
                 answered = json.loads(process.output())
