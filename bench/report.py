@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.figures import OURS, Figure
 from bench.outcome import FILE, Measured, Outcome
 from bench.plot import draw
 from bench.rows.every import GROUPS
@@ -38,7 +38,7 @@ def write(outcome: Outcome, docs: Path) -> list[Path]:
         draw([figure for row in measured for figure in row.figures], plot)
         written.append(plot)
         sections.append("\n".join(_section(title, measured, plot.relative_to(docs))))
-    sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(_short(outcome.rows)), ""]
+    sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(short(outcome.rows)), ""]
     page = docs / f"{NAME}.md"
     page.write_text("\n".join(sections), encoding="utf-8")
     return [page, *written]
@@ -80,11 +80,14 @@ def _line(figure: Figure) -> str:
     return f"| {what(figure)}{said} | {reach} | {' | '.join(cells)} |"
 
 
-def _short(rows: Sequence[Measured]) -> Iterator[str]:
+def short(rows: Sequence[Measured]) -> Iterator[str]:
     """What does not reach what it is to reach, said plainly."""
     short = [figure for row in rows for figure in row.figures if figure.verdict in ("missed", "open")]
-    yield "In this run:" if short else "In this run nothing fell short."
+    failed = [row for row in rows if row.error]
+    yield "In this run:" if short or failed else "In this run nothing fell short."
     yield ""
     for figure in short:
-        ours = figure.found["ours"]
-        yield f"- {figure.verdict}: {what(figure)}: {cell(ours).replace(chr(10), ', ')}; reach {figure.reach}"
+        ours = cell(figure.found[OURS]).replace("\n", ", ") if OURS in figure.found else "no answer"
+        yield f"- {figure.verdict}: {what(figure)}: {ours}; reach: {figure.reach}"
+    for row in failed:
+        yield f"- not measured: {row.what}: {row.error}"
