@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from bench.figures import ENVOY, GRPC, OURS, PLAIN, SECOND, Figure, Reach
-from bench.rows.calls import Rounds, raw, run
+from bench.rows.calls import over_plain, raw, run
 from bench.rows.row import Row
 from bench.scenes import HEADER, lane
 from bench.stage import Stage
-from bench.statistics import Estimate, estimate, paired, ratio
-
-
-def against_plain(rounds: Rounds, quantity: str = "p50") -> dict[str, Estimate]:
-    """How many times as much each peer needs as the plain channel in the same round."""
-    base = rounds[PLAIN][quantity]
-    return {peer: paired(each[quantity], base, ratio) for peer, each in rounds.items() if peer != PLAIN}
+from bench.statistics import estimate, ratio
 
 
 def latency(
@@ -46,9 +40,10 @@ def latency(
             warm_up=1,
         )
         title = f"{count:,} {what}{values}: p50 ÷ plain"
+        against = over_plain(rounds, "p50", ratio)
         bound = None if reach is None else Reach(reach)
         said = f"plain: {estimate(rounds[PLAIN]['p50']).value * 1000:.2f} ms"
-        figures.append(Figure(title, "", against_plain(rounds), bound, raw(rounds, "p50"), said))
+        figures.append(Figure(title, "", against, bound, raw(rounds, "p50", "wall", "cpu"), said))
     return figures
 
 
