@@ -22,26 +22,38 @@ class ReportError(Exception):
 
 def write(outcome: Outcome, docs: Path) -> list[Path]:
     """Write the page, plots and every round; returns the paths. Raises ReportError for an unfit run."""
-    found = {row.row: row for row in outcome.rows}
-    if outcome.about["quick"]:
-        raise ReportError("A quick run is not for quoting.")
-    if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
-        raise ReportError(f"The run left out {', '.join(missing)}.")
+    text = page(outcome)
     plots = docs / NAME
     plots.mkdir(parents=True, exist_ok=True)
-    written = [plots / FILE]
-    outcome.write(plots / FILE)
+    written = [docs / f"{NAME}.md", plots / FILE]
+    written[0].write_text(text, encoding="utf-8")
+    outcome.write(written[1])
+    for title, rows in _by_title(outcome).items():
+        written.append(docs / _plot(title))
+        draw([figure for row in rows for figure in row.figures], written[-1])
+    return written
+
+
+def page(outcome: Outcome) -> str:
+    """The text of the page. Raises ReportError for an unfit run."""
+    if outcome.about["quick"]:
+        raise ReportError("A quick run is not for quoting.")
+    found = {row.row for row in outcome.rows}
+    if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
+        raise ReportError(f"The run left out {', '.join(missing)}.")
     sections = [_METHOD.read_text(encoding="utf-8"), "\n".join(_about(outcome)), ""]
-    for title, rows in GROUPS.items():
-        measured = [found[row.name] for row in rows]
-        plot = plots / f"{title.split()[0].lower()}.svg"
-        draw([figure for row in measured for figure in row.figures], plot)
-        written.append(plot)
-        sections.append("\n".join(_section(title, measured, plot.relative_to(docs))))
+    sections += ["\n".join(_section(title, rows)) for title, rows in _by_title(outcome).items()]
     sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(short(outcome.rows)), ""]
-    page = docs / f"{NAME}.md"
-    page.write_text("\n".join(sections), encoding="utf-8")
-    return [page, *written]
+    return "\n".join(sections)
+
+
+def _by_title(outcome: Outcome) -> dict[str, list[Measured]]:
+    found = {row.row: row for row in outcome.rows}
+    return {title: [found[row.name] for row in rows] for title, rows in GROUPS.items()}
+
+
+def _plot(title: str) -> str:
+    return f"{NAME}/{title.split()[0].lower()}.svg"
 
 
 def _about(outcome: Outcome) -> Iterator[str]:
@@ -57,8 +69,10 @@ def _about(outcome: Outcome) -> Iterator[str]:
     yield f"- {', '.join(f'{name} {number}' for name, number in versions.items())}"
 
 
-def _section(title: str, rows: Sequence[Measured], plot: Path) -> Iterator[str]:
+def _section(title: str, rows: Sequence[Measured]) -> Iterator[str]:
     yield f"## {title}"
+    yield ""
+    yield f"`{_command(rows)}`"
     yield ""
     yield f"| what | reach | {' | '.join(PEERS)} |"
     yield f"| --- | --- |{' --- |' * len(PEERS)}"
@@ -68,8 +82,13 @@ def _section(title: str, rows: Sequence[Measured], plot: Path) -> Iterator[str]:
         if row.error:
             yield f"| {row.what} | could not be measured: {row.error} |{' |' * len(PEERS)}"
     yield ""
-    yield f"![{title}]({plot})"
+    yield f"![{title}]({_plot(title)})"
     yield ""
+
+
+def _command(rows: Sequence[Measured]) -> str:
+    """What measures these rows alone."""
+    return " ".join(["python -m bench", *(f"--only {row.row}" for row in rows)])
 
 
 def _line(figure: Figure) -> str:
