@@ -53,7 +53,7 @@ def _by_title(outcome: Outcome) -> dict[str, list[Measured]]:
 
 
 def _plot(title: str) -> str:
-    return f"{NAME}/{title.split()[0].lower()}.svg"
+    return f"{NAME}/{title.split(maxsplit=1)[0].lower()}.svg"
 
 
 def _about(outcome: Outcome) -> Iterator[str]:
