@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.machine import commit, load, machine, versions
 from bench.outcome import Measured, Outcome
-from bench.processes import ProcessError, Processes
+from bench.processes import ProcessError, Processes, enough_descriptors
 from bench.rows.row import Row
 from bench.stage import Scale, Stage
 
@@ -35,6 +35,7 @@ def run(rows: Sequence[Row], *, quick: bool, seed: int, tell: Tell, keep: Keep) 
         "load_before": load(),
     }
     began = time.monotonic()
+    enough_descriptors()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with (

@@ -13,6 +13,8 @@ from bench.statistics import estimate
 
 MILLI = 1000
 CLUSTERS = 50
+FEW, MANY = 3, 1_000
+"""Endpoints of a cluster that is called; everybody connects to them."""
 
 
 def stall(
@@ -61,7 +63,7 @@ def routes(stage: Stage, scene: str, what: str, header: str, template: str, reac
     for salt in "abcdefgh"[:times]:
         value = template.replace("LAST", lane(count - 1, salt)).replace("SALT", salt)
         params = {"count": count, "last": "v3", "salt": salt}
-        arrivals.append({"scene": f"only_{scene}", "params": params, "header": (header, value)})
+        arrivals.append({"scene": f"only_{scene}", "params": params, "metadata": [(header, value)]})
     small = {"scene": "only_one_route", "params": {"version": "v1"}}
     spec = {"arrivals": arrivals, "after": "v3", "small": small}
     world = stage.world("one_route", version="v1")
@@ -69,21 +71,82 @@ def routes(stage: Stage, scene: str, what: str, header: str, template: str, reac
 
 
 def endpoints(stage: Stage) -> list[Figure]:
-    """Endpoints of clusters that routes name and no call has gone to.
+    """Endpoints of clusters that routes name and no call has gone to; at their end one that is called.
 
     gRPC connects to each endpoint of such clusters, too, which 50,000 descriptors would be needed for.
     """
     each, times = stage.scale.of(1_000, 100), stage.scale.of(6, 3)
     world = stage.world("routes_to", clusters=CLUSTERS)
-    port = world.backends["v1"]
+    before, after = (
+        {"clusters": CLUSTERS, "port": world.backends["v1"], "called": world.backends[version]}
+        for version in ("v1", "v2")
+    )
     arrivals = [
-        {"scene": "big_clusters", "params": {"clusters": CLUSTERS, "each": each, "port": port, "first": i}}
+        {"scene": "big_clusters", "params": {**after, "each": each, "first": i}, "metadata": []}
         for i in range(times)
     ]
-    small = {"scene": "big_clusters", "params": {"clusters": CLUSTERS, "each": 1, "port": port}}
-    return stall(
-        stage, world, f"{CLUSTERS * each:,} endpoints", (OURS,), 10, {"arrivals": arrivals, "small": small}
-    )
+    small = {"scene": "big_clusters", "params": {**before, "each": 1}}
+    spec = {"arrivals": arrivals, "after": "v2", "small": small}
+    what = f"{CLUSTERS * each:,} endpoints of clusters that are not called"
+    return stall(stage, world, what, (OURS,), 10, spec)
+
+
+def called(stage: Stage) -> list[Figure]:
+    """Endpoints of the cluster that calls go to: a client connects to each of them."""
+    count, times = stage.scale.of(MANY, 100), stage.scale.of(6, 3)
+    world = stage.world("many_endpoints", count=FEW)
+    few, many = ({"subset": "v3", "port": world.backends[version]} for version in ("v3", "v2"))
+    spec = {
+        **world.spec,
+        "count": count,
+        "few": {"scene": "endpoints", "params": {**few, "count": FEW}},
+        "many": [
+            {"scene": "endpoints", "params": {**many, "count": count, "first": FEW + i * count}}
+            for i in range(times)
+        ],
+        "idle": 0.2 if stage.scale.quick else 0.5,
+    }
+    found: dict[str, Mapping[str, list[float]]] = {
+        peer: stage.processes.result(
+            "bench.clients.called", {**spec, "peer": peer, "node": NODES[peer]}, env=world.env
+        )
+        for peer in (OURS, GRPC)
+    }
+    times_of = {
+        quantity: {peer: estimate([v * MILLI for v in each[quantity]]) for peer, each in found.items()}
+        for quantity in found[OURS]
+    }
+    rounds = {f"{peer} {quantity}": v for peer, each in found.items() for quantity, v in each.items()}
+    cluster = "of a cluster that is called"
+
+    def said(quantity: str, until: str) -> str:
+        by = ", ".join(f"{peer} {each.value:.0f} ms" for peer, each in times_of[until].items())
+        idle, cpu = times_of["idle"][OURS].value, times_of[quantity][OURS].value
+        return f"idle loop: {idle:.1f} ms; longest CPU of the loop's thread: {cpu:.1f} ms; all {until}: {by}"
+
+    return [
+        Figure(
+            f"longest stall of the event loop while the endpoints {cluster} go from {FEW} to {count:,}",
+            "ms",
+            times_of["late"],
+            Reach(10),
+            rounds,
+            said("cpu", "connected"),
+        ),
+        Figure(
+            f"{count:,} endpoints {cluster}: from the push to the answer of one of them",
+            "ms",
+            times_of["applied"],
+        ),
+        Figure(
+            f"longest stall of the event loop while the endpoints {cluster} go from {count:,} to {FEW}",
+            "ms",
+            times_of["late, going"],
+            Reach(10),
+            {},
+            said("cpu, going", "closed"),
+        ),
+    ]
 
 
 ROWS = (
@@ -92,7 +155,7 @@ ROWS = (
         "10,000 lanes arrive",
         lambda stage: routes(stage, "lanes", "lanes", "baggage", "user=7,env=LAST", 10),
     ),
-    Row("stall-endpoints", "50,000 endpoints arrive", endpoints),
+    Row("stall-endpoints", "50,000 endpoints of clusters that are not called arrive", endpoints),
     Row(
         "stall-regexes",
         "10,000 arbitrary regexes arrive",
