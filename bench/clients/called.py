@@ -1,8 +1,8 @@
 """`python -m bench.clients.called SPEC`: the endpoints of a called cluster become many, then few again.
 
 Calls go one after the other all the while. Each endpoint is a connection of its own to one server. They are
-all there when this process has so many sockets and as many calls in a row come by none that is new (sources are
-no count: two connections may come from one port). They are gone when their descriptors are.
+all there when this process has so many sockets, and as many calls in a row come by none that is new (sources
+are no count: two connections may come from one port). They are gone when their descriptors are.
 """
 
 from __future__ import annotations
