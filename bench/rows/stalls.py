@@ -9,7 +9,7 @@ from bench.figures import GRPC, OURS, Figure, Reach
 from bench.rows.row import Row
 from bench.scenes import HEADER, lane
 from bench.stage import NODES, Stage, World
-from bench.statistics import estimate
+from bench.statistics import Estimate, estimate
 
 MILLI = 1000
 CLUSTERS = 50
@@ -17,11 +17,34 @@ FEW, MANY = 3, 1_000
 """Endpoints of a cluster that is called; everybody connects to them."""
 
 
+Found = Mapping[str, Mapping[str, list[float]]]
+"""Seconds by peer and quantity, of each arrival."""
+
+
+def milliseconds(found: Found) -> dict[str, dict[str, Estimate]]:
+    """By quantity and peer."""
+    return {
+        quantity: {peer: estimate([v * MILLI for v in each[quantity]]) for peer, each in found.items()}
+        for quantity in found[OURS]
+    }
+
+
+def raw(found: Found) -> dict[str, Sequence[float]]:
+    """What the estimates are made from."""
+    return {f"{peer} {quantity}": v for peer, each in found.items() for quantity, v in each.items()}
+
+
+def remark(times: Mapping[str, Mapping[str, Estimate]], cpu: str = "cpu") -> str:
+    """What the machine does to an idle loop, and how much of a stall was work."""
+    idle, used = times["idle"][OURS].value, times[cpu][OURS].value
+    return f"idle loop: {idle:.1f} ms; longest CPU of the loop's thread: {used:.1f} ms"
+
+
 def stall(
     stage: Stage, world: World, what: str, peers: Sequence[str], reach: float, spec: Any
 ) -> list[Figure]:
     """The longest stall of each arrival, and how long it took until calls were routed by it."""
-    found: dict[str, Mapping[str, list[float]]] = {
+    found: Found = {
         peer: stage.processes.result(
             "bench.clients.arrival",
             {
@@ -36,21 +59,15 @@ def stall(
         )
         for peer in peers
     }
-    times = {
-        quantity: {peer: estimate([v * MILLI for v in each[quantity]]) for peer, each in found.items()}
-        for quantity in ("late", "cpu", "applied", "idle")
-    }
-    ours = times["idle"][OURS], times["cpu"][OURS]
-    said = f"idle loop: {ours[0].value:.1f} ms; longest CPU of the loop's thread: {ours[1].value:.1f} ms"
-    rounds = {f"{peer} {quantity}": v for peer, each in found.items() for quantity, v in each.items()}
+    times = milliseconds(found)
     return [
         Figure(
             f"longest stall of the event loop while {what} arrive",
             "ms",
             times["late"],
             Reach(reach),
-            rounds,
-            said,
+            raw(found),
+            remark(times),
         ),
         Figure(f"{what}: from the push until they are in force", "ms", times["applied"]),
     ]
@@ -106,45 +123,39 @@ def called(stage: Stage) -> list[Figure]:
         ],
         "idle": 0.2 if stage.scale.quick else 0.5,
     }
-    found: dict[str, Mapping[str, list[float]]] = {
+    found: Found = {
         peer: stage.processes.result(
             "bench.clients.called", {**spec, "peer": peer, "node": NODES[peer]}, env=world.env
         )
         for peer in (OURS, GRPC)
     }
-    times_of = {
-        quantity: {peer: estimate([v * MILLI for v in each[quantity]]) for peer, each in found.items()}
-        for quantity in found[OURS]
+    took = milliseconds(found)
+    until = {
+        each: ", ".join(f"{peer} {found.value:.0f} ms" for peer, found in took[each].items())
+        for each in ("connected", "closed")
     }
-    rounds = {f"{peer} {quantity}": v for peer, each in found.items() for quantity, v in each.items()}
     cluster = "of a cluster that is called"
-
-    def said(quantity: str, until: str) -> str:
-        by = ", ".join(f"{peer} {each.value:.0f} ms" for peer, each in times_of[until].items())
-        idle, cpu = times_of["idle"][OURS].value, times_of[quantity][OURS].value
-        return f"idle loop: {idle:.1f} ms; longest CPU of the loop's thread: {cpu:.1f} ms; all {until}: {by}"
-
     return [
         Figure(
             f"longest stall of the event loop while the endpoints {cluster} go from {FEW} to {count:,}",
             "ms",
-            times_of["late"],
+            took["late"],
             Reach(10),
-            rounds,
-            said("cpu", "connected"),
+            raw(found),
+            f"{remark(took)}; all connected: {until['connected']}",
         ),
         Figure(
             f"{count:,} endpoints {cluster}: from the push to the answer of one of them",
             "ms",
-            times_of["applied"],
+            took["applied"],
         ),
         Figure(
             f"longest stall of the event loop while the endpoints {cluster} go from {count:,} to {FEW}",
             "ms",
-            times_of["late, going"],
+            took["late, going"],
             Reach(10),
             {},
-            said("cpu, going", "closed"),
+            f"{remark(took, 'cpu, going')}; all closed: {until['closed']}",
         ),
     ]
 
@@ -156,6 +167,7 @@ ROWS = (
         lambda stage: routes(stage, "lanes", "lanes", "baggage", "user=7,env=LAST", 10),
     ),
     Row("stall-endpoints", "50,000 endpoints of clusters that are not called arrive", endpoints),
+    Row("stall-called", "the endpoints of a cluster that is called become 1,000", called),
     Row(
         "stall-regexes",
         "10,000 arbitrary regexes arrive",
