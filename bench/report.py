@@ -13,6 +13,7 @@ from bench.table import PEERS, cell, what
 
 NAME = "performance"
 _PAGE = Path(__file__).parent / "page"
+_YOUNGER = "the run is older than the row"
 _METHOD, _LIMITS = _PAGE / "method.md", _PAGE / "limits.md"
 
 
@@ -23,6 +24,9 @@ class ReportError(Exception):
 def write(outcome: Outcome, docs: Path) -> list[Path]:
     """Write the page, plots and every round; returns the paths. Raises ReportError for an unfit run."""
     text = page(outcome)
+    found = {row.row for row in outcome.rows}
+    if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
+        raise ReportError(f"The run left out {', '.join(missing)}.")
     plots = docs / NAME
     plots.mkdir(parents=True, exist_ok=True)
     written = [docs / f"{NAME}.md", plots / FILE]
@@ -35,12 +39,9 @@ def write(outcome: Outcome, docs: Path) -> list[Path]:
 
 
 def page(outcome: Outcome) -> str:
-    """The text of the page. Raises ReportError for an unfit run."""
+    """The text of the page; a row that is younger than the run says so. Raises ReportError for a quick run."""
     if outcome.about["quick"]:
         raise ReportError("A quick run is not for quoting.")
-    found = {row.row for row in outcome.rows}
-    if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
-        raise ReportError(f"The run left out {', '.join(missing)}.")
     sections = [_METHOD.read_text(encoding="utf-8"), "\n".join(_about(outcome)), ""]
     sections += ["\n".join(_section(title, rows)) for title, rows in _by_title(outcome).items()]
     sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(short(outcome.rows)), ""]
@@ -49,7 +50,10 @@ def page(outcome: Outcome) -> str:
 
 def _by_title(outcome: Outcome) -> dict[str, list[Measured]]:
     found = {row.row: row for row in outcome.rows}
-    return {title: [found[row.name] for row in rows] for title, rows in GROUPS.items()}
+    return {
+        title: [found.get(row.name, Measured(row.name, row.what, 0, error=_YOUNGER)) for row in rows]
+        for title, rows in GROUPS.items()
+    }
 
 
 def _plot(title: str) -> str:
