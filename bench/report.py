@@ -23,14 +23,15 @@ class ReportError(Exception):
 
 def write(outcome: Outcome, docs: Path) -> list[Path]:
     """Write the page, plots and every round; returns the paths. Raises ReportError for an unfit run."""
-    text = page(outcome)
+    if outcome.about["quick"]:
+        raise ReportError("A quick run is not for quoting.")
     found = {row.row for row in outcome.rows}
     if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
         raise ReportError(f"The run left out {', '.join(missing)}.")
     plots = docs / NAME
     plots.mkdir(parents=True, exist_ok=True)
     written = [docs / f"{NAME}.md", plots / FILE]
-    written[0].write_text(text, encoding="utf-8")
+    written[0].write_text(page(outcome), encoding="utf-8")
     outcome.write(written[1])
     for title, rows in _by_title(outcome).items():
         written.append(docs / _plot(title))
@@ -39,9 +40,7 @@ def write(outcome: Outcome, docs: Path) -> list[Path]:
 
 
 def page(outcome: Outcome) -> str:
-    """The text of the page; a row that is younger than the run says so. Raises ReportError for a quick run."""
-    if outcome.about["quick"]:
-        raise ReportError("A quick run is not for quoting.")
+    """The text of the page; a row that is younger than the run says so."""
     sections = [_METHOD.read_text(encoding="utf-8"), "\n".join(_about(outcome)), ""]
     sections += ["\n".join(_section(title, rows)) for title, rows in _by_title(outcome).items()]
     sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(short(outcome.rows)), ""]
