@@ -18,7 +18,7 @@ HOST = "0.0.0.0"
 
 
 class Echo(grpc.GenericRpcHandler):
-    """…/Unary, …/Many (as many answers as the request says), …/Exchange (one answer a request)."""
+    """…/Unary, …/Connection (by which it came), …/Many (as many as it says), …/Exchange (one a request)."""
 
     def __init__(self, name: str) -> None:
         answer = name.encode().ljust(SIZE)
@@ -34,8 +34,12 @@ class Echo(grpc.GenericRpcHandler):
             async for _ in requests:
                 yield answer
 
+        async def connection(request: bytes, context: Any) -> bytes:
+            return f"{name} {context.peer()}".encode()
+
         self._handlers: dict[str, Any] = {
             "Unary": grpc.unary_unary_rpc_method_handler(unary),
+            "Connection": grpc.unary_unary_rpc_method_handler(connection),
             "Many": grpc.unary_stream_rpc_method_handler(many),
             "Exchange": grpc.stream_stream_rpc_method_handler(exchange),
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from bench.statistics import Estimate
@@ -12,38 +14,47 @@ OURS, PLAIN, SECOND, GRPC, ENVOY = "ours", "plain", "second plain", "gRPC xDS", 
 
 Verdict = Literal["met", "missed", "open", ""]
 """`open`: the reach lies within the interval. Empty: there is no reach, or not at this size."""
+Sign = Literal["≤", "≥", "within", "works"]
+"""At most, at least, no further off than a second plain channel, or that there is an answer."""
+_REACH = re.compile(r"(?P<sign>≤|≥|within|works)( (?P<bound>[^,]+))?(, ≤ (?P<quiet>.+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What is to be reached."""
 
-    bound: float
-    is_floor: bool = False
-    """Whether the figure must be at least this."""
-    is_noise: bool = False
-    """Whether the bound is what a plain channel differs by from another."""
+    bound: float = 0.0
+    sign: Sign = "≤"
+    quiet: float = inf
+    """Of what is to be within the noise: how far its interval may reach, or too little can be seen."""
 
     def verdict(self, found: Estimate) -> Verdict:
         """Whether the whole interval lies on the right side, or the wrong one.
 
-        What is to be within the noise is there as soon as its interval reaches into it.
+        What is to be within the noise is there where its interval reaches into it and ends soon enough.
         """
         low, high, bound = found.low, found.high, self.bound
-        if self.is_noise:
-            return "met" if low <= bound else "missed"
-        if self.is_floor:
+        if self.sign == "works":
+            return "met"
+        if self.sign == "within":
+            return "missed" if low > bound else "met" if high <= self.quiet else "open"
+        if self.sign == "≥":
             low, high, bound = -high, -low, -bound
         return "met" if high <= bound else "missed" if low > bound else "open"
 
     def __str__(self) -> str:
-        return f"{'≥' if self.is_floor else 'within' if self.is_noise else '≤'} {self.bound:g}"
+        if self.sign == "works":
+            return self.sign
+        return f"{self.sign} {self.bound:g}" + (f", ≤ {self.quiet:g}" if self.quiet < inf else "")
 
     @classmethod
     def parse(cls, text: str) -> Reach | None:
         """What `str` has written; None for nothing."""
-        sign, _, bound = text.partition(" ")
-        return cls(float(bound), is_floor=sign == "≥", is_noise=sign == "within") if text else None
+        found = _REACH.fullmatch(text)
+        if found is None:
+            return None
+        sign: Any = found["sign"]
+        return cls(float(found["bound"] or 0), sign, float(found["quiet"] or inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,12 @@ class Figure:
 
     @property
     def verdict(self) -> Verdict:
-        """Of ours."""
-        return self.reach.verdict(self.found[OURS]) if self.reach is not None and OURS in self.found else ""
+        """Of ours; what has no answer at all does not work."""
+        if self.reach is None:
+            return ""
+        if OURS not in self.found:
+            return "missed" if self.reach.sign == "works" else ""
+        return self.reach.verdict(self.found[OURS])
 
     def to_json(self, *, judged: bool) -> dict[str, Any]:
         """As the JSON file has it; at a smaller size than the issue's nothing is judged."""

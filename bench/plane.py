@@ -80,11 +80,12 @@ class Stream:
         self.woken.set()
 
     def push(self, change: Held) -> None:
-        """Send what of a change this client has subscribed to."""
+        """Send what of a change this client has subscribed to, in the order of the change."""
         self.held.maps[0].update(change)
         for type_url in TYPES:
             wanted = self.names.get(type_url, [])
-            changed = [name for name in wanted if (type_url, name) in change]
+            known = set(wanted)
+            changed = [name for kind, name in change if kind == type_url and name in known]
             if changed:
                 self.send(type_url, wanted if type_url in WHOLE else changed)
 

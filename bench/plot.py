@@ -35,7 +35,7 @@ def _panel(axes: Any, figure: Figure) -> None:
     errors = [[each.value - each.low for each in found], [each.high - each.value for each in found]]
     axes.barh(peers, values, color=[COLOURS[peer] for peer in peers], height=0.7)
     axes.errorbar(values, peers, xerr=errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
-    if figure.reach is not None:
+    if figure.reach is not None and figure.reach.sign != "works":
         axes.axvline(figure.reach.bound, color="#b00020", linestyle="--", linewidth=1)
     smallest = min((each.low for each in found), default=0)
     if smallest > 0 and max(values) / smallest > _FAR:

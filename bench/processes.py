@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from mesh.group import ProcessGroup
 
 TIMEOUT = 300.0
 """Seconds that a client program may take."""
+DESCRIPTORS = 4096
+"""That a process may have open: 1,024 are the soft limit of many systems, and rows have 1,000 connections."""
 _LAST = 2000
 """Bytes of what a failed process said last."""
 _QUIET = {"GRPC_VERBOSITY": "NONE"}
@@ -95,6 +98,13 @@ class Process:
     def _said(self) -> bytes:
         # Not by the file's own position: the child writes through the same one.
         return os.pread(self._errors.fileno(), os.fstat(self._errors.fileno()).st_size, 0)
+
+
+def enough_descriptors() -> None:
+    """Have this process and its children hold a thousand connections, where only the soft limit is lower."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < DESCRIPTORS and (hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
 
 
 class Processes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.figures import OURS, Figure
 from bench.outcome import FILE, Measured, Outcome
 from bench.plot import draw
 from bench.rows.every import GROUPS
@@ -13,6 +13,7 @@ from bench.table import PEERS, cell, what
 
 NAME = "performance"
 _PAGE = Path(__file__).parent / "page"
+_YOUNGER = "the run is older than the row"
 _METHOD, _LIMITS = _PAGE / "method.md", _PAGE / "limits.md"
 
 
@@ -22,26 +23,40 @@ class ReportError(Exception):
 
 def write(outcome: Outcome, docs: Path) -> list[Path]:
     """Write the page, plots and every round; returns the paths. Raises ReportError for an unfit run."""
-    found = {row.row: row for row in outcome.rows}
     if outcome.about["quick"]:
         raise ReportError("A quick run is not for quoting.")
+    found = {row.row for row in outcome.rows}
     if missing := [row.name for rows in GROUPS.values() for row in rows if row.name not in found]:
         raise ReportError(f"The run left out {', '.join(missing)}.")
     plots = docs / NAME
     plots.mkdir(parents=True, exist_ok=True)
-    written = [plots / FILE]
-    outcome.write(plots / FILE)
+    written = [docs / f"{NAME}.md", plots / FILE]
+    written[0].write_text(page(outcome), encoding="utf-8")
+    outcome.write(written[1])
+    for title, rows in _by_title(outcome).items():
+        written.append(docs / _plot(title))
+        draw([figure for row in rows for figure in row.figures], written[-1])
+    return written
+
+
+def page(outcome: Outcome) -> str:
+    """The text of the page; a row that is younger than the run says so."""
     sections = [_METHOD.read_text(encoding="utf-8"), "\n".join(_about(outcome)), ""]
-    for title, rows in GROUPS.items():
-        measured = [found[row.name] for row in rows]
-        plot = plots / f"{title.split()[0].lower()}.svg"
-        draw([figure for row in measured for figure in row.figures], plot)
-        written.append(plot)
-        sections.append("\n".join(_section(title, measured, plot.relative_to(docs))))
-    sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(_short(outcome.rows)), ""]
-    page = docs / f"{NAME}.md"
-    page.write_text("\n".join(sections), encoding="utf-8")
-    return [page, *written]
+    sections += ["\n".join(_section(title, rows)) for title, rows in _by_title(outcome).items()]
+    sections += [_LIMITS.read_text(encoding="utf-8"), "\n".join(short(outcome.rows)), ""]
+    return "\n".join(sections)
+
+
+def _by_title(outcome: Outcome) -> dict[str, list[Measured]]:
+    found = {row.row: row for row in outcome.rows}
+    return {
+        title: [found.get(row.name, Measured(row.name, row.what, 0, error=_YOUNGER)) for row in rows]
+        for title, rows in GROUPS.items()
+    }
+
+
+def _plot(title: str) -> str:
+    return f"{NAME}/{title.split(maxsplit=1)[0].lower()}.svg"
 
 
 def _about(outcome: Outcome) -> Iterator[str]:
@@ -57,8 +72,10 @@ def _about(outcome: Outcome) -> Iterator[str]:
     yield f"- {', '.join(f'{name} {number}' for name, number in versions.items())}"
 
 
-def _section(title: str, rows: Sequence[Measured], plot: Path) -> Iterator[str]:
+def _section(title: str, rows: Sequence[Measured]) -> Iterator[str]:
     yield f"## {title}"
+    yield ""
+    yield f"`{_command(rows)}`"
     yield ""
     yield f"| what | reach | {' | '.join(PEERS)} |"
     yield f"| --- | --- |{' --- |' * len(PEERS)}"
@@ -68,8 +85,13 @@ def _section(title: str, rows: Sequence[Measured], plot: Path) -> Iterator[str]:
         if row.error:
             yield f"| {row.what} | could not be measured: {row.error} |{' |' * len(PEERS)}"
     yield ""
-    yield f"![{title}]({plot})"
+    yield f"![{title}]({_plot(title)})"
     yield ""
+
+
+def _command(rows: Sequence[Measured]) -> str:
+    """What measures these rows alone."""
+    return " ".join(["python -m bench", *(f"--only {row.row}" for row in rows)])
 
 
 def _line(figure: Figure) -> str:
@@ -80,11 +102,14 @@ def _line(figure: Figure) -> str:
     return f"| {what(figure)}{said} | {reach} | {' | '.join(cells)} |"
 
 
-def _short(rows: Sequence[Measured]) -> Iterator[str]:
+def short(rows: Sequence[Measured]) -> Iterator[str]:
     """What does not reach what it is to reach, said plainly."""
     short = [figure for row in rows for figure in row.figures if figure.verdict in ("missed", "open")]
-    yield "In this run:" if short else "In this run nothing fell short."
+    failed = [row for row in rows if row.error]
+    yield "In this run:" if short or failed else "In this run nothing fell short."
     yield ""
     for figure in short:
-        ours = figure.found["ours"]
-        yield f"- {figure.verdict}: {what(figure)}: {cell(ours).replace(chr(10), ', ')}; reach {figure.reach}"
+        ours = cell(figure.found[OURS]).replace("\n", ", ") if OURS in figure.found else "no answer"
+        yield f"- {figure.verdict}: {what(figure)}: {ours}; reach: {figure.reach}"
+    for row in failed:
+        yield f"- not measured: {row.what}: {row.error}"

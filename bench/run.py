@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.machine import commit, load, machine, versions
 from bench.outcome import Measured, Outcome
-from bench.processes import ProcessError, Processes
+from bench.processes import ProcessError, Processes, enough_descriptors
 from bench.rows.row import Row
 from bench.stage import Scale, Stage
 
@@ -35,6 +35,7 @@ def run(rows: Sequence[Row], *, quick: bool, seed: int, tell: Tell, keep: Keep) 
         "load_before": load(),
     }
     began = time.monotonic()
+    enough_descriptors()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with (
@@ -49,6 +50,12 @@ def run(rows: Sequence[Row], *, quick: bool, seed: int, tell: Tell, keep: Keep) 
     return Outcome(about, measured)
 
 
+def _last_words(error: ProcessError) -> str:
+    """The last line that says anything."""
+    lines = str(error).splitlines()
+    return next((line.strip() for line in reversed(lines) if any(map(str.isalnum, line))), "failed")
+
+
 def _measured(rows: Sequence[Row], stage: Stage, tell: Tell) -> Iterator[Measured]:
     for number, row in enumerate(rows, 1):
         tell(f"{number}/{len(rows)} {row.name}: {row.what}")
@@ -57,9 +64,7 @@ def _measured(rows: Sequence[Row], stage: Stage, tell: Tell) -> Iterator[Measure
             figures = row.measure(stage)
         except ProcessError as error:
             tell(f"    {error}")
-            yield Measured(
-                row.name, row.what, time.monotonic() - began, error=str(error).strip().splitlines()[-1]
-            )
+            yield Measured(row.name, row.what, time.monotonic() - began, error=_last_words(error))
         else:
             took = time.monotonic() - began
             tell(f"    {took:.0f} s")

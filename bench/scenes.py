@@ -221,10 +221,15 @@ def services(count: int, port: int) -> Iterator[Any]:
             yield make_endpoints(f"s{n}", port, ips, name)
 
 
-def big_clusters(clusters: int, each: int, port: int, first: int = 0) -> Iterator[Any]:
-    """Clusters of many endpoints, which the routes name and no call goes to; see `routes_to`."""
+def big_clusters(clusters: int, each: int, port: int, first: int = 0, called: int = 0) -> Iterator[Any]:
+    """Clusters of many endpoints, which the routes name and no call goes to; see `routes_to`.
+
+    `called` is the port of the endpoint that v1 is to have, to which the calls go: it is said last.
+    """
     for n in range(clusters):
         yield make_endpoints(f"big{n}", port, loopbacks(first + n * each, each))
+    if called:
+        yield make_endpoints("v1", called)
 
 
 def routes_to(clusters: int) -> list[Any]:
@@ -270,6 +275,7 @@ SCENES: Mapping[str, Callable[..., Iterable[Any]]] = {
     "only_regexes": lambda **params: [regexes(**params)],
     "only_one_route": lambda **params: [one_route(**params)],
     "endpoint": lambda subset, port, service=SERVICE: [make_endpoints(subset, port, service=service)],
+    "endpoints": lambda subset, port, count, first=0: [make_endpoints(subset, port, loopbacks(first, count))],
     "big_clusters": big_clusters,
 }
 """What an order to the control plane can ask for, by name."""

@@ -65,16 +65,16 @@ async def measure(spec: Spec) -> dict[str, list[float]]:
             ticker.reset()
             pushed = await order("push", key="big", node=node)
             answered = await order("settled", node=node, whole=False)
-            if "header" in arrival:
-                # Acknowledged is not applied: a call has to take it.
-                await answered_by(method, [tuple(arrival["header"])], spec["after"])
+            # Acknowledged is not applied: a call has to take it.
+            metadata = [tuple(each) for each in arrival["metadata"]]
+            await answered_by(method, metadata, spec["after"], spec["before"])
             found["applied"].append(time.perf_counter() - pushed["at"])
             await asyncio.sleep(2 * TICK)
             assert answered["at"] >= pushed["at"]
             found["late"].append(ticker.late)
             found["cpu"].append(ticker.cpu)
             await order("push", key="small", node=node)
-            await answered_by(method, (), spec["before"])
+            await answered_by(method, (), spec["before"], spec["after"])
             await order("settled", node=node, whole=False)
     return found
 

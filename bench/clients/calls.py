@@ -138,15 +138,16 @@ async def measure(spec: Spec) -> dict[str, dict[str, list[float]]]:
         for peer in spec["peers"]:
             channel = await stack.enter_async_context(open_channel(peer, spec))
             turns[peer] = Turn(peer, KINDS[spec["kind"]](channel, spec), spec)
-        for turn in turns.values():
+        calls = {peer: spec["few"] if peer in spec.get("slow", ()) else spec["calls"] for peer in turns}
+        for peer, turn in turns.items():
             for _ in range(spec["warm_up"]):
-                await turn.take(spec["calls"])
+                await turn.take(calls[peer])
         found: dict[str, dict[str, list[float]]] = {peer: {} for peer in turns}
         for _ in range(spec["rounds"]):
             order = list(turns)
             rng.shuffle(order)
             for peer in order:
-                for quantity, value in (await turns[peer].take(spec["calls"])).items():
+                for quantity, value in (await turns[peer].take(calls[peer])).items():
                     found[peer].setdefault(quantity, []).append(value)
     return found
 

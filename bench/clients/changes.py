@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 
+from bench.clients.answers import WrongAnswer
 from bench.clients.channels import open_channel
 from bench.clients.orders import orders_to
 from bench.clients.program import Spec, main, settle_garbage
@@ -22,11 +23,12 @@ PAUSE = 0.02
 """Seconds, at most, between a change and the next: they are not to come in step with anything."""
 
 
-async def answered_by(method: Any, metadata: Any, version: str) -> float:
-    """Call until this version answers; when it did."""
+async def answered_by(method: Any, metadata: Any, version: str, *before: str) -> float:
+    """Call until this version answers, and until then only those from before; when it did."""
     wanted = version.encode()
-    while (await method(b"", metadata=metadata, timeout=TIMEOUT)).rstrip() != wanted:
-        pass
+    while (answer := (await method(b"", metadata=metadata, timeout=TIMEOUT)).rstrip()) != wanted:
+        if answer.decode() not in before:
+            raise WrongAnswer(f"{answer!r} answered, neither {version} nor any of {before}")
     return time.perf_counter()
 
 
@@ -51,7 +53,7 @@ async def measure(spec: Spec) -> dict[str, list[float]]:
                 if turn % 10 == 1:
                     settle_garbage()
                 await asyncio.sleep(rng.uniform(0, PAUSE))
-                follows = asyncio.create_task(answered_by(methods[peer], metadata, version))
+                follows = asyncio.create_task(answered_by(methods[peer], metadata, version, *versions))
                 pushed = await order("push", key=version, node=spec["nodes"][peer])
                 took = await follows - pushed["at"]
                 if turn > spec["warm_up"]:

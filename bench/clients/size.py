@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from bench.backend import SIZE
+from bench.clients.answers import expect
 from bench.clients.changes import answered_by
 from bench.clients.orders import orders_to
 from bench.clients.program import Spec, main
@@ -33,14 +34,15 @@ async def measure(spec: Spec) -> dict[str, Any]:
         ]
         answers = asyncio.gather(*(method(PAYLOAD, timeout=spec["timeout"]) for method in sample))
         acknowledged = (await settled)["at"]
-        await answers
+        for answer in await answers:
+            expect(answer, "v1")
         applied = max(acknowledged, time.perf_counter()) - began
         changed = []
         for turn in range(spec["changes"] + 1):
             version = ("v2", "v1")[turn % 2]
             params = {"subset": "s0", "port": spec["ports"][version], "service": names[0]}
             await order("prepare", key=version, scene="endpoint", params=params)
-            follows = asyncio.create_task(answered_by(sample[0], (), version))
+            follows = asyncio.create_task(answered_by(sample[0], (), version, "v1", "v2"))
             pushed = await order("push", key=version, node=node)
             changed.append(await follows - pushed["at"])
         status = await order("status", node=node)

@@ -50,6 +50,22 @@ async def test_a_row_is_measured(tmp_path: Path) -> None:
         assert min(against["rounds"][peer]) > 0
 
 
+@pytest.mark.timeout(180)
+async def test_endpoints_of_a_called_cluster_come_and_go(tmp_path: Path) -> None:
+    process = await start("--quick", "--only", "stall-called", "--out", str(tmp_path))
+    _, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    [row] = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    coming, answered, going = row["figures"]
+    for peer in (OURS, GRPC):
+        rounds = {name: coming["rounds"][f"{peer} {name}"] for name in ("applied", "connected", "closed")}
+        for first, all_ in zip(rounds["applied"], rounds["connected"], strict=True):
+            assert 0 < first <= all_
+        assert min(rounds["closed"]) > 0
+        times = len(rounds["closed"])
+        assert [each["found"][peer]["n"] for each in (coming, answered, going)] == [times] * 3
+
+
 async def test_an_unknown_row_is_refused() -> None:
     process = await start("--only", "nothing")
     _, err = await process.communicate()
