@@ -18,6 +18,10 @@ from .slices import in_slices
 from .steps import Steps
 
 
+AT_ONCE = 16
+"""How many links are being shut at a time: what each does in its first turn of the event loop adds up."""
+
+
 class SubchannelKey(Struct, frozen=True):
     """What makes two subchannels the same."""
 
@@ -69,6 +73,7 @@ class Pool(ABC, Generic[L]):
         self._chores: deque[Callable[[], None]] = deque()
         self._doing: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._shutting = asyncio.Semaphore(AT_ONCE)
 
     @abstractmethod
     def make(self, key: SubchannelKey) -> L:
@@ -132,9 +137,13 @@ class Pool(ABC, Generic[L]):
             self._soon(link, partial(self._shut, link))
 
     def _shut(self, link: L) -> None:
-        task = link.loop.create_task(self.shut(link))
+        task = link.loop.create_task(self._shut_in_turn(link))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _shut_in_turn(self, link: L) -> None:
+        async with self._shutting:
+            await self.shut(link)
 
     async def close(self) -> None:
         """Close every link, calls in flight included."""
