@@ -11,6 +11,8 @@ Kind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream
 KINDS: tuple[Kind, ...] = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 CHAIN = ("front", "back")
 """The services that a call goes through, in their order."""
+Made: TypeAlias = Literal["at once", "made anew", "deferred"]
+"""How a call was made: with its first attempt, which counted or another followed, or brought about by a task."""
 MESSAGES = 3
 """How many messages each stream of a call has."""
 
@@ -40,6 +42,8 @@ class Call:
     """The chain that served each answer."""
     code: str = "OK"
     details: str = ""
+    made: Made | None = None
+    """None where it never was."""
 
     @property
     def expected(self) -> int:

@@ -37,6 +37,8 @@ class Verdict:
     calls: int = 0
     excused: int = 0
     """Failed when an instance, or the way to it, was lost after it had answered: no retry may follow."""
+    made: Counter[str] = field(default_factory=Counter)
+    """How the calls were made."""
     findings: list[Finding] = field(default_factory=list)
 
     def counts(self) -> Counter[str]:
@@ -49,6 +51,8 @@ def judge(calls: Iterable[Call], timeline: Timeline) -> Verdict:
     verdict, truths = Verdict(), _Truths(timeline.truths)
     for call in calls:
         verdict.calls += 1
+        if call.made is not None:
+            verdict.made[call.made] += 1
         finding = _look(call, truths.around(call), timeline.losses)
         if isinstance(finding, Finding):
             verdict.findings.append(finding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Self
 
@@ -18,19 +18,20 @@ class Report:
     seconds: float
     calls: int
     excused: int
+    made: dict[str, int]
+    """How calls were made, and how many so."""
     wrong: dict[str, int]
     findings: list[str]
     outcomes: list[Outcome]
     broken: str = ""
     """What ended it before its time."""
-    notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, seed: int, seconds: float, verdict: Verdict, outcomes: list[Outcome], broken: str) -> Self:
         """The report of a run."""
-        counts = dict(verdict.counts())
+        made, counts = dict(verdict.made), dict(verdict.counts())
         told = [str(each) for each in verdict.findings[:50]]
-        return cls(seed, seconds, verdict.calls, verdict.excused, counts, told, outcomes, broken)
+        return cls(seed, seconds, verdict.calls, verdict.excused, made, counts, told, outcomes, broken)
 
     @property
     def ok(self) -> bool:
@@ -53,6 +54,7 @@ class Report:
             f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} cut off by the loss of an instance "
             f"that had begun to answer; {sum(self.wrong.values())} went wrong {self.wrong or ''}".rstrip()
         )
+        lines.append("made " + ", ".join(f"{how}: {count}" for how, count in sorted(self.made.items())))
         lines += self.findings
         if self.broken:
             lines.append(f"ended before its time: {self.broken}")

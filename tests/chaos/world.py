@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -42,12 +42,9 @@ EVERY_LANE = (BASE, *LANES)
 SETTLE = 120.0
 """Seconds in which every client has to take a change; a machine that does other things is slow."""
 DRIVER = "chaos-driver"
-_RETRIES = {
-    # The second service answers faster than the first, which waits for it.
-    "front": {"attempts": 4, "perTryTimeout": "12s"},
-    "back": {"attempts": 4, "perTryTimeout": "4s"},
-}
-_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,reset"
+_RETRIES = {"attempts": 4, "retryOn": "connect-failure,refused-stream,unavailable,cancelled,reset"}
+_LIMITS = {"front": "12s", "back": "4s"}
+"""How long an attempt may take; the second service answers faster than the first, which waits for it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,8 @@ class Spec:
     """Which version each lane has of each service; a lane without one of its own is served by base."""
 
     versions: Mapping[tuple[str, str], str]
+    limited: bool = False
+    """Whether an attempt may take only so long: no call is sent as it is then, somebody has to see to it."""
 
     @classmethod
     def first(cls) -> Self:
@@ -72,7 +71,7 @@ class Spec:
             choices.remove(None)
         if (chosen := rng.choice(choices)) is not None:
             versions[key] = chosen
-        return type(self)(versions)
+        return replace(self, versions=versions)
 
     def version(self, service: str, lane: str) -> str:
         """The version that serves a lane."""
@@ -97,7 +96,8 @@ class Spec:
         documents = render(MeshSpec(services, lanes, namespace="default"))
         for each in documents:
             for route in each["spec"].get("http", ()):
-                route["retries"] = {**_RETRIES[each["metadata"]["name"]], "retryOn": _RETRY_ON}
+                limit = {"perTryTimeout": _LIMITS[each["metadata"]["name"]]} if self.limited else {}
+                route["retries"] = _RETRIES | limit
         return "---\n".join(dump_yaml(document) for document in documents)
 
 

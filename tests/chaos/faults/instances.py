@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 from lanes.context import BASE
 
@@ -109,6 +110,8 @@ async def connections(world: World, load: Load, rounds: Rounds) -> None:
     Recovery: from the fault until a call of each lane and kind that began after it has been answered.
     """
     manners: tuple[Manner | None, ...] = ("half-open", "delayed", None, "throttled")
+    await world.turn(replace(world.spec, limited=True))  # nothing else ends an attempt on a half-open way
+    await load.turnover(world.now())
     for number in rounds:
         manner = manners[number % len(manners)]
         wired = [each for each in world.servers if each in world.wires]
@@ -125,3 +128,4 @@ async def connections(world: World, load: Load, rounds: Rounds) -> None:
         await load.turnover(world.now())
         await _serves_again(world, load, server.name)
         loss.ended = world.now()
+    await world.turn(replace(world.spec, limited=False))
