@@ -18,6 +18,7 @@ from lanes.context import BASE
 
 from .book import KINDS, MESSAGES, Call, Hop, Kind, Made
 from .instance import METHODS
+from .notes import CALL
 
 DEADLINE = 90.0
 """Seconds a call may take: far more than any retry needs, for machines that do other things as well."""
@@ -114,7 +115,8 @@ class Load:
             call = Call(self._number, lane, kind, self.now())
             self.calls.append(call)
             make = getattr(self._channel, kind)(METHODS[kind])
-            inner = make(*_REQUEST[kind](rng), timeout=DEADLINE, metadata=_metadata(lane, rng))
+            metadata = (*_metadata(lane, rng), (CALL, str(call.number)))
+            inner = make(*_REQUEST[kind](rng), timeout=DEADLINE, metadata=metadata)
             try:
                 async for answer in _ANSWERS[kind](inner, rng):
                     if call.answered is None:

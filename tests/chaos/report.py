@@ -17,6 +17,10 @@ class Report:
     seed: int
     seconds: float
     calls: int
+    attempts: int
+    """How many reached an instance."""
+    fruitless: int
+    """Those of them that no answer came of."""
     excused: int
     made: dict[str, int]
     """How calls were made, and how many so."""
@@ -31,7 +35,19 @@ class Report:
         """The report of a run."""
         made, counts = dict(verdict.made), dict(verdict.counts())
         told = [str(each) for each in verdict.findings[:50]]
-        return cls(seed, seconds, verdict.calls, verdict.excused, made, counts, told, outcomes, broken)
+        return cls(
+            seed=seed,
+            seconds=seconds,
+            calls=verdict.calls,
+            attempts=verdict.attempts,
+            fruitless=verdict.fruitless,
+            excused=verdict.excused,
+            made=made,
+            wrong=counts,
+            findings=told,
+            outcomes=outcomes,
+            broken=broken,
+        )
 
     @property
     def ok(self) -> bool:
@@ -54,6 +70,7 @@ class Report:
             f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} cut off by the loss of an instance "
             f"that had begun to answer; {sum(self.wrong.values())} went wrong {self.wrong or ''}".rstrip()
         )
+        lines.append(f"{self.attempts} attempts reached an instance, {self.fruitless} without an answer")
         lines.append("made " + ", ".join(f"{how}: {count}" for how, count in sorted(self.made.items())))
         lines += self.findings
         if self.broken:

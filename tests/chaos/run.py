@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from .faults import FAULTS, Outcome, Rounds
-from .judge import Verdict, judge
+from .judge import judge
 from .load import Load
 from .report import Report
 from .world import EVERY_LANE, World
@@ -26,7 +26,7 @@ async def run(
     names = [name for name in FAULTS if not only or name in only]
     scale = min(1.0, seconds / FULL)
     outcomes: list[Outcome] = []
-    broken, verdict, spent = "", Verdict(), 0.0
+    broken, spent = "", 0.0
     async with World(folder, rng) as world:
         began = world.now()
         say(f"the mesh is up after {began:.1f} s")
@@ -47,5 +47,6 @@ async def run(
                 rounds = f"{outcome.done} of {outcome.wanted}"
                 say(f"{world.now():7.1f} s  {name}: {rounds}, {len(load.calls)} calls")
             took = world.now() - began
-        verdict = judge(load.calls, world.timeline)
+    # Only now nothing can arrive any more.
+    verdict = judge(load.calls, world.timeline, world.attempts())
     return Report.of(seed, took, verdict, outcomes, broken)

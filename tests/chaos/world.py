@@ -30,8 +30,9 @@ from mesh.rulebook import RuleBook
 from mesh.store import Store
 from mesh.workloads import service_entry
 
-from .book import CHAIN, Allowed, Timeline
+from .book import CHAIN, Allowed, Attempt, Timeline
 from .instance import SELF, connections
+from .notes import read
 from .programs import SERVICES, Server, control_plane, server
 from .wire import Wire
 
@@ -104,8 +105,10 @@ class Spec:
 class World:
     """All processes of the mesh, and what the faults do to them."""
 
-    def __init__(self, folder: Path, rng: Random) -> None:
+    def __init__(self, folder: Path, rng: Random, *, noting: bool = True) -> None:
+        """`noting` has the instances note each attempt, in files that grow as long as it lasts."""
         self._folder = folder
+        self._notes = folder / "notes" if noting else None
         self._stack = AsyncExitStack()
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -120,6 +123,10 @@ class World:
     def now(self) -> float:
         """Seconds since it began."""
         return self._loop.time() - self._began
+
+    def attempts(self) -> list[Attempt]:
+        """All that the instances noted."""
+        return [] if self._notes is None else list(read(self._notes, self._began))
 
     async def __aenter__(self) -> Self:
         try:
@@ -141,6 +148,8 @@ class World:
         self.store = Store(self._folder / "rules")
         self.store.create()
         (self._folder / "logs").mkdir()
+        if self._notes is not None:
+            self._notes.mkdir()
         self.store.write(service_entry(each) for each in SERVICES.values())
         plane = Address(LOOPBACK, self._port())
         admin = self._port()
@@ -177,9 +186,8 @@ class World:
         """An instance that has not been started yet, perhaps behind a way that can be made faulty."""
         self._number += 1
         name = f"{service}-{version}-{self._number}"
-        made = server(
-            name, service, version, self._port(), self.xds.address, self._folder / "logs", self._group
-        )
+        logs, xds = self._folder / "logs", self.xds.address
+        made = server(name, service, version, self._port(), xds, logs, self._notes, self._group)
         self._stack.push_async_callback(made.program.end)
         if wired:
             wire = Wire(f"{LOOPBACK}:{self._port()}", made.address)
