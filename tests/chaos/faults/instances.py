@@ -13,24 +13,37 @@ from ..wire import Manner
 from ..world import LANES, VERSIONS, World
 from .rounds import Rounds
 
+EVERY = [(service, version) for service in CHAIN for version in VERSIONS]
+JOINS_EACH = 7
+"""Rounds of replacement until the next that has more to it: prime to how many versions there are."""
+
 
 async def endpoints(world: World, load: Load, rounds: Rounds) -> None:
-    """An instance by which a version is known is replaced by another one, or one joins or leaves another.
+    """The instance by which a version is known is replaced by another one.
 
-    Recovery: from the change until every client has taken it.
+    At times the one that went then joins again, and one of both leaves. Recovery: from the replacement until
+    every client has taken it.
     """
+    known = {version: world.of(*version) for version in EVERY}
+    for version, (first, *others) in known.items():
+        known[version] = [first]
+        await world.replaced([], others)
+    joined = left = 0
     for number in rounds:
-        version = [(service, version) for service in CHAIN for version in VERSIONS][number % 4]
-        one, other = world.rng.sample(world.of(*version), 2)
+        version = EVERY[number % len(EVERY)]
+        (old,) = known[version]
+        new = world.rng.choice([each for each in world.of(*version) if each is not old])
         since = world.now()
-        if other.entry.ref in {each.ref for each in world.store.objects()}:
-            if one.entry.ref in {each.ref for each in world.store.objects()}:
-                await world.replaced([], [other])
-            else:
-                await world.replaced([one], [other] if number % 3 else [])
-        else:
-            await world.replaced([other], [one] if number % 3 else [])
+        await world.replaced([new], [old])
         rounds.recovered(since)
+        known[version] = [new]
+        if number % JOINS_EACH == 0:
+            await world.replaced([old], [])
+            joined += 1
+            known[version] = [world.rng.choice([old, new])]
+            await world.replaced([], [each for each in (old, new) if each not in known[version]])
+            left += 1
+    rounds.outcome.notes |= {"joined on top of it": joined, "left on top of it": left}
     await world.replaced(world.servers, [])
 
 
@@ -58,13 +71,12 @@ async def kills(world: World, load: Load, rounds: Rounds) -> None:
     Recovery: from the kill until a call of each lane and kind that began after it has been answered.
     """
     for number in rounds:
-        every = [(service, version) for service in CHAIN for version in VERSIONS]
         if number % 4 == 3:
             base = {(service, world.spec.version(service, BASE)) for service in CHAIN}
-            service, version = world.rng.choice([each for each in every if each not in base])
+            service, version = world.rng.choice([each for each in EVERY if each not in base])
             await _version_lost(world, load, rounds, service, version)
             continue
-        service, version = world.rng.choice(every)
+        service, version = world.rng.choice(EVERY)
         victim = world.rng.choice(world.of(service, version))
         since = world.now()
         loss = world.timeline.lost(victim.name, since, "killed")
