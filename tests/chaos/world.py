@@ -44,7 +44,7 @@ SETTLE = 120.0
 """Seconds in which every client has to take a change; a machine that does other things is slow."""
 DRIVER = "chaos-driver"
 _RETRIES = {"attempts": 4, "retryOn": "connect-failure,refused-stream,unavailable,cancelled,reset"}
-_LIMITS = {"front": "12s", "back": "4s"}
+_LIMITS = {"front": "8s", "back": "3s"}
 """How long an attempt may take; the second service answers faster than the first, which waits for it."""
 
 

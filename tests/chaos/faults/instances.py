@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from dataclasses import replace
+from typing import Literal
 
 from lanes.context import BASE
 
 from ..book import CHAIN
 from ..load import Load
 from ..wire import Manner
-from ..world import LANES, VERSIONS, World
+from ..world import LANES, VERSIONS, Server, Spec, World
 from .rounds import Rounds
 
 EVERY = [(service, version) for service in CHAIN for version in VERSIONS]
 JOINS_EACH = 7
 """Rounds of replacement until the next that has more to it: prime to how many versions there are."""
+
+MANNERS: tuple[Manner | Literal["reset"], ...] = ("half-open", "delayed", "reset", "throttled")
+SILENCE = 20.0
+"""Seconds a way is half open at most: attempts have ended by then, and no call has used up its deadline."""
 
 
 async def endpoints(world: World, load: Load, rounds: Rounds) -> None:
@@ -121,23 +127,36 @@ async def connections(world: World, load: Load, rounds: Rounds) -> None:
 
     Recovery: from the fault until a call of each lane and kind that began after it has been answered.
     """
-    manners: tuple[Manner | None, ...] = ("half-open", "delayed", None, "throttled")
-    await world.turn(replace(world.spec, limited=True))  # nothing else ends an attempt on a half-open way
+    # Every version serves some lane, and an attempt that gets no answer ends: nothing else ends it on a way
+    # that is half open.
+    await world.turn(replace(Spec.first(), limited=True))
     await load.turnover(world.now())
     for number in rounds:
-        manner = manners[number % len(manners)]
+        manner = MANNERS[number % len(MANNERS)]
         wired = [each for each in world.servers if each in world.wires]
-        server = wired[(number // len(manners)) % len(wired)]
+        server = wired[(number + number // len(MANNERS)) % len(wired)]
         wire = world.wires[server]
         since = world.now()
-        loss = world.timeline.lost(server.name, since, manner or "reset")
-        if manner is None:
-            wire.reset()
+        if manner == "reset":
+            await _reset(world, server)
         else:
             wire.become(manner)
-        rounds.outcome.recoveries.append(await load.turnover(since) - since)
+        recovered = asyncio.create_task(load.turnover(since))
+        # A stream that was answered before has no limit but the call's own. It goes on with the way.
+        await asyncio.wait([recovered], timeout=SILENCE)
         wire.become("sound")
+        rounds.outcome.recoveries.append(await recovered - since)
         await load.turnover(world.now())
         await _serves_again(world, load, server.name)
-        loss.ended = world.now()
     await world.turn(replace(world.spec, limited=False))
+
+
+async def _reset(world: World, server: Server) -> None:
+    """Reset all connections to an instance.
+
+    That is a loss to those calls alone that are on their way in this moment: what they had begun to get is
+    gone as if the instance had died, and gRPC lets no client ask for it again.
+    """
+    loss = world.timeline.lost(server.name, world.now(), "reset")
+    world.wires[server].reset()
+    loss.ended = world.now()
