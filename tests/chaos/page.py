@@ -45,9 +45,9 @@ def page(report: dict[str, Any], soak: dict[str, Any] | None) -> str:
         lines.append(f"| {outcome.name} | {times} | {middle} | {worst} | {command} |")
     noted = {each["name"]: each["notes"] for each in report["outcomes"]}
     lines += [""]
-    for name, (fault, _, _) in FAULTS.items():
+    for name, plan in FAULTS.items():
         here = ", ".join(f"{what} {number}" for what, number in noted.get(name, {}).items())
-        lines.append(f"- **{name}**: {_told(fault)}" + (f" Here: {here}." if here else ""))
+        lines.append(f"- **{name}**: {_told(plan.fault)}" + (f" Here: {here}." if here else ""))
     lines += [""]
     if soak is not None:
         lines += _soak(soak)

@@ -51,8 +51,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no call went as it must not, and every fault was seen through."""
-        return not self.wrong and not self.broken
+        """Whether no call went as it must not, and every fault came as often as it must."""
+        return not self.wrong and not self.broken and all(each.enough for each in self.outcomes)
 
     def to_json(self) -> dict[str, Any]:
         """For a file."""
@@ -66,6 +66,7 @@ class Report:
             middle, worst = recovery(each)
             lines.append(f"{each.name:<16}{rounds:>12}{middle:>20}{worst:>10}")
             lines += [f"    {name}: {count}" for name, count in each.notes.items()]
+            lines += [] if each.enough else [f"    {each.least} are the least"]
         lines.append(
             f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} cut off by the loss of an instance "
             f"that had begun to answer; {sum(self.wrong.values())} went wrong {self.wrong or ''}".rstrip()

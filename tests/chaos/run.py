@@ -21,7 +21,10 @@ FULL = 540.0
 async def run(
     folder: Path, seed: int, seconds: float, only: Sequence[str], say: Callable[[str], None]
 ) -> Report:
-    """Run the faults, or `only` some of them, for about so many seconds in all."""
+    """Run the faults, or `only` some of them, for about so many seconds in all.
+
+    In less than all the time a fault comes less often, and still less where there is no time for it.
+    """
     rng = Random(seed)
     names = [name for name in FAULTS if not only or name in only]
     scale = min(1.0, seconds / FULL)
@@ -34,13 +37,14 @@ async def run(
         async with load:
             await load.turnover(began)
             for name in names:
-                fault, count, share = FAULTS[name]
-                outcome = Outcome(name, ceil(count * scale))
+                plan = FAULTS[name]
+                wanted = max(plan.least, ceil(plan.rounds * scale))
+                outcome = Outcome(name, wanted, wanted if scale == 1 else plan.least)
                 outcomes.append(outcome)
-                spent += share
-                until = began + seconds * spent / sum(FAULTS[each][2] for each in names)
+                spent += plan.seconds
+                until = began + seconds * spent / sum(FAULTS[each].seconds for each in names)
                 try:
-                    await fault(world, load, Rounds(outcome, until, world.now))
+                    await plan.fault(world, load, Rounds(outcome, until, world.now))
                 except Exception:  # noqa: BLE001 - it is told, and what came before it is worth telling
                     broken = f"{name}: {traceback.format_exc()}"
                     break
