@@ -56,7 +56,10 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """For a file."""
-        return asdict(self) | {"ok": self.ok}
+        outcomes = [asdict(each) for each in self.outcomes]
+        for each in outcomes:
+            each["recoveries"] = [round(seconds, 4) for seconds in each["recoveries"]]
+        return asdict(self) | {"outcomes": outcomes, "ok": self.ok}
 
     def lines(self) -> list[str]:
         """The table, and what is wrong."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random, SystemRandom
 
+from .about import about
 from .judge import Verdict, judge
 from .load import Load
 from .programs import descriptors_of, memory_of
@@ -93,6 +94,7 @@ async def _drive(load: Load, until: float, world: World, verdict: Verdict) -> No
         load.calls = [call for call in load.calls if call.ended == float("inf")]
         seen = judge(done, world.timeline)
         verdict.calls += seen.calls
+        verdict.made += seen.made
         verdict.findings += seen.findings
         oldest = min((call.started for call in load.calls), default=load.now())
         world.timeline.truths = [each for each in world.timeline.truths if each.ended >= oldest]
@@ -107,6 +109,7 @@ def main() -> int:
     given = parser.parse_args()
     seed = given.seed or SystemRandom().randrange(1, 2**31)
     print(f"seed {seed}", flush=True)
+    told = about("soak", seed, given, parser)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         before, after, verdict = asyncio.run(soak(Path(folder), seed, given.seconds))
     print(f"{'process':<16}{'memory, warm':>16}{'end':>10}{'':>9}{'descriptors':>14}{'tasks':>12}")
@@ -123,8 +126,9 @@ def main() -> int:
         )
     wrong = [*grown(before, after), *map(str, verdict.findings[:20])]
     given.json.parent.mkdir(parents=True, exist_ok=True)
-    report = {"seed": seed, "seconds": given.seconds, "calls": verdict.calls, "rows": rows, "wrong": wrong}
-    given.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    found = {"seed": seed, "seconds": given.seconds, "calls": verdict.calls, "made": dict(verdict.made)}
+    report = told | found | {"rows": rows, "wrong": wrong}
+    given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"{verdict.calls} calls, {len(verdict.findings)} went wrong")
     print("\n".join(wrong) or "nothing has grown")
     return 1 if wrong else 0

@@ -35,6 +35,7 @@ NOTED = [Attempt(1, FRONT, 10.1), Attempt(1, BACK, 10.2)]
 def test_a_call_that_went_well(kind: Kind) -> None:
     verdict = found(called(kind))
     assert (verdict.calls, verdict.excused, verdict.findings) == (1, 0, [])
+    assert found(called(kind, made="deferred")).made == {"deferred": 1}
 
 
 @pytest.mark.parametrize(
