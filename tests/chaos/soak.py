@@ -50,12 +50,14 @@ def grown(before: dict[str, Held], after: dict[str, Held]) -> list[str]:
 
 
 async def look(world: World, load: Load) -> dict[str, Held]:
-    """What every process holds while no call is on its way, with the first routes in force each time.
+    """What every process holds while no call is on its way, and every client is connected with everybody.
 
-    Connections and tasks are another number where lanes go to other versions.
+    Which connections there are depends else on which lanes went where since an instance was last called by
+    another, and with them how many descriptors and tasks.
     """
-    await world.turn(Spec.first())
-    await load.turnover(world.now())
+    await world.turn(Spec.every_pair())
+    while not await world.fully_connected():
+        await load.turnover(world.now())
     async with load.paused():
         gc.collect()
         programs = {each.name: each.program for each in world.servers} | {"controlplane": world.plane}

@@ -22,4 +22,4 @@ async def test_a_minute_of_chaos(tmp_path: Path) -> None:
     assert all(each.done >= FAULTS[each.name].least for each in report.outcomes)
     assert report.made["at once"] > 100
     assert report.made["deferred"] > 10
-    assert report.attempts > 2 * report.calls - report.excused
+    assert report.attempts >= 2 * report.calls

@@ -62,6 +62,11 @@ class Spec:
         base = {(service, BASE): "v1" for service in CHAIN}
         return cls({**base, ("front", "dev"): "v2", ("back", "dev"): "v2", ("back", "half"): "v2"})
 
+    @classmethod
+    def every_pair(cls) -> Self:
+        """The same with v2 of the first service in the last lane, too: each version is called by each."""
+        return cls({**cls.first().versions, ("front", "third"): "v2"})
+
     def flipped(self, rng: Random) -> Self:
         """The same with one lane's version of a service another, or gone, or there."""
         versions = dict(self.versions)
@@ -249,11 +254,23 @@ class World:
 
     async def connected(self, server: Server) -> bool:
         """Whether every client that has a connection to this instance has a sound one."""
-        states = [connections(self.client)]
-        if server.service != CHAIN[0]:
-            fronts = [each for each in self.servers if each.service == CHAIN[0] and each.program.alive]
-            states = [(await self.ask(each))["connections"] for each in fronts]
+        states = await self._connections(server.service)
         return all(each.get(server.known_as, "READY") == "READY" for each in states)
+
+    async def fully_connected(self) -> bool:
+        """Whether every client has a sound connection to every instance it may call, and no other."""
+        for service in CHAIN:
+            whole = {each.known_as: "READY" for each in self.servers if each.service == service}
+            if any(each != whole for each in await self._connections(service)):
+                return False
+        return True
+
+    async def _connections(self, service: str) -> list[dict[str, str]]:
+        """The states of the connections to the instances of a service, of each client by address."""
+        if service == CHAIN[0]:
+            return [connections(self.client)]
+        fronts = [each for each in self.servers if each.service == CHAIN[0] and each.program.alive]
+        return [(await self.ask(each))["connections"] for each in fronts]
 
     async def ask(self, server: Server) -> dict[str, Any]:
         """What an instance says of itself."""
