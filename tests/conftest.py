@@ -1,10 +1,9 @@
 """What every test stands on."""
 
-import asyncio
 import inspect
 import signal
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -22,41 +21,48 @@ def pytest_configure() -> None:
     leaks.note_channels()
 
 
-SHARING = {
-    "browser",
-    "chaos",
-    "cluster",
-    "cookbook",
-    "deploy",
-    "e2e",
-    "istiod",
-    "parity",
-    "security",
-    "walkthrough",
-}
-"""Folders whose tests share a mesh or peers, of which one restarts what the next one finds."""
+def _left_by(scope: Literal["function", "module", "session"], *, autouse: bool = False) -> Any:
+    """A fixture that fails where something is left behind at the end of a scope, its event loop included."""
+
+    async def check() -> AsyncIterator[None]:
+        before = leaks.Left.now()
+        yield
+        left = await before.after_all_in_loop()
+        assert not left, f"left behind: {left}"
+
+    return pytest_asyncio.fixture(check, scope=scope, loop_scope=scope, autouse=autouse)
 
 
-@pytest_asyncio.fixture
-async def nothing_left_in_the_loop() -> AsyncIterator[None]:
-    """Fail a test that leaves something behind, its event loop included."""
-    tasks, before = asyncio.all_tasks(), leaks.Left.now()
-    yield
-    left = await before.after_all_of(tasks)
-    assert not left, f"left behind: {left}"
+left_by_test = _left_by("function")
+left_by_module = _left_by("module")
+left_by_session = _left_by("session", autouse=True)
+
+
+def _loop_scope(node: pytest.Item | pytest.Collector) -> str:
+    marker = node.get_closest_marker("asyncio")
+    return str(marker.kwargs.get("loop_scope") or "function") if marker else "function"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_by_module(request: pytest.FixtureRequest) -> None:
+    """Fail a module whose tests share what they leave behind."""
+    if _loop_scope(request.node) == "module":
+        request.getfixturevalue("left_by_module")
 
 
 @pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves something behind, where tests share no processes that come and go."""
-    where = request.path.relative_to(Path(__file__).parent).parts[0]
-    if where in SHARING or not Path("/proc/self/fd").exists():
-        yield
-    elif inspect.iscoroutinefunction(getattr(request, "function", None)):
-        request.getfixturevalue("nothing_left_in_the_loop")
-        yield
-    else:
+    """Fail a test that leaves something behind.
+
+    Tests in a loop that they share have something else to share, which may do what it does in any of them:
+    it is looked at when all of them are over.
+    """
+    if not inspect.iscoroutinefunction(getattr(request, "function", None)):
         before = leaks.Left.now()
         yield
         left = before.after_all()
         assert not left, f"left behind: {left}"
+        return
+    if _loop_scope(request.node) == "function":
+        request.getfixturevalue("left_by_test")
+    yield

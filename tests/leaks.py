@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 from grpc.aio import _channel
@@ -39,9 +41,9 @@ def open_channels() -> set[Any]:
     return {each for each in _channels if not each._channel.closed()}
 
 
-def children() -> set[str]:
-    """This process's child processes that have not ended, with what they were started as."""
-    found = set()
+def children() -> dict[int, str]:
+    """This process's child processes that have not ended, by PID, with what they were started as."""
+    found = {}
     for listed in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):
             for pid in listed.read_text(encoding="ascii").split():
@@ -51,7 +53,35 @@ def children() -> set[str]:
                     )
                     command = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
                     if state != "Z":
-                        found.add(f"{pid} {command}")
+                        found[int(pid)] = command
+    return found
+
+
+def tasks() -> dict[asyncio.Task[Any], str]:
+    """The running loop's tasks but the one that asks, with what they run; none where no loop runs."""
+    try:
+        found = asyncio.all_tasks() - {asyncio.current_task()}
+    except RuntimeError:
+        return {}
+    return {each: getattr(each.get_coro(), "__qualname__", "") for each in found}
+
+
+T = TypeVar("T")
+
+
+def more(before: Mapping[T, str], now: Mapping[T, str]) -> set[T]:
+    """What was not there before, but for what is of the same kind as something that has ended.
+
+    What a test shares with others may start a process anew, or wait for the next call in another task.
+    """
+    ended = Counter(kind for each, kind in before.items() if each not in now)
+    found = set()
+    for each, kind in now.items():
+        if each not in before:
+            if ended[kind]:
+                ended[kind] -= 1
+            else:
+                found.add(each)
     return found
 
 
@@ -59,19 +89,25 @@ def children() -> set[str]:
 class Left:
     """What there was before a test."""
 
-    children: set[str]
+    children: dict[int, str]
     channels: set[Any]
+    tasks: dict[asyncio.Task[Any], str]
 
     @classmethod
     def now(cls) -> Self:
         """What there is."""
-        return cls(children(), open_channels())
+        return cls(children(), open_channels(), tasks())
 
     def since(self) -> set[Any]:
         """What there is more of than there was; one look."""
         if open_channels() - self.channels:
             gc.collect()  # one that nobody holds is closed by that
-        return (children() - self.children) | (open_channels() - self.channels)
+        running = children()
+        return (
+            {f"{pid} {running[pid]}" for pid in more(self.children, running)}
+            | (open_channels() - self.channels)
+            | {str(each) for each in more(self.tasks, tasks())}
+        )
 
     def after_all(self) -> set[Any]:
         """The same once everything had time to go."""
@@ -80,12 +116,9 @@ class Left:
             time.sleep(0.02)  # the kernel tells nobody
         return found
 
-    async def after_all_of(self, tasks: set[asyncio.Task[Any]]) -> set[Any]:
-        """The same for what needs the event loop to go; with the tasks that were not there before."""
-        running = asyncio.all_tasks() - tasks - {asyncio.current_task()}
-        if running:
-            _, running = await asyncio.wait(running, timeout=PATIENCE)
+    async def after_all_in_loop(self) -> set[Any]:
+        """The same for what needs the event loop to go."""
         deadline = time.monotonic() + PATIENCE
         while (found := self.since()) and time.monotonic() < deadline:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
-        return found | {str(each) for each in running}
+        return found
