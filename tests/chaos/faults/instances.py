@@ -11,8 +11,9 @@ from lanes.context import BASE
 
 from ..book import CHAIN
 from ..load import Load
+from ..programs import Server
 from ..wire import Manner
-from ..world import LANES, VERSIONS, Server, Spec, World
+from ..world import LANES, VERSIONS, Spec, World
 from .rounds import Rounds
 
 EVERY = [(service, version) for service in CHAIN for version in VERSIONS]
@@ -21,7 +22,7 @@ JOINS_EACH = 7
 
 MANNERS: tuple[Manner | Literal["reset"], ...] = ("half-open", "delayed", "reset", "throttled")
 SILENCE = 20.0
-"""Seconds a way is half open at most: attempts have ended by then, and no call has used up its deadline."""
+"""Seconds a way is faulty at most: attempts have ended by then, and no call has used up its deadline."""
 
 
 async def endpoints(world: World, load: Load, rounds: Rounds) -> None:
@@ -76,6 +77,7 @@ async def kills(world: World, load: Load, rounds: Rounds) -> None:
 
     Recovery: from the kill until a call of each lane and kind that began after it has been answered.
     """
+    await world.turn(Spec.first())  # every version serves some lane
     for number in rounds:
         if number % 4 == 3:
             base = {(service, world.spec.version(service, BASE)) for service in CHAIN}
