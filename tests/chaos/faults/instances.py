@@ -129,12 +129,12 @@ async def connections(world: World, load: Load, rounds: Rounds) -> None:
 
     Recovery: from the fault until a call of each lane and kind that began after it has been answered.
     """
-    # Every version serves some lane, and an attempt that gets no answer ends: nothing else ends it on a way
-    # that is half open.
-    await world.turn(replace(Spec.first(), limited=True))
-    await load.turnover(world.now())
     for number in rounds:
         manner = MANNERS[number % len(MANNERS)]
+        # Every version serves some lane; and an attempt on a way that is half open ends, which nothing else
+        # sees to. Everywhere else that limit would keep calls from being made at once.
+        await world.turn(replace(Spec.first(), limited=manner == "half-open"))
+        await load.turnover(world.now())
         wired = [each for each in world.servers if each in world.wires]
         server = wired[(number + number // len(MANNERS)) % len(wired)]
         wire = world.wires[server]
@@ -150,7 +150,7 @@ async def connections(world: World, load: Load, rounds: Rounds) -> None:
         rounds.outcome.recoveries.append(await recovered - since)
         await load.turnover(world.now())
         await _serves_again(world, load, server.name)
-    await world.turn(replace(world.spec, limited=False))
+    await world.turn(Spec.first())
 
 
 async def _reset(world: World, server: Server) -> None:
