@@ -24,7 +24,7 @@ from mesh.remote import Remote
 from mesh.state import StateFolder
 from serving import browser
 from serving.http_errors import plain_errors, refusal
-from serving.strangers import quiet_logger
+from serving.limits import quiet_logger
 
 if TYPE_CHECKING:
     from lanes.cluster.api import Api

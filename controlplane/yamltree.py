@@ -19,8 +19,6 @@ MAX_NODES = 200_000
 MAX_DEPTH = 100
 """How deeply a document may nest; Istio's own kinds need about ten."""
 
-_INT = "tag:yaml.org,2002:int"
-_STR = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 

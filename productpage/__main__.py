@@ -11,7 +11,7 @@ with quiet_imports():
 
     from productpage.app import SERVER, application
     from productpage.settings import VARIABLES, PageSettings
-    from serving import command, strangers
+    from serving import command, limits
     from serving.admin import serving_admin
     from serving.channels import open_channels
     from serving.http_client import open_http
@@ -29,7 +29,7 @@ async def serve(settings: Settings, environ: Mapping[str, str], stop: asyncio.Ev
     ):
         app = application(settings, page, channels, delivery)
         await serve_http(
-            settings, app, stop, app[SERVER].drain, on_serving=readiness.serves, idle=strangers.IDLE
+            settings, app, stop, app[SERVER].drain, on_serving=readiness.serves, idle=limits.IDLE
         )
 
 

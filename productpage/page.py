@@ -24,7 +24,7 @@ from serving.failures import Failure, kept_from_base
 from serving.http_errors import refusal
 from serving.identity import Identity
 from serving.lanes import LanesHeld
-from serving.strangers import in_time
+from serving.limits import in_time
 
 # How aiohttp says that a body is not the form its headers announce.
 _FORM_FAULTS = (

@@ -17,9 +17,9 @@ from serving import admin_requests as asked
 from serving.binding import BindError, explain, host_port
 from serving.channels import Channels
 from serving.http_errors import plain_errors, refusal
+from serving.limits import IDLE, in_time, quiet_logger
 from serving.readiness import Readiness
 from serving.settings import Settings
-from serving.strangers import IDLE, in_time, quiet_logger
 from telemetry import process
 from telemetry.lane_labels import KnownLanes
 from telemetry.store import to_json

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Middleware
 
 from lanes import propagator
 from lanes.context import current_lane, current_lane_name
-from serving import strangers
+from serving import limits
 from serving.binding import BindError, explain, host_port
 from serving.settings import Settings
 from telemetry.http_spans import server_middleware
@@ -44,10 +44,10 @@ async def serve_http(
     runner = web.AppRunner(
         app,
         access_log=None,
-        logger=strangers.quiet_logger(),
+        logger=limits.quiet_logger(),
         max_field_size=_MAX_HEADER,
         keepalive_timeout=idle,
-        lingering_time=strangers.LINGER,
+        lingering_time=limits.LINGER,
         shutdown_timeout=settings.drain_timeout,
     )
     await runner.setup()
@@ -75,7 +75,7 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     family = socket.AF_INET6 if ":" in settings.bind_ip else socket.AF_INET
     try:
         listening = socket.create_server((settings.bind_ip, settings.port), family=family)
-        strangers.let_go_of_the_deaf(listening)
+        limits.end_what_is_not_read(listening)
         await web.SockSite(runner, listening, backlog=_BACKLOG).start()
     except OSError as error:
         raise BindError(explain(settings.bind_ip, settings.port, error)) from None

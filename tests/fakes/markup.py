@@ -18,7 +18,9 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
             link = name in ("href", "src", "action", "formaction")
-            if name.startswith("on") or name == "style" or (link and not (value or "").startswith(_LINKS)):
+            given = value or ""
+            ours = given.startswith(_LINKS) and not given.startswith("//")
+            if name.startswith("on") or name == "style" or (link and not ours):
                 self.foreign.append(f"<{tag} {name}={value!r}>")
         if tag in _NEVER or (tag == "script" and "src" not in dict(attrs)):
             self.foreign.append(f"<{tag}>")

@@ -242,7 +242,11 @@ async def an_endpoint_gone_unseen(
             answers.add(await channel.unary_unary(METHOD)(b"", timeout=20))
         monkeypatch.setattr(Subchannel, "connected", lambda _: True)
         monkeypatch.setattr(Subchannel, "tell", lambda *_: None)
+        (gone,) = (link for link in mesh.pool._active.values() if link.key.address == a.address)
+        assert gone.channel is not None
         await a.stop(None)
+        # Before gRPC itself has noticed, a call leaves, and is broken off.
+        await gone.channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
         yield channel
     await b.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from urllib.parse import quote
 
 import aiohttp
@@ -113,6 +114,8 @@ async def test_no_field_of_the_page_is_markup(services: Chain, payload: str) -> 
     async with aiohttp.ClientSession(services.url, cookie_jar=jar) as session:
         async with session.post("/login", data={"username": payload}) as signed_in:
             assert signed_in.status == (200 if payload.isprintable() else 400)
+            shown = unescape(await signed_in.text())
+            assert payload in shown or not payload.isprintable(), "as text it is on the page"
         lane = {"baggage": f"env={quote(payload)}"}
         asked = [
             ("/productpage", lane),
@@ -174,6 +177,7 @@ async def test_forms_are_of_this_site(services: Chain, path: str, site: str, sta
         "<svg onload=a()>",
         "<a href='javascript:a()'>",
         "<u>",
+        "<script src='//evil.example/x.js'></script>",
         f"<p>{7777 * 7777}",
     ],
 )

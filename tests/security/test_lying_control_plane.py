@@ -194,7 +194,7 @@ async def test_clusters_that_lead_nowhere(what: str) -> None:
         assert await call() == b"v1"
 
 
-async def test_sixty_thousand_ways_down_are_one() -> None:
+async def test_thirty_thousand_ways_down_are_one() -> None:
     async with mesh() as (control_plane, call):
         control_plane.set(*ladder(16))
         control_plane.set(build.route_config(NAME, [build.route("a0l")]))

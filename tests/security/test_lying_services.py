@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import grpc
@@ -70,6 +71,7 @@ async def test_what_services_say_is_text(payload: str, monkeypatch: pytest.Monke
             assert answer.status == 200
             assert foreign_markup(html) == []
             assert html.count("★") == 5
+            assert payload[:30] in unescape(html), "as text it is on the page"
         body = await (await client.get("/api/v1/products/0")).json()
         assert body["details"]["author"] == payload
         for service in ("details", "reviews"):

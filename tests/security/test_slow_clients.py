@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 
-from serving import strangers
+from serving import limits
 from serving.http_server import serve_http
 from serving.settings import Settings
 from tests.fakes.raw import raw, request
@@ -70,9 +70,9 @@ class Runner(web.AppRunner):
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test can wait for."""
-    monkeypatch.setattr(strangers, "BODY", 0.3)
-    monkeypatch.setattr(strangers, "LINGER", 0.3)
-    monkeypatch.setattr(strangers, "UNREAD", 1.0)
+    monkeypatch.setattr(limits, "BODY", 0.3)
+    monkeypatch.setattr(limits, "LINGER", 0.3)
+    monkeypatch.setattr(limits, "USER_TIMEOUT", 1.0)
     monkeypatch.setattr(web, "AppRunner", Runner)
 
 
@@ -126,6 +126,28 @@ async def test_who_dawdles_is_let_go_and_everybody_else_is_served(how: str) -> N
             assert [answer.status for answer in await raw(address, HEALTH)] == [200]
         async with asyncio.timeout(50):
             await Runner.made.alone.wait()
+        assert [answer.status for answer in await raw(address, HEALTH)] == [200]
+
+
+DRIPPING = {
+    "headers": SLOW["headers without an end"],
+    "a body": POST + b"Content-Length: 9999\r\n\r\nusername=",
+    "a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\nfff\r\nusername=",
+}
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("what", DRIPPING)
+async def test_who_sends_byte_after_byte_is_let_go_as_well(what: str) -> None:
+    async with served() as address:
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(DRIPPING[what])
+        ended = asyncio.create_task(reader.read())
+        while not ended.done():
+            writer.write(b"a")
+            await asyncio.wait([ended], timeout=0.05)  # how fast it drips
+        writer.close()
         assert [answer.status for answer in await raw(address, HEALTH)] == [200]
 
 

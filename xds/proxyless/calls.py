@@ -1,8 +1,8 @@
 """The call objects a caller holds while its inner call is still being brought about.
 
 grpc.aio returns call objects synchronously, and so does this library: where the inner call can be started at
-once the caller gets that very object, otherwise one of these. Each runs one coroutine, `bring`, which ends
-with the inner call or raises what the caller is to get.
+once the caller gets that one, watched (`watched.py`, `streams.py`), otherwise one of these. Each runs one
+coroutine, `bring`, which ends with the inner call or raises what the caller is to get.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ class Channel(aio.Channel):
         wait_for_ready: bool | None,
         compression: grpc.Compression | None,
     ) -> Any:
-        """Make a call: the inner call object itself where it can be had at once, else a deferred one."""
+        """Make a call: the inner one, watched, where it can be had at once, else a deferred one."""
         try:
             usable = asyncio.get_running_loop() is self._client.home and not self._closed
         except RuntimeError:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import grpc
 from msgspec import Struct
 
 from .balance import OutlierDetector, Readiness
+from .slices import in_slices
+from .steps import Steps
 
 
 class SubchannelKey(Struct, frozen=True):
@@ -55,15 +59,24 @@ L = TypeVar("L", bound=Link)
 
 
 class Pool(ABC, Generic[L]):
-    """Links by key; an endpoint used by several clusters is connected to once."""
+    """Links by key; an endpoint used by several clusters is connected to once.
+
+    A cluster may have a thousand endpoints: connections are begun and ended in slices, others' turns between.
+    """
 
     def __init__(self) -> None:
         self._active: dict[SubchannelKey, L] = {}
+        self._chores: deque[Callable[[], None]] = deque()
+        self._doing: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     @abstractmethod
-    def open(self, key: SubchannelKey) -> L:
-        """Begin to connect."""
+    def make(self, key: SubchannelKey) -> L:
+        """The link of an endpoint, not connected yet."""
+
+    @abstractmethod
+    def connect(self, link: L) -> None:
+        """Begin to connect, and keep watch."""
 
     @abstractmethod
     async def shut(self, link: L) -> None:
@@ -77,7 +90,8 @@ class Pool(ABC, Generic[L]):
         """Take a share in the link of `key`; `listener` is called when its readiness changes."""
         link = self._active.get(key)
         if link is None:
-            link = self._active[key] = self.open(key)
+            link = self._active[key] = self.make(key)
+            self._soon(link, partial(self._connect, link))
         link.users += 1
         link.listeners.add(listener)
         return link
@@ -98,18 +112,39 @@ class Pool(ABC, Generic[L]):
         if not link.in_flight:
             self._close(link)
 
+    def _soon(self, link: L, chore: Callable[[], None]) -> None:
+        self._chores.append(chore)
+        if self._doing is None or self._doing.done():
+            self._doing = link.loop.create_task(in_slices(self._do()))
+
+    def _do(self) -> Steps[None]:
+        while self._chores:
+            self._chores.popleft()()
+            yield
+
+    def _connect(self, link: L) -> None:
+        if self._active.get(link.key) is link:  # nobody has given it back meanwhile
+            self.connect(link)
+
     def _close(self, link: L) -> None:
-        loop = link.loop
-        if loop.is_closed():
-            return  # a call that was dropped has been collected after the end of all things
-        task = loop.create_task(self.shut(link))
+        # A call that was dropped may be collected after the end of all things.
+        if not link.loop.is_closed():
+            self._soon(link, partial(self._shut, link))
+
+    def _shut(self, link: L) -> None:
+        task = link.loop.create_task(self.shut(link))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Close every link, calls in flight included."""
-        for link in self._active.values():
-            self._close(link)
+        links = list(self._active.values())
         self._active.clear()
+        for link in links:
+            self._close(link)
+        if self._doing is not None:
+            # Where it was cancelled, as asyncio.run does in the end, what it had to do is left.
+            await asyncio.wait([self._doing])
+            await in_slices(self._do())
         if self._closing:
             await asyncio.wait(set(self._closing))

@@ -35,7 +35,8 @@ _FAREWELL = 0.1
 class Subchannel(Link):
     """A connection to one endpoint and what is known of it."""
 
-    channel: aio.Channel
+    channel: aio.Channel | None = None
+    """None until its turn to connect has come."""
     _methods: WeakKeyDictionary[Any, Any] = field(default_factory=WeakKeyDictionary)
 
     def method(self, method: Any) -> Any:
@@ -51,14 +52,14 @@ class Subchannel(Link):
 
         A call on one that is gone would end with it, however many other endpoints are ready.
         """
-        if self.channel.get_state() is grpc.ChannelConnectivity.READY:
+        if self.channel is not None and self.channel.get_state() is grpc.ChannelConnectivity.READY:
             return True
         self.tell(Readiness.CONNECTING)
         return False
 
     def lost(self) -> bool:
         """Whether there is no connection at this moment."""
-        return self.channel.get_state() is not grpc.ChannelConnectivity.READY
+        return self.channel is None or self.channel.get_state() is not grpc.ChannelConnectivity.READY
 
 
 Told: TypeAlias = Callable[[SubchannelKey, Literal["made", "failed", "lost"], str], None]
@@ -72,18 +73,23 @@ class SubchannelPool(Pool[Subchannel]):
         super().__init__()
         self._told = told
 
-    def open(self, key: SubchannelKey) -> Subchannel:
-        """Make the channel of an endpoint, and watch it."""
+    def make(self, key: SubchannelKey) -> Subchannel:
+        """A subchannel without a channel."""
+        return Subchannel(key)
+
+    def connect(self, link: Subchannel) -> None:
+        """Make the channel, and keep it connected."""
+        key = link.key
         options: Sequence[tuple[str, Any]] = (
             *_OPTIONS,
             ("grpc.default_authority", key.authority),
             *key.options,
         )
         scheme = "ipv6" if key.address.startswith("[") else "ipv4"
-        subchannel = Subchannel(key, plain_channel(f"{scheme}:{key.address}", options, key.credentials))
-        watching = _watch(subchannel, self._told)
-        subchannel.task = asyncio.create_task(watching, name=f"subchannel {key.address}")
-        return subchannel
+        link.channel = plain_channel(f"{scheme}:{key.address}", options, key.credentials)
+        link.channel.get_state(try_to_connect=True)
+        watching = _watch(link, link.channel, self._told)
+        link.task = asyncio.create_task(watching, name=f"subchannel {key.address}")
 
     async def shut(self, link: Subchannel) -> None:
         """Close, and wait until gRPC has told its watchers."""
@@ -95,9 +101,9 @@ class SubchannelPool(Pool[Subchannel]):
         return outliers.ended(address, code, asyncio.get_running_loop().time())
 
 
-async def _watch(subchannel: Subchannel, told: Told) -> None:
+async def _watch(subchannel: Subchannel, channel: aio.Channel, told: Told) -> None:
     """Keep the subchannel connected and its readiness true."""
-    channel, key, ready = subchannel.channel, subchannel.key, grpc.ChannelConnectivity.READY
+    key, ready = subchannel.key, grpc.ChannelConnectivity.READY
     before = None
     with contextlib.suppress(aio.UsageError):  # it was closed while it was asked why it had failed
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.SHUTDOWN:
@@ -146,6 +152,8 @@ async def _shut(subchannel: Subchannel) -> None:
     gRPC tells neither while somebody still holds a call that has ended, so there is a limit.
     """
     channel = subchannel.channel
+    if channel is None:
+        return
     watchers = [asyncio.create_task(channel.wait_for_state_change(channel.get_state()))]
     if subchannel.task is not None:
         watchers.append(subchannel.task)

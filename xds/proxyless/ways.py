@@ -52,9 +52,8 @@ class Ways(Generic[T]):
         """The way of a call; None for one that has to be decided by itself."""
         names = self._names
         key: object = path
-        for item in metadata if names else ():
-            if item[0] in names:
-                key = key, item
+        if names and (seen := [item for item in metadata if item[0] in names]):
+            key = path, *seen
         try:
             return self._kept[key]
         except KeyError:

@@ -73,13 +73,16 @@ class HttpPool(Pool[HttpSubchannel]):
             _pools.pop(mesh, None)
             await self.close()
 
-    def open(self, key: SubchannelKey) -> HttpSubchannel:
-        """Begin to connect, and keep watch."""
+    def make(self, key: SubchannelKey) -> HttpSubchannel:
+        """A way that nobody watches yet."""
         host, _, port = key.address.rpartition(":")
         connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=_NoNames())
-        link = HttpSubchannel(key, host.strip("[]"), int(port), connector)
-        link.task = asyncio.create_task(_watch(link, self._uniform), name=f"HTTP endpoint {key.address}")
-        return link
+        return HttpSubchannel(key, host.strip("[]"), int(port), connector)
+
+    def connect(self, link: HttpSubchannel) -> None:
+        """Keep watch."""
+        name = f"HTTP endpoint {link.key.address}"
+        link.task = asyncio.create_task(_watch(link, self._uniform), name=name)
 
     async def shut(self, link: HttpSubchannel) -> None:
         """Close its connections and end the watch."""

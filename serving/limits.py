@@ -21,10 +21,10 @@ BODY = 10.0
 """Seconds in which a body has to have come, of a request whose body is looked at."""
 LINGER = 5.0
 """Seconds for which an unwanted body is taken in after its answer, so that the answer can be read."""
-UNREAD = 60.0
+USER_TIMEOUT = 60.0
 """Seconds after which a connection goes whose other end has taken nothing in."""
 
-_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+_OPTION = getattr(socket, "TCP_USER_TIMEOUT", None)
 """Of Linux (RFC 5482); elsewhere one who takes nothing in keeps the connection."""
 
 
@@ -38,13 +38,13 @@ async def in_time(reading: Awaitable[T]) -> T:
         raise refusal(web.HTTPRequestTimeout, "DEADLINE_EXCEEDED", reason) from None
 
 
-def let_go_of_the_deaf(listening: socket.socket) -> None:
+def end_what_is_not_read(listening: socket.socket) -> None:
     """Have the system end connections of this socket whose other end takes nothing in."""
-    if _USER_TIMEOUT is not None:
-        listening.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, round(UNREAD * 1000))
+    if _OPTION is not None:
+        listening.setsockopt(socket.IPPROTO_TCP, _OPTION, round(USER_TIMEOUT * 1000))
 
 
-class Quiet(logging.Filter):
+class MalformedRequests(logging.Filter):
     """One line for what is no HTTP request, and no traceback: anybody can send it, again and again."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -61,6 +61,6 @@ class Quiet(logging.Filter):
 def quiet_logger() -> logging.Logger:
     """aiohttp's logger of a server, with malformed requests in one line each."""
     logger = logging.getLogger("aiohttp.server")
-    if not any(isinstance(each, Quiet) for each in logger.filters):
-        logger.addFilter(Quiet())
+    if not any(isinstance(each, MalformedRequests) for each in logger.filters):
+        logger.addFilter(MalformedRequests())
     return logger
