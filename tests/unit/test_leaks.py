@@ -42,6 +42,7 @@ async def test_a_task_is_found() -> None:
     (found,) = await before.after_all_in_loop()
     assert "Event.wait" in found
     task.cancel()
+    await asyncio.wait([task])
     assert await before.after_all_in_loop() == set()
 
 
@@ -53,6 +54,7 @@ async def test_what_takes_the_place_of_another_is_not_left_behind() -> None:
     await asyncio.sleep(0)
     before = leaks.Left.now()
     first.cancel()
+    await asyncio.wait([first])
     second = asyncio.create_task(accept())
     assert await before.after_all_in_loop() == set()
     third = asyncio.create_task(accept())
