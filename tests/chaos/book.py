@@ -11,6 +11,8 @@ Kind: TypeAlias = Literal["unary_unary", "unary_stream", "stream_unary", "stream
 KINDS: tuple[Kind, ...] = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 CHAIN = ("front", "back")
 """The services that a call goes through, in their order."""
+Made: TypeAlias = Literal["at once", "made anew", "deferred"]
+"""How: with a first attempt at once, which counts or is followed by another one, or in a task of its own."""
 MESSAGES = 3
 """How many messages each stream of a call has."""
 
@@ -23,6 +25,16 @@ class Hop:
     version: str
     instance: str
     lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One that reached an instance, as that noted it, whatever came of it."""
+
+    number: int
+    """The call's."""
+    hop: Hop
+    arrived: float
 
 
 @dataclass(slots=True)
@@ -40,6 +52,8 @@ class Call:
     """The chain that served each answer."""
     code: str = "OK"
     details: str = ""
+    made: Made | None = None
+    """None where it never was."""
 
     @property
     def expected(self) -> int:
@@ -96,6 +110,16 @@ class Timeline:
         loss = Loss(instance, now, inf, why)
         self.losses.append(loss)
         return loss
+
+
+def was_right(truths: Iterable[Truth], call: Call, attempt: Attempt) -> bool:
+    """Whether the version was right at some moment from the call's start to the attempt's arrival."""
+    hop = attempt.hop
+    return any(
+        hop.version in truth.allowed.get((hop.service, call.lane), ())
+        for truth in truths
+        if truth.began <= attempt.arrived and truth.ended >= call.started
+    )
 
 
 def in_force(truths: Iterable[Truth], call: Call) -> frozenset[tuple[str, str, str]]:

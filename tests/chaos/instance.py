@@ -1,7 +1,8 @@
-"""`python -m tests.chaos.instance SERVICE VERSION ADDRESS`: a server that says who it is.
+"""`python -m tests.chaos.instance SERVICE VERSION ADDRESS [NOTES]`: a server that says who it is.
 
 It has all four kinds of calls; the first service passes each on to the second, over a client of the library,
-and puts itself before whatever that answers. It ends on SIGTERM, after the calls it serves.
+and puts itself before whatever that answers. Given a file, it notes there each attempt that comes.
+It ends on SIGTERM, after the calls it serves.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,7 +25,8 @@ from lanes import grpc_client
 from lanes.context import BASE, current_lane
 from lanes.grpc_server import LaneServerInterceptor
 
-from .book import CHAIN, MESSAGES
+from .book import CHAIN, MESSAGES, Hop
+from .notes import CALL, Notes
 
 PREFIX = "/chaos.Echo/"
 METHODS = {
@@ -41,8 +44,16 @@ SERVING = "serving"
 class Instance(grpc.GenericRpcHandler):
     """The handlers of one instance."""
 
-    def __init__(self, service: str, version: str, name: str, client: proxyless.Client | None) -> None:
+    def __init__(
+        self,
+        service: str,
+        version: str,
+        name: str,
+        client: proxyless.Client | None,
+        notes: Notes | None = None,
+    ) -> None:
         self._own = (service, version, name)
+        self._notes = notes
         self._client = client
         self._following: aio.Channel | None = None
         if client is not None:
@@ -57,6 +68,8 @@ class Instance(grpc.GenericRpcHandler):
         self._handlers: dict[str, Any] = make
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
+        if self._notes is not None and details.method != SELF:
+            self._notes.add(_number(details.invocation_metadata), Hop(*self._own, current_lane() or BASE))
         return self._handlers.get(details.method)
 
     def _hop(self, behind: bytes = b"[]") -> bytes:
@@ -66,7 +79,8 @@ class Instance(grpc.GenericRpcHandler):
         """A multicallable of the next service, given what time this call still has."""
         assert self._following is not None
         make = getattr(self._following, kind)(METHODS[kind])
-        return lambda request: make(request, timeout=context.time_remaining())
+        metadata = ((CALL, _number(context.invocation_metadata())),)
+        return lambda request: make(request, timeout=context.time_remaining(), metadata=metadata)
 
     async def unary_unary(self, request: bytes, context: Any) -> bytes:
         if self._following is None:
@@ -125,12 +139,18 @@ def connections(client: proxyless.Client) -> dict[str, str]:
     }
 
 
+def _number(metadata: Any) -> str:
+    """Of the call that an attempt is made for."""
+    (number,) = (value for name, value in metadata if name == CALL)
+    return str(number)
+
+
 async def _passed_on(error: aio.AioRpcError, context: Any) -> bytes:
     await context.abort(error.code(), f"back: {error.details()}")
     return b""
 
 
-async def main(service: str, version: str, address: str) -> None:
+async def main(service: str, version: str, address: str, notes: str | None = None) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -138,7 +158,8 @@ async def main(service: str, version: str, address: str) -> None:
     if service != CHAIN[-1]:
         client = proxyless.Client(proxyless.Bootstrap.from_env(), fallback="next-route")
     server = aio.server(interceptors=[LaneServerInterceptor()], options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((Instance(service, version, os.environ["POD_NAME"], client),))
+    noted = None if notes is None else Notes(Path(notes))
+    server.add_generic_rpc_handlers((Instance(service, version, os.environ["POD_NAME"], client, noted),))
     server.add_insecure_port(address)
     await server.start()
     print(SERVING, flush=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from .book import CHAIN, Call, Loss, Timeline, Truth, in_force
+from .book import CHAIN, Attempt, Call, Loss, Timeline, Truth, in_force, was_right
 
-Wrong: TypeAlias = Literal["wrong lane", "lost", "torn", "never ended"]
+Wrong: TypeAlias = Literal["wrong lane", "lost", "torn", "never ended", "not noted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,12 @@ class Verdict:
     calls: int = 0
     excused: int = 0
     """Failed when an instance, or the way to it, was lost after it had answered: no retry may follow."""
+    attempts: int = 0
+    """How many reached an instance."""
+    fruitless: int = 0
+    """Those of them that no answer came of: they failed, or another one followed."""
+    made: Counter[str] = field(default_factory=Counter)
+    """How the calls were made."""
     findings: list[Finding] = field(default_factory=list)
 
     def counts(self) -> Counter[str]:
@@ -44,20 +50,38 @@ class Verdict:
         return Counter(finding.wrong for finding in self.findings)
 
 
-def judge(calls: Iterable[Call], timeline: Timeline) -> Verdict:
-    """Look at every call; the first thing wrong with one is what it is found to be."""
+def judge(calls: Iterable[Call], timeline: Timeline, attempts: Iterable[Attempt] | None = None) -> Verdict:
+    """Look at every call; the first thing wrong with one is what it is found to be.
+
+    `attempts` are all that reached an instance; None where that was not noted. Raises ValueError for those
+    of a call that nobody made.
+    """
     verdict, truths = Verdict(), _Truths(timeline.truths)
+    noted: defaultdict[int, list[Attempt]] = defaultdict(list)
+    for attempt in attempts or ():
+        noted[attempt.number].append(attempt)
     for call in calls:
+        mine = None if attempts is None else noted.pop(call.number, [])
         verdict.calls += 1
-        finding = _look(call, truths.around(call), timeline.losses)
+        if call.made is not None:
+            verdict.made[call.made] += 1
+        if mine is not None:
+            verdict.attempts += len(mine)
+            verdict.fruitless += len(mine) - len({hop for chain in call.answers for hop in chain})
+        around = truths.around(call, max([call.ended, *(each.arrived for each in mine or ())]))
+        finding = _look(call, around, timeline.losses, mine)
         if isinstance(finding, Finding):
             verdict.findings.append(finding)
         elif finding == "excused":
             verdict.excused += 1
+    if noted:
+        raise ValueError(f"attempts of calls that nobody made: {sorted(noted)}")
     return verdict
 
 
-def _look(call: Call, truths: Sequence[Truth], losses: Sequence[Loss]) -> Finding | Literal["excused"] | None:
+def _look(
+    call: Call, truths: Sequence[Truth], losses: Sequence[Loss], attempts: Sequence[Attempt] | None
+) -> Finding | Literal["excused"] | None:
     right = in_force(truths, call)
     for chain in call.answers:
         if tuple(hop.service for hop in chain) != CHAIN:
@@ -68,6 +92,8 @@ def _look(call: Call, truths: Sequence[Truth], losses: Sequence[Loss]) -> Findin
             if (hop.service, call.lane, hop.version) not in right:
                 allowed = sorted(v for s, lane, v in right if (s, lane) == (hop.service, call.lane))
                 return Finding("wrong lane", call, f"{hop.service} {hop.version}, right was {allowed}")
+    if attempts is not None and (finding := _astray(call, truths, attempts)) is not None:
+        return finding
     if len(set(call.answers)) > 1:
         return Finding("torn", call, "the answers of one stream came from several instances")
     if call.ended == float("inf"):
@@ -79,6 +105,22 @@ def _look(call: Call, truths: Sequence[Truth], losses: Sequence[Loss]) -> Findin
     if call.answers and any(_hit(call, loss) for loss in losses):
         return "excused"
     return Finding("lost", call, f"{call.code}: {call.details}")
+
+
+def _astray(call: Call, truths: Sequence[Truth], attempts: Sequence[Attempt]) -> Finding | None:
+    """What is wrong with the attempts that were noted, among them those that no answer tells of."""
+    for attempt in attempts:
+        hop = attempt.hop
+        if hop.lane != call.lane:
+            return Finding("wrong lane", call, f"an attempt reached {hop.instance} in the lane {hop.lane}")
+        if not was_right(truths, call, attempt):
+            return Finding(
+                "wrong lane", call, f"an attempt reached {hop.instance} at {attempt.arrived:.3f} s"
+            )
+    unknown = {hop for chain in call.answers for hop in chain} - {each.hop for each in attempts}
+    if unknown:
+        return Finding("not noted", call, f"answered by {sorted(hop.instance for hop in unknown)}")
+    return None
 
 
 def _hit(call: Call, loss: Loss) -> bool:
@@ -99,7 +141,7 @@ class _Truths:
             latest = max(latest, truth.ended)
             self._oldest.append(latest)
 
-    def around(self, call: Call) -> Sequence[Truth]:
-        """All that overlap it, and a few that do not."""
+    def around(self, call: Call, until: float) -> Sequence[Truth]:
+        """All that were there from its start to a moment, and a few that were not."""
         first = bisect_right(self._oldest, call.started - 1e-9)
-        return self._truths[first : bisect_right(self._began, call.ended)]
+        return self._truths[first : bisect_right(self._began, until)]

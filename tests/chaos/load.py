@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from grpc import aio
+from proxyless.calls import DeferredCall
 
 from lanes.context import BASE
 
-from .book import KINDS, MESSAGES, Call, Hop, Kind
+from .book import KINDS, MESSAGES, Call, Hop, Kind, Made
 from .instance import METHODS
+from .notes import CALL
 
 DEADLINE = 90.0
 """Seconds a call may take: far more than any retry needs, for machines that do other things as well."""
@@ -112,14 +114,17 @@ class Load:
             self._number += 1
             call = Call(self._number, lane, kind, self.now())
             self.calls.append(call)
+            make = getattr(self._channel, kind)(METHODS[kind])
+            metadata = (*_metadata(lane, rng), (CALL, str(call.number)))
+            inner = make(*_REQUEST[kind](rng), timeout=DEADLINE, metadata=metadata)
             try:
-                async for answer in _CALLS[kind](self._channel, _metadata(lane, rng), rng):
+                async for answer in _ANSWERS[kind](inner, rng):
                     if call.answered is None:
                         call.answered = self.now()
                     call.answers.append(tuple(Hop(*each) for each in json.loads(answer)))
             except aio.AioRpcError as error:
                 call.code, call.details = error.code().name, error.details() or ""
-            call.ended = self.now()
+            call.ended, call.made = self.now(), _made(inner)
             self.seen(call)
             await asyncio.sleep(rng.uniform(*PAUSE))
 
@@ -152,15 +157,11 @@ def _metadata(lane: str, rng: Random) -> tuple[tuple[str, str], ...]:
     return (("baggage", ",".join(members)),) if members else ()
 
 
-async def _unary_unary(channel: aio.Channel, metadata: Any, rng: Random) -> AsyncIterator[bytes]:
-    yield await channel.unary_unary(METHODS["unary_unary"])(b"", timeout=DEADLINE, metadata=metadata)
-
-
-async def _unary_stream(channel: aio.Channel, metadata: Any, rng: Random) -> AsyncIterator[bytes]:
-    async for answer in channel.unary_stream(METHODS["unary_stream"])(
-        b"", timeout=DEADLINE, metadata=metadata
-    ):
-        yield answer
+def _made(inner: Any) -> Made:
+    """How a call that is over was made; by the type of what its caller was given."""
+    if isinstance(inner, DeferredCall):
+        return "deferred"
+    return "made anew" if inner.attempts() > 1 else "at once"
 
 
 async def _requests(rng: Random) -> AsyncIterator[bytes]:
@@ -169,14 +170,17 @@ async def _requests(rng: Random) -> AsyncIterator[bytes]:
         await asyncio.sleep(rng.uniform(0, 0.01))
 
 
-async def _stream_unary(channel: aio.Channel, metadata: Any, rng: Random) -> AsyncIterator[bytes]:
-    make = channel.stream_unary(METHODS["stream_unary"])
-    yield await make(_requests(rng), timeout=DEADLINE, metadata=metadata)
+async def _awaited(call: Any, rng: Random) -> AsyncIterator[bytes]:
+    yield await call
 
 
-async def _stream_stream(channel: aio.Channel, metadata: Any, rng: Random) -> AsyncIterator[bytes]:
+async def _iterated(call: Any, rng: Random) -> AsyncIterator[bytes]:
+    async for answer in call:
+        yield answer
+
+
+async def _in_turns(call: Any, rng: Random) -> AsyncIterator[bytes]:
     """A request is written when the answer before it has come."""
-    call = channel.stream_stream(METHODS["stream_stream"])(timeout=DEADLINE, metadata=metadata)
     with contextlib.suppress(asyncio.InvalidStateError):  # it is over; why, whoever reads is told
         for _ in range(MESSAGES):
             await call.write(b"")
@@ -190,9 +194,15 @@ async def _stream_stream(channel: aio.Channel, metadata: Any, rng: Random) -> As
         yield answer
 
 
-_CALLS: dict[Kind, Callable[[aio.Channel, Any, Random], AsyncIterator[bytes]]] = {
-    "unary_unary": _unary_unary,
-    "unary_stream": _unary_stream,
-    "stream_unary": _stream_unary,
-    "stream_stream": _stream_stream,
+_REQUEST: dict[Kind, Callable[[Random], tuple[Any, ...]]] = {
+    "unary_unary": lambda _: (b"",),
+    "unary_stream": lambda _: (b"",),
+    "stream_unary": lambda rng: (_requests(rng),),
+    "stream_stream": lambda _: (),
+}
+_ANSWERS: dict[Kind, Callable[[Any, Random], AsyncIterator[bytes]]] = {
+    "unary_unary": _awaited,
+    "unary_stream": _iterated,
+    "stream_unary": _awaited,
+    "stream_stream": _in_turns,
 }

@@ -114,6 +114,8 @@ class Meddler(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
         self.cut_after = 0
         """How many messages, in both directions, such a stream may have."""
         self.cuts = 0
+        self.cut_before: set[tuple[str, str]] = set()
+        """What the messages were that streams were cut before: their kinds and types."""
         self.meddled = 0
         """How many responses were not passed on as they came."""
         self.conversations: list[Conversation] = []
@@ -170,7 +172,7 @@ class Meddler(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
                 task.add_done_callback(lambda _: talk.outgoing.put_nowait(None))
             try:
                 while (response := await talk.outgoing.get()) is not None:
-                    self._count(talk)
+                    self._count(talk, "response", response.type_url)
                     yield response
             except _Cut:
                 pass
@@ -185,16 +187,17 @@ class Meddler(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
             if any(isinstance(each, _Cut) for each in ended) or self._rng.randrange(2):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "the stream ends here")
 
-    def _count(self, talk: Conversation) -> None:
+    def _count(self, talk: Conversation, kind: str, type_url: str) -> None:
         """One more message; raises where it is one too many."""
         if talk.limit is not None and talk.messages >= talk.limit:
             self.cuts += 1
+            self.cut_before.add((kind, type_url))
             raise _Cut
         talk.messages += 1
 
     async def _up(self, talk: Conversation, requests: AsyncIterator[DiscoveryRequest], upstream: Any) -> None:
         async for request in requests:
-            self._count(talk)
+            self._count(talk, "acknowledgement" if request.response_nonce else "request", request.type_url)
             passed = talk.translated(request)
             if passed is not None:
                 await upstream.write(passed)

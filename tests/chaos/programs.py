@@ -145,10 +145,13 @@ class Server:
         return read_object({**made.document, "metadata": metadata}, self.name)
 
 
-def server(name: str, service: str, version: str, port: int, xds: str, logs: Path, group: int) -> Server:
-    """An instance that has not been started."""
+def server(
+    name: str, service: str, version: str, port: int, xds: str, logs: Path, notes: Path | None, group: int
+) -> Server:
+    """An instance that has not been started; what it notes goes to a file in a folder, where one is given."""
     address = f"{LOOPBACK}:{port}"
     env = plain(str(logs)) | member(Instance(service, version), LOOPBACK, xds) | {"POD_NAME": name}
     argv = ["-m", "tests.chaos.instance", service, version, address]
+    argv += [] if notes is None else [str(notes / name)]
     program = Program(argv, env, logs / f"{name}.log", group, SERVING.__eq__)
     return Server(service, version, name, address, program, address)

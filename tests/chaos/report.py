@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Self
 
@@ -17,29 +17,49 @@ class Report:
     seed: int
     seconds: float
     calls: int
+    attempts: int
+    """How many reached an instance."""
+    fruitless: int
+    """Those of them that no answer came of."""
     excused: int
+    made: dict[str, int]
+    """How calls were made, and how many so."""
     wrong: dict[str, int]
     findings: list[str]
     outcomes: list[Outcome]
     broken: str = ""
     """What ended it before its time."""
-    notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, seed: int, seconds: float, verdict: Verdict, outcomes: list[Outcome], broken: str) -> Self:
         """The report of a run."""
-        counts = dict(verdict.counts())
+        made, counts = dict(verdict.made), dict(verdict.counts())
         told = [str(each) for each in verdict.findings[:50]]
-        return cls(seed, seconds, verdict.calls, verdict.excused, counts, told, outcomes, broken)
+        return cls(
+            seed=seed,
+            seconds=seconds,
+            calls=verdict.calls,
+            attempts=verdict.attempts,
+            fruitless=verdict.fruitless,
+            excused=verdict.excused,
+            made=made,
+            wrong=counts,
+            findings=told,
+            outcomes=outcomes,
+            broken=broken,
+        )
 
     @property
     def ok(self) -> bool:
-        """Whether no call went as it must not, and every fault was seen through."""
-        return not self.wrong and not self.broken
+        """Whether no call went as it must not, and every fault came as often as it must."""
+        return not self.wrong and not self.broken and all(each.enough for each in self.outcomes)
 
     def to_json(self) -> dict[str, Any]:
         """For a file."""
-        return asdict(self) | {"ok": self.ok}
+        outcomes = [asdict(each) for each in self.outcomes]
+        for each in outcomes:
+            each["recoveries"] = [round(seconds, 4) for seconds in each["recoveries"]]
+        return asdict(self) | {"outcomes": outcomes, "ok": self.ok}
 
     def lines(self) -> list[str]:
         """The table, and what is wrong."""
@@ -49,10 +69,13 @@ class Report:
             middle, worst = recovery(each)
             lines.append(f"{each.name:<16}{rounds:>12}{middle:>20}{worst:>10}")
             lines += [f"    {name}: {count}" for name, count in each.notes.items()]
+            lines += [] if each.enough else [f"    {each.least} are the least"]
         lines.append(
             f"{self.calls} calls in {self.seconds:.0f} s; {self.excused} cut off by the loss of an instance "
             f"that had begun to answer; {sum(self.wrong.values())} went wrong {self.wrong or ''}".rstrip()
         )
+        lines.append(f"{self.attempts} attempts reached an instance, {self.fruitless} without an answer")
+        lines.append("made " + ", ".join(f"{how}: {count}" for how, count in sorted(self.made.items())))
         lines += self.findings
         if self.broken:
             lines.append(f"ended before its time: {self.broken}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import json
 import os
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random, SystemRandom
 
+from .about import about
 from .judge import Verdict, judge
 from .load import Load
 from .programs import descriptors_of, memory_of
@@ -49,14 +51,19 @@ def grown(before: dict[str, Held], after: dict[str, Held]) -> list[str]:
 
 
 async def look(world: World, load: Load) -> dict[str, Held]:
-    """What every process holds while no call is on its way, with the first routes in force each time.
+    """What every process holds while no call is on its way, and every client is connected with everybody.
 
-    Connections and tasks are another number where lanes go to other versions.
+    Which connections there are depends else on which lanes went where since an instance was last called by
+    another, and with them how many descriptors and tasks.
     """
-    await world.turn(Spec.first())
-    await load.turnover(world.now())
+    await world.turn(Spec.every_pair())
+    while not await world.fully_connected():
+        await load.turnover(world.now())
     async with load.paused():
         gc.collect()
+        # The ways between services are in this process, and take 256 KiB for each of their reads. What glibc
+        # keeps of that when it is free is nothing that is held.
+        ctypes.CDLL(None).malloc_trim(0)
         programs = {each.name: each.program for each in world.servers} | {"controlplane": world.plane}
         found = {name: Held(each.memory(), each.descriptors(), None) for name, each in programs.items()}
         own = os.getpid()
@@ -72,7 +79,8 @@ async def soak(folder: Path, seed: int, seconds: float) -> tuple[dict[str, Held]
     """Load for so long; returns what was held when warm, what at the end, and the judge's word."""
     rng = Random(seed)
     verdict = Verdict()
-    async with World(folder, rng) as world:
+    # What the instances noted would have to be kept as long as it lasts; chaos has them do it.
+    async with World(folder, rng, noting=False) as world:
         load = Load(world.channel, EVERY_LANE, world.now, rng)
         async with load:
             end = world.now() + seconds
@@ -92,6 +100,7 @@ async def _drive(load: Load, until: float, world: World, verdict: Verdict) -> No
         load.calls = [call for call in load.calls if call.ended == float("inf")]
         seen = judge(done, world.timeline)
         verdict.calls += seen.calls
+        verdict.made += seen.made
         verdict.findings += seen.findings
         oldest = min((call.started for call in load.calls), default=load.now())
         world.timeline.truths = [each for each in world.timeline.truths if each.ended >= oldest]
@@ -106,6 +115,7 @@ def main() -> int:
     given = parser.parse_args()
     seed = given.seed or SystemRandom().randrange(1, 2**31)
     print(f"seed {seed}", flush=True)
+    told = about("soak", seed, given, parser)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         before, after, verdict = asyncio.run(soak(Path(folder), seed, given.seconds))
     print(f"{'process':<16}{'memory, warm':>16}{'end':>10}{'':>9}{'descriptors':>14}{'tasks':>12}")
@@ -122,8 +132,9 @@ def main() -> int:
         )
     wrong = [*grown(before, after), *map(str, verdict.findings[:20])]
     given.json.parent.mkdir(parents=True, exist_ok=True)
-    report = {"seed": seed, "seconds": given.seconds, "calls": verdict.calls, "rows": rows, "wrong": wrong}
-    given.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    found = {"seed": seed, "seconds": given.seconds, "calls": verdict.calls, "made": dict(verdict.made)}
+    report = told | found | {"rows": rows, "wrong": wrong}
+    given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"{verdict.calls} calls, {len(verdict.findings)} went wrong")
     print("\n".join(wrong) or "nothing has grown")
     return 1 if wrong else 0

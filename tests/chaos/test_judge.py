@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .book import Call, Hop, Kind, Timeline
+from .book import Attempt, Call, Hop, Kind, Timeline
 from .judge import Verdict, judge
 
 FRONT, BACK = Hop("front", "v1", "front-1", "dev"), Hop("back", "v2", "back-1", "dev")
@@ -23,14 +23,19 @@ def called(kind: Kind = "unary_unary", **but: Any) -> Call:
     return replace(call, **but)
 
 
-def found(call: Call, timeline: Timeline | None = None) -> Verdict:
-    return judge([call], timeline or Timeline(0.0, V2))
+def found(call: Call, timeline: Timeline | None = None, attempts: list[Attempt] | None = None) -> Verdict:
+    return judge([call], timeline or Timeline(0.0, V2), attempts)
+
+
+NOTED = [Attempt(1, FRONT, 10.1), Attempt(1, BACK, 10.2)]
+"""What the instances note of a call that went well."""
 
 
 @pytest.mark.parametrize("kind", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
 def test_a_call_that_went_well(kind: Kind) -> None:
     verdict = found(called(kind))
     assert (verdict.calls, verdict.excused, verdict.findings) == (1, 0, [])
+    assert found(called(kind, made="deferred")).made == {"deferred": 1}
 
 
 @pytest.mark.parametrize(
@@ -133,3 +138,63 @@ def test_among_thousands_of_changes_the_right_ones_are_found() -> None:
         answers=[(FRONT, replace(BACK, version="v3"))], started=100.5, answered=101.1, ended=101.2
     )
     assert not found(across, timeline).findings
+
+
+def test_what_instances_noted_is_counted() -> None:
+    first = Attempt(1, replace(BACK, instance="back-2"), 10.15)
+    verdict = found(called(), attempts=[*NOTED, first])
+    assert (verdict.attempts, verdict.fruitless, verdict.findings) == (3, 1, [])
+
+
+@pytest.mark.parametrize(
+    "hop",
+    [replace(BACK, version="v1"), replace(BACK, lane="base"), replace(FRONT, version="v2")],
+    ids=["version", "lane", "at the first hop"],
+)
+@pytest.mark.parametrize("failed", [False, True], ids=["made anew", "failed"])
+def test_an_attempt_in_a_wrong_lane_that_no_answer_tells_of(hop: Hop, failed: bool) -> None:
+    timeline = Timeline(0.0, V2)
+    timeline.lost("back-1", 10.2, "killed")
+    call = called("unary_stream", code="UNAVAILABLE") if failed else called()
+    assert not found(call, timeline).findings  # nothing is to be seen of it at the end
+    (finding,) = found(call, timeline, [*NOTED, Attempt(1, hop, 10.3)]).findings
+    assert finding.wrong == "wrong lane"
+
+
+@pytest.mark.parametrize(
+    ("changed", "settled", "arrived", "v2", "v3"),
+    [
+        (10.7, 12.0, 10.3, True, False),  # the change was made after it had come
+        (10.2, 12.0, 10.3, True, True),  # just before
+        (9.0, 10.2, 10.3, True, True),  # everybody heard of it before it came, but the call is older
+        (9.0, 9.9, 10.3, False, True),  # and here it is not
+        (10.7, 12.0, 13.0, True, True),  # it came when the call was over
+    ],
+)
+def test_an_attempt_follows_what_was_right_from_the_start_of_its_call_until_it_came(
+    changed: float, settled: float, arrived: float, v2: bool, v3: bool
+) -> None:
+    timeline = Timeline(0.0, V2)
+    timeline.change(changed, V3)
+    timeline.settled(settled)
+    failed = called(answers=[], answered=None, ended=12.5, code="UNAVAILABLE")
+    for version, right in (("v2", v2), ("v3", v3)):
+        late = Attempt(1, replace(BACK, version=version), arrived)
+        (finding,) = found(failed, timeline, [NOTED[0], late]).findings
+        assert finding.wrong == ("lost" if right else "wrong lane")
+
+
+def test_where_base_may_serve_an_attempt_may_reach_it() -> None:
+    timeline = Timeline(0.0, V2)
+    timeline.change(10.0, {**V2, ("back", "dev"): frozenset({"v2", "v1"})})
+    assert not found(called(), timeline, [*NOTED, Attempt(1, replace(BACK, version="v1"), 10.3)]).findings
+
+
+def test_an_answer_of_somebody_who_noted_nothing() -> None:
+    (finding,) = found(called(), attempts=NOTED[:1]).findings
+    assert (finding.wrong, finding.why) == ("not noted", "answered by ['back-1']")
+
+
+def test_an_attempt_of_a_call_that_nobody_made() -> None:
+    with pytest.raises(ValueError, match=r"nobody made: \[2\]"):
+        found(called(), attempts=[*NOTED, Attempt(2, BACK, 10.2)])

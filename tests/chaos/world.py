@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -30,8 +30,9 @@ from mesh.rulebook import RuleBook
 from mesh.store import Store
 from mesh.workloads import service_entry
 
-from .book import CHAIN, Allowed, Timeline
+from .book import CHAIN, Allowed, Attempt, Timeline
 from .instance import SELF, connections
+from .notes import read
 from .programs import SERVICES, Server, control_plane, server
 from .wire import Wire
 
@@ -42,12 +43,9 @@ EVERY_LANE = (BASE, *LANES)
 SETTLE = 120.0
 """Seconds in which every client has to take a change; a machine that does other things is slow."""
 DRIVER = "chaos-driver"
-_RETRIES = {
-    # The second service answers faster than the first, which waits for it.
-    "front": {"attempts": 4, "perTryTimeout": "12s"},
-    "back": {"attempts": 4, "perTryTimeout": "4s"},
-}
-_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,reset"
+_RETRIES = {"attempts": 4, "retryOn": "connect-failure,refused-stream,unavailable,cancelled,reset"}
+_LIMITS = {"front": "8s", "back": "3s"}
+"""How long an attempt may take; the second service answers faster than the first, which waits for it."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,19 @@ class Spec:
     """Which version each lane has of each service; a lane without one of its own is served by base."""
 
     versions: Mapping[tuple[str, str], str]
+    limited: bool = False
+    """Whether an attempt may take only so long: no call is sent as it is then, somebody has to see to it."""
 
     @classmethod
     def first(cls) -> Self:
         """Base is v1, a lane has v2 of both, one of the second service only, one nothing of its own."""
         base = {(service, BASE): "v1" for service in CHAIN}
         return cls({**base, ("front", "dev"): "v2", ("back", "dev"): "v2", ("back", "half"): "v2"})
+
+    @classmethod
+    def every_pair(cls) -> Self:
+        """The same with v2 of the first service in the last lane, too: each version is called by each."""
+        return cls({**cls.first().versions, ("front", "third"): "v2"})
 
     def flipped(self, rng: Random) -> Self:
         """The same with one lane's version of a service another, or gone, or there."""
@@ -72,7 +77,7 @@ class Spec:
             choices.remove(None)
         if (chosen := rng.choice(choices)) is not None:
             versions[key] = chosen
-        return type(self)(versions)
+        return replace(self, versions=versions)
 
     def version(self, service: str, lane: str) -> str:
         """The version that serves a lane."""
@@ -97,15 +102,18 @@ class Spec:
         documents = render(MeshSpec(services, lanes, namespace="default"))
         for each in documents:
             for route in each["spec"].get("http", ()):
-                route["retries"] = {**_RETRIES[each["metadata"]["name"]], "retryOn": _RETRY_ON}
+                limit = {"perTryTimeout": _LIMITS[each["metadata"]["name"]]} if self.limited else {}
+                route["retries"] = _RETRIES | limit
         return "---\n".join(dump_yaml(document) for document in documents)
 
 
 class World:
     """All processes of the mesh, and what the faults do to them."""
 
-    def __init__(self, folder: Path, rng: Random) -> None:
+    def __init__(self, folder: Path, rng: Random, *, noting: bool = True) -> None:
+        """`noting` has the instances note each attempt, in files that grow as long as it lasts."""
         self._folder = folder
+        self._notes = folder / "notes" if noting else None
         self._stack = AsyncExitStack()
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -120,6 +128,10 @@ class World:
     def now(self) -> float:
         """Seconds since it began."""
         return self._loop.time() - self._began
+
+    def attempts(self) -> list[Attempt]:
+        """All that the instances noted."""
+        return [] if self._notes is None else list(read(self._notes, self._began))
 
     async def __aenter__(self) -> Self:
         try:
@@ -141,6 +153,8 @@ class World:
         self.store = Store(self._folder / "rules")
         self.store.create()
         (self._folder / "logs").mkdir()
+        if self._notes is not None:
+            self._notes.mkdir()
         self.store.write(service_entry(each) for each in SERVICES.values())
         plane = Address(LOOPBACK, self._port())
         admin = self._port()
@@ -177,9 +191,8 @@ class World:
         """An instance that has not been started yet, perhaps behind a way that can be made faulty."""
         self._number += 1
         name = f"{service}-{version}-{self._number}"
-        made = server(
-            name, service, version, self._port(), self.xds.address, self._folder / "logs", self._group
-        )
+        logs, xds = self._folder / "logs", self.xds.address
+        made = server(name, service, version, self._port(), xds, logs, self._notes, self._group)
         self._stack.push_async_callback(made.program.end)
         if wired:
             wire = Wire(f"{LOOPBACK}:{self._port()}", made.address)
@@ -241,11 +254,23 @@ class World:
 
     async def connected(self, server: Server) -> bool:
         """Whether every client that has a connection to this instance has a sound one."""
-        states = [connections(self.client)]
-        if server.service != CHAIN[0]:
-            fronts = [each for each in self.servers if each.service == CHAIN[0] and each.program.alive]
-            states = [(await self.ask(each))["connections"] for each in fronts]
+        states = await self._connections(server.service)
         return all(each.get(server.known_as, "READY") == "READY" for each in states)
+
+    async def fully_connected(self) -> bool:
+        """Whether every client has a sound connection to every instance it may call, and no other."""
+        for service in CHAIN:
+            whole = {each.known_as: "READY" for each in self.servers if each.service == service}
+            if any(each != whole for each in await self._connections(service)):
+                return False
+        return True
+
+    async def _connections(self, service: str) -> list[dict[str, str]]:
+        """The states of the connections to the instances of a service, of each client by address."""
+        if service == CHAIN[0]:
+            return [connections(self.client)]
+        fronts = [each for each in self.servers if each.service == CHAIN[0] and each.program.alive]
+        return [(await self.ask(each))["connections"] for each in fronts]
 
     async def ask(self, server: Server) -> dict[str, Any]:
         """What an instance says of itself."""

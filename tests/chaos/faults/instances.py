@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from dataclasses import replace
+from typing import Literal
 
 from lanes.context import BASE
 
 from ..book import CHAIN
 from ..load import Load
+from ..programs import Server
 from ..wire import Manner
-from ..world import LANES, VERSIONS, World
+from ..world import LANES, VERSIONS, Spec, World
 from .rounds import Rounds
+
+EVERY = [(service, version) for service in CHAIN for version in VERSIONS]
+JOINS_EACH = 7
+"""Rounds of replacement until the next that has more to it: prime to how many versions there are."""
+
+MANNERS: tuple[Manner | Literal["reset"], ...] = ("half-open", "delayed", "reset", "throttled")
+SILENCE = 20.0
+"""Seconds a way is faulty at most: attempts have ended by then, and no call has used up its deadline."""
 
 
 async def endpoints(world: World, load: Load, rounds: Rounds) -> None:
-    """An instance by which a version is known is replaced by another one, or one joins or leaves another.
+    """The instance by which a version is known is replaced by another one.
 
-    Recovery: from the change until every client has taken it.
+    At times the one that went then joins again, and one of both leaves. Recovery: from the replacement until
+    every client has taken it.
     """
+    known = {version: world.of(*version) for version in EVERY}
+    for version, (first, *others) in known.items():
+        known[version] = [first]
+        await world.replaced([], others)
+    joined = left = 0
     for number in rounds:
-        version = [(service, version) for service in CHAIN for version in VERSIONS][number % 4]
-        one, other = world.rng.sample(world.of(*version), 2)
+        version = EVERY[number % len(EVERY)]
+        (old,) = known[version]
+        new = world.rng.choice([each for each in world.of(*version) if each is not old])
         since = world.now()
-        if other.entry.ref in {each.ref for each in world.store.objects()}:
-            if one.entry.ref in {each.ref for each in world.store.objects()}:
-                await world.replaced([], [other])
-            else:
-                await world.replaced([one], [other] if number % 3 else [])
-        else:
-            await world.replaced([other], [one] if number % 3 else [])
+        await world.replaced([new], [old])
         rounds.recovered(since)
+        known[version] = [new]
+        if number % JOINS_EACH == 0:
+            await world.replaced([old], [])
+            joined += 1
+            known[version] = [world.rng.choice([old, new])]
+            await world.replaced([], [each for each in (old, new) if each not in known[version]])
+            left += 1
+    rounds.outcome.notes |= {"joined on top of it": joined, "left on top of it": left}
     await world.replaced(world.servers, [])
 
 
@@ -56,14 +77,14 @@ async def kills(world: World, load: Load, rounds: Rounds) -> None:
 
     Recovery: from the kill until a call of each lane and kind that began after it has been answered.
     """
+    await world.turn(Spec.first())  # every version serves some lane
     for number in rounds:
-        every = [(service, version) for service in CHAIN for version in VERSIONS]
         if number % 4 == 3:
             base = {(service, world.spec.version(service, BASE)) for service in CHAIN}
-            service, version = world.rng.choice([each for each in every if each not in base])
+            service, version = world.rng.choice([each for each in EVERY if each not in base])
             await _version_lost(world, load, rounds, service, version)
             continue
-        service, version = world.rng.choice(every)
+        service, version = world.rng.choice(EVERY)
         victim = world.rng.choice(world.of(service, version))
         since = world.now()
         loss = world.timeline.lost(victim.name, since, "killed")
@@ -108,20 +129,36 @@ async def connections(world: World, load: Load, rounds: Rounds) -> None:
 
     Recovery: from the fault until a call of each lane and kind that began after it has been answered.
     """
-    manners: tuple[Manner | None, ...] = ("half-open", "delayed", None, "throttled")
     for number in rounds:
-        manner = manners[number % len(manners)]
+        manner = MANNERS[number % len(MANNERS)]
+        # Every version serves some lane; and an attempt on a way that is half open ends, which nothing else
+        # sees to. Everywhere else that limit would keep calls from being made at once.
+        await world.turn(replace(Spec.first(), limited=manner == "half-open"))
+        await load.turnover(world.now())
         wired = [each for each in world.servers if each in world.wires]
-        server = wired[(number // len(manners)) % len(wired)]
+        server = wired[(number + number // len(MANNERS)) % len(wired)]
         wire = world.wires[server]
         since = world.now()
-        loss = world.timeline.lost(server.name, since, manner or "reset")
-        if manner is None:
-            wire.reset()
+        if manner == "reset":
+            await _reset(world, server)
         else:
             wire.become(manner)
-        rounds.outcome.recoveries.append(await load.turnover(since) - since)
+        recovered = asyncio.create_task(load.turnover(since))
+        # A stream that was answered before has no limit but the call's own. It goes on with the way.
+        await asyncio.wait([recovered], timeout=SILENCE)
         wire.become("sound")
+        rounds.outcome.recoveries.append(await recovered - since)
         await load.turnover(world.now())
         await _serves_again(world, load, server.name)
-        loss.ended = world.now()
+    await world.turn(Spec.first())
+
+
+async def _reset(world: World, server: Server) -> None:
+    """Reset all connections to an instance.
+
+    That is a loss to those calls alone that are on their way in this moment: what they had begun to get is
+    gone as if the instance had died, and gRPC lets no client ask for it again.
+    """
+    loss = world.timeline.lost(server.name, world.now(), "reset")
+    world.wires[server].reset()
+    loss.ended = world.now()

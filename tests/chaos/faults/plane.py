@@ -77,6 +77,7 @@ async def boundaries(world: World, load: Load, rounds: Rounds) -> None:
             world.timeline.settled(world.now())
             rounds.recovered(since)
         rounds.outcome.notes["streams cut"] = meddler.cuts
+        rounds.outcome.notes["kinds of messages they were cut before"] = len(meddler.cut_before)
         await world.through(world.plane_address)
 
 

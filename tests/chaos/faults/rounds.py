@@ -16,14 +16,21 @@ class Outcome:
 
     name: str
     wanted: int
+    least: int
+    """With how many rounds it is enough."""
     done: int = 0
     recoveries: list[float] = field(default_factory=list)
     """Seconds, each."""
     notes: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def enough(self) -> bool:
+        """Whether it came as often as it must."""
+        return self.done >= self.least
+
 
 class Rounds:
-    """So many rounds of a fault, or as many as there is time for; one at least."""
+    """So many rounds of a fault, or as many as there is time for; but not fewer than are enough."""
 
     def __init__(self, outcome: Outcome, until: float, now: Callable[[], float]) -> None:
         self._until, self._now = until, now
@@ -31,7 +38,7 @@ class Rounds:
 
     def __iter__(self) -> Iterator[int]:
         for number in range(self.outcome.wanted):
-            if number and self._now() >= self._until:
+            if self.outcome.enough and self._now() >= self._until:
                 return
             yield number
             self.outcome.done += 1
@@ -42,3 +49,14 @@ class Rounds:
 
 
 Fault: TypeAlias = Callable[[World, Load, Rounds], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often a fault comes in ten minutes, and how many of their seconds are meant for it."""
+
+    fault: Fault
+    rounds: int
+    seconds: float
+    least: int
+    """How often it comes in however short a time."""
