@@ -17,7 +17,6 @@ from .balance import OutlierDetector, Readiness
 from .slices import in_slices
 from .steps import Steps
 
-
 AT_ONCE = 16
 """How many links are being shut at a time: what each does in its first turn of the event loop adds up."""
 
