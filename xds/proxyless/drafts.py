@@ -20,6 +20,7 @@ _TARGET = re.compile(r"/[0-9A-Za-z._~!$&'()*+,;=:@%/-]*(?:\?[0-9A-Za-z._~!$&'()*
 _QUERY_PART = re.compile(r"[0-9A-Za-z._~!$'()*+,;:@%/?-]*")
 """What stands in a URL as it is: matchers do not unescape."""
 _FIXED = (":scheme",)
+_AUTHORITY = (":authority", "host")
 
 
 class Draft(Struct, frozen=True):
@@ -46,6 +47,10 @@ class Draft(Struct, frozen=True):
         if name.endswith("-bin"):
             return "matchers do not see binary metadata"
         return "" if _KEY.fullmatch(name) else f"{name!r} is no metadata key"
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All the names under which matchers see the same thing."""
+        return (name,)
 
     def admits(self, name: str, value: str | None) -> bool:
         """Whether it can say that under a name it may choose; None is nothing at all."""
@@ -108,6 +113,10 @@ class RequestDraft(Draft, frozen=True):
             return f"{name} is not the caller's to choose"
         known = name in (":method", ":path", ":authority")
         return "" if known or _TOKEN.fullmatch(name) else f"{name!r} is no header"
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All the names under which matchers see the same thing."""
+        return _AUTHORITY if name in _AUTHORITY else (name,)
 
     def admits(self, name: str, value: str | None) -> bool:
         """Whether it can say that under a name it may choose; None is nothing at all."""

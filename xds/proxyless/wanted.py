@@ -137,12 +137,13 @@ class _Search(Struct):
                 return None, f"no path could be made up that is {match.path.how} {match.path.value!r}"
             draft = replace(draft, path=path)
         for name in dict.fromkeys(header.name for header in match.headers):
-            met = self._met(name)
+            asked = self._on(draft, name)
+            met = _all_met(asked)
             if met(draft):
                 continue
-            found = next((each for each in _changes(draft, name, self._on(name)) if met(each)), None)
+            found = next((each for each in _changes(draft, name, asked) if met(each)), None)
             if found is None:
-                what = " and ".join(describe_header(header) for header in self._on(name))
+                what = " and ".join(describe_header(header) for header in asked)
                 return None, f"{draft.why_fixed(name) or 'no value could be made up for it'}: {what}"
             draft = found
         for name in dict.fromkeys(query.name for query in match.query):
@@ -154,6 +155,8 @@ class _Search(Struct):
                 what = " and ".join(describe_query(query) for query in self._for(name))
                 return None, f"no value could be made up for it: {what}"
             draft = found
+        if not self.rule.fits(draft.headers):
+            return None, "nothing could be made up that is all it asks for: one of it undoes another"
         return self._past_those_before(draft)
 
     def share(self, draft: Draft) -> float:
@@ -193,26 +196,18 @@ class _Search(Struct):
 
     def _ways(self, draft: Draft, last: RouteMatch) -> Iterator[Draft]:
         for header in last.headers:
-            yield from _changes(draft, header.name, [*self._on(header.name), header])
+            yield from _changes(draft, header.name, [*self._on(draft, header.name), header])
         for query in last.query:
             yield from _queries(draft, query.name, [*self._for(query.name), query])
         for path in path_examples(self.rule.route.match.path):
             yield replace(draft, path=path)
 
-    def _on(self, name: str) -> list[HeaderMatch]:
-        return [header for header in self.rule.route.match.headers if header.name == name]
+    def _on(self, draft: Draft, name: str) -> list[HeaderMatch]:
+        names = draft.names_of(name)
+        return [header for header in self.rule.route.match.headers if header.name in names]
 
     def _for(self, name: str) -> list[QueryMatch]:
         return [query for query in self.rule.route.match.query if query.name == name]
-
-    def _met(self, name: str) -> Callable[[Draft], bool]:
-        tests = [compile_header(header) for header in self._on(name)]
-
-        def met(draft: Draft) -> bool:
-            headers = draft.headers
-            return all(test(headers) for test in tests)
-
-        return met
 
     def _asks(self, name: str) -> Callable[[Draft], bool]:
         tests = [compile_query(query) for query in self._for(name)]
@@ -222,6 +217,16 @@ class _Search(Struct):
             return all(test(headers) for test in tests)
 
         return asks
+
+
+def _all_met(asked: Sequence[HeaderMatch]) -> Callable[[Draft], bool]:
+    tests = [compile_header(header) for header in asked]
+
+    def met(draft: Draft) -> bool:
+        headers = draft.headers
+        return all(test(headers) for test in tests)
+
+    return met
 
 
 def _changes(draft: Draft, name: str, matches: Sequence[HeaderMatch]) -> Iterator[Draft]:

@@ -198,6 +198,17 @@ def test_a_request_gets_past_a_route_by_its_method_or_query() -> None:
     )
 
 
+def host(name: str, pattern: str, *, invert: bool = False) -> HeaderMatch:
+    return HeaderMatch(name, StringMatch("regex", pattern), invert)
+
+
+def test_what_a_request_says_under_two_names() -> None:
+    begins = HeaderMatch("host", StringMatch("prefix", "b"))
+    ends = HeaderMatch(":authority", StringMatch("suffix", "c"))
+    wanted = requested(RouteMatch(ALL, (begins, ends)))
+    assert wanted.call is not None and wanted.call.headers.get("host") == "bc"
+
+
 @pytest.mark.parametrize(
     ("match", "says"),
     [
@@ -207,6 +218,8 @@ def test_a_request_gets_past_a_route_by_its_method_or_query() -> None:
         (RouteMatch(ALL, (HeaderMatch(":method", StringMatch("exact", "A B")),)), "no value could be"),
         (RouteMatch(ALL, query=(QueryMatch("q", StringMatch("exact", "a b")),)), "no value could be"),
         (RouteMatch(ALL, query=(QueryMatch("q"), QueryMatch("q", PresentMatch(False)))), "no value"),
+        (RouteMatch(ALL, (host(":authority", ".*a", invert=True), host("host", ".*a"))), "no value"),
+        (RouteMatch(ALL, (host(":path", "/a"),), query=(QueryMatch("q"),)), "undoes another"),
     ],
 )
 def test_what_no_request_can_have(match: RouteMatch, says: str) -> None:
