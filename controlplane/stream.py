@@ -17,7 +17,7 @@ from controlplane.node import Node, parse_node
 from controlplane.snapshot import NOTHING, SHORT_NAMES, TYPE_URLS, Resources, Snapshot
 
 MAX_GENERATIONS = 128
-"""For how many it is remembered what they changed, for those who ask later whether that was taken."""
+"""Of how many it is remembered what they changed, for those who ask later whether that was taken."""
 
 _WILDCARD_TYPES = ("LDS", "CDS")
 

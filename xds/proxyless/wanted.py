@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from msgspec import Struct
@@ -138,7 +138,7 @@ class _Search(Struct):
             draft = replace(draft, path=path)
         for name in dict.fromkeys(header.name for header in match.headers):
             asked = self._on(draft, name)
-            met = _all_met(asked)
+            met = _all_of(compile_header(header) for header in asked)
             if met(draft):
                 continue
             found = next((each for each in _changes(draft, name, asked) if met(each)), None)
@@ -147,7 +147,7 @@ class _Search(Struct):
                 return None, f"{draft.why_fixed(name) or 'no value could be made up for it'}: {what}"
             draft = found
         for name in dict.fromkeys(query.name for query in match.query):
-            asks = self._asks(name)
+            asks = _all_of(compile_query(query) for query in self._for(name))
             if asks(draft):
                 continue
             found = next((each for each in _queries(draft, name, self._for(name)) if asks(each)), None)
@@ -209,22 +209,13 @@ class _Search(Struct):
     def _for(self, name: str) -> list[QueryMatch]:
         return [query for query in self.rule.route.match.query if query.name == name]
 
-    def _asks(self, name: str) -> Callable[[Draft], bool]:
-        tests = [compile_query(query) for query in self._for(name)]
 
-        def asks(draft: Draft) -> bool:
-            headers = draft.headers
-            return all(test(headers) for test in tests)
-
-        return asks
-
-
-def _all_met(asked: Sequence[HeaderMatch]) -> Callable[[Draft], bool]:
-    tests = [compile_header(header) for header in asked]
+def _all_of(tests: Iterable[Callable[[CallHeaders], bool]]) -> Callable[[Draft], bool]:
+    every = tuple(tests)
 
     def met(draft: Draft) -> bool:
         headers = draft.headers
-        return all(test(headers) for test in tests)
+        return all(test(headers) for test in every)
 
     return met
 
